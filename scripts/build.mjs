@@ -1,0 +1,138 @@
+// Builds dist/ and swaps it in with one rename, so that a running `holdfast` never meets half a build.
+// Does nothing when dist/ was built from the same sources.
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const dist = join(root, 'dist')
+const force = process.argv.includes('--force')
+
+const fingerprint = hashOfSources()
+if (!force && existsSync(join(dist, '.built-from')) && readFileSync(join(dist, '.built-from'), 'utf8') === fingerprint) {
+  process.exit(0)
+}
+if (!existsSync(join(root, 'node_modules/esbuild'))) {
+  // Installed as somebody's dependency: the package already carries dist/.
+  process.exit(0)
+}
+const { build } = await import('esbuild')
+const version = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version
+const staging = join(root, `dist.${process.pid}`)
+rmSync(staging, { recursive: true, force: true })
+mkdirSync(staging)
+try {
+  await bundleAll(staging)
+  writeDeclarations(staging)
+  await writeSchema(staging)
+  chmodSync(join(staging, 'cli.cjs'), 0o755)
+  writeFileSync(join(staging, '.built-from'), fingerprint)
+  swapIn(staging)
+} finally {
+  rmSync(staging, { recursive: true, force: true })
+}
+
+async function bundleAll(outdir) {
+  const common = {
+    absWorkingDir: root,
+    bundle: true,
+    platform: 'node',
+    target: 'node20.19',
+    external: ['koffi'],
+    define: { __HOLDFAST_VERSION__: JSON.stringify(version) },
+    legalComments: 'none',
+    logLevel: 'warning',
+    metafile: true,
+  }
+  const cjs = { ...common, format: 'cjs', minify: true, keepNames: true, supported: { 'dynamic-import': false } }
+  // The hot verbs load cli.cjs alone; what a dynamic import names is a bundle of its own beside it.
+  const bundles = await Promise.all([
+    build({ ...cjs, entryPoints: ['src/cli/main.ts'], outfile: join(outdir, 'cli.cjs'), banner: { js: '#!/usr/bin/env node' }, plugins: [neighbours()] }),
+    build({ ...cjs, entryPoints: ['src/cli/supervise.ts'], outfile: join(outdir, 'supervise.cjs'), plugins: [neighbours()] }),
+    build({ ...cjs, entryPoints: ['src/config/load.ts'], outfile: join(outdir, 'load.cjs') }),
+    build({ ...cjs, entryPoints: ['src/index.ts'], outfile: join(outdir, 'index.cjs'), minify: false, plugins: [neighbours()] }),
+    build({ ...common, format: 'esm', entryPoints: ['src/index.ts'], outfile: join(outdir, 'index.js'), plugins: [neighbours()], banner: { js: requireShim } }),
+    build({ ...common, format: 'esm', entryPoints: ['src/worker/index.ts'], outfile: join(outdir, 'worker.js') }),
+    build({ ...cjs, minify: false, entryPoints: ['src/worker/index.ts'], outfile: join(outdir, 'worker.cjs') }),
+  ])
+  cpSync(join(root, 'src/config/evaluate-module.mjs'), join(outdir, 'evaluate-module.mjs'))
+  writeNotices(outdir, bundles)
+}
+
+/** Dynamic imports of these modules stay imports, of the bundle that stands beside. */
+function neighbours() {
+  const own = { 'cli/supervise.ts': './supervise.cjs', 'config/load.ts': './load.cjs' }
+  return {
+    name: 'neighbours',
+    setup(hooks) {
+      hooks.onResolve({ filter: /\.ts$/ }, (args) => {
+        if (args.kind !== 'dynamic-import') return undefined
+        const target = relative(join(root, 'src'), join(args.resolveDir, args.path))
+        const bundle = own[target]
+        return bundle ? { path: bundle, external: true } : undefined
+      })
+    },
+  }
+}
+
+/** esbuild's ESM output has no `require`, which koffi (CommonJS, native) is loaded with. */
+const requireShim = "import { createRequire as __createRequire } from 'node:module';const require = __createRequire(import.meta.url);"
+
+function writeNotices(outdir, bundles) {
+  const packages = new Set()
+  for (const { metafile } of bundles) {
+    for (const input of Object.keys(metafile.inputs)) {
+      const match = /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)
+      if (match) packages.add(match[1])
+    }
+  }
+  const sections = [...packages].sort().map((name) => {
+    const directory = join(root, 'node_modules', name)
+    const manifest = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
+    const license = readdirSync(directory).find((file) => /^licen[cs]e/i.test(file))
+    return `${name} ${manifest.version} (${manifest.license})\n\n${license ? readFileSync(join(directory, license), 'utf8') : ''}`
+  })
+  writeFileSync(join(outdir, 'THIRD-PARTY-NOTICES.txt'), sections.join('\n---\n\n'))
+}
+
+function writeDeclarations(outdir) {
+  execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.types.json', '--outDir', join(outdir, 'types')], {
+    cwd: root,
+    stdio: 'inherit',
+  })
+}
+
+async function writeSchema(outdir) {
+  const scratch = join(outdir, 'schema.tmp.mjs')
+  await build({ absWorkingDir: root, bundle: true, platform: 'node', format: 'esm', entryPoints: ['src/config/json-schema.ts'], outfile: scratch, logLevel: 'warning' })
+  const { jsonSchema } = await import(scratch)
+  rmSync(scratch)
+  writeFileSync(join(outdir, 'schema.json'), `${JSON.stringify(jsonSchema(), null, 2)}\n`)
+}
+
+function swapIn(directory) {
+  const old = join(root, `dist.old.${process.pid}`)
+  if (existsSync(dist)) renameSync(dist, old)
+  renameSync(directory, dist)
+  rmSync(old, { recursive: true, force: true })
+}
+
+function hashOfSources() {
+  const hash = createHash('sha256')
+  const files = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.types.json', 'scripts/build.mjs']
+  for (const file of [...files, ...walk(join(root, 'src'))].map((file) => join(root, relative(root, join(root, file))))) {
+    if (!existsSync(file)) continue
+    hash.update(relative(root, file)).update('\0').update(readFileSync(file)).update('\0')
+  }
+  return hash.digest('hex')
+}
+
+function walk(directory) {
+  if (!existsSync(directory)) return []
+  return readdirSync(directory, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)))
+    .sort()
+}

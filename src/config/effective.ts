@@ -1,0 +1,149 @@
+// The configuration after defaults, includes and substitution: what the engine runs on. Plain JSON data, so that it can be
+// handed to a detached supervisor, compared and hashed. Times are milliseconds, sizes bytes, `null` is "never" or "off".
+
+export type Millis = number
+
+/** Where a listener is bound. `port` 0 asks the kernel for a free one. */
+export type ListenAddress =
+  | { readonly family: 'tcp4' | 'tcp6' | 'udp4' | 'udp6'; readonly host: string; readonly port: number }
+  | { readonly family: 'unix'; readonly path: string }
+
+export interface SocketSpec {
+  readonly name: string
+  readonly listen: ListenAddress
+  readonly backlog: number
+  /** Permission bits of a unix socket, null: by umask. */
+  readonly mode: number | null
+  readonly user: string | null
+  readonly group: string | null
+  readonly nonblocking: boolean
+  readonly v6only: boolean
+}
+
+export type ReadySpec =
+  | { readonly by: 'notify' }
+  | { readonly by: 'ipc' }
+  | { readonly by: 'delay'; readonly delay: Millis }
+  | { readonly by: 'tcp'; readonly host: string; readonly port: number }
+  /** `url` is http://HOST:PORT/PATH; any status from 200 to 399 is ready. */
+  | { readonly by: 'http'; readonly url: string }
+  | { readonly by: 'exec'; readonly command: readonly string[] }
+  | { readonly by: 'log'; readonly pattern: string }
+
+export interface HeartbeatSpec {
+  readonly interval: Millis
+  readonly timeout: Millis
+  readonly signals: readonly SignalStep[]
+}
+
+export interface RestartSpec {
+  readonly when: 'always' | 'on-failure' | 'never'
+  readonly immediate: number
+  readonly initial: Millis
+  readonly factor: number
+  readonly max: Millis
+  readonly jitter: number
+  readonly resetAfter: Millis
+  /** null: never give up. */
+  readonly maxRetries: number | null
+  readonly delay: Millis
+  readonly unrecoverable: readonly number[]
+  readonly stopAllOnUnrecoverable: boolean
+}
+
+/** One rung of a stop ladder: send `signal`, then wait at most `wait` for the process to die (null: without end). */
+export interface SignalStep {
+  /** Without SIG: `TERM`. */
+  readonly signal: string
+  readonly wait: Millis | null
+  /** Send again after `every`, each interval longer by `increment`, until `wait` is over. */
+  readonly every: Millis | null
+  readonly increment: Millis
+}
+
+export interface StopSpec {
+  readonly signals: readonly SignalStep[]
+  readonly timeout: Millis
+  /** Made before the first signal; `%p` is the worker's pid. */
+  readonly file: string | null
+  readonly fileTimeout: Millis
+  /** Run before the first signal, with HOLDFAST_PID. */
+  readonly command: readonly string[] | null
+  /** Signals go to the whole process group. */
+  readonly group: boolean
+}
+
+export type ReloadSpec =
+  | { readonly by: 'rolling'; readonly timeout: Millis }
+  | { readonly by: 'signal'; readonly signal: string; readonly timeout: Millis }
+  | { readonly by: 'command'; readonly command: readonly string[]; readonly timeout: Millis }
+
+export interface RolloutSpec {
+  readonly maxSurge: number
+  readonly maxUnavailable: number
+  readonly minReady: Millis
+  readonly canary: boolean
+  readonly timeout: Millis
+}
+
+export type OutputSpec = 'log' | 'ignore' | 'inherit' | { readonly file: string }
+
+export type DependencyCondition = 'ready' | 'started' | 'exited'
+
+export interface LimitSpec {
+  /** null: unlimited. */
+  readonly soft: number | null
+  readonly hard: number | null
+}
+
+export interface ServiceSpec {
+  readonly name: string
+  readonly description: string
+  readonly tags: readonly string[]
+  /** argv; a string that needs a shell is already `['/bin/sh', '-c', TEXT]`. */
+  readonly command: readonly string[]
+  readonly instances: number
+  readonly autostart: boolean
+  readonly dependsOn: Readonly<Record<string, DependencyCondition>>
+  readonly cwd: string
+  /** Name or number, null: the supervisor's own. */
+  readonly user: string | null
+  readonly group: string | null
+  readonly umask: number | null
+  readonly nice: number
+  /** `env` and `envFile` merged; the supervisor's own environment is added at the spawn. */
+  readonly env: Readonly<Record<string, string>>
+  readonly limits: Readonly<Record<string, LimitSpec>>
+  readonly session: boolean
+  readonly sockets: readonly string[]
+  readonly stdin: null | { readonly socket: string }
+  readonly stdout: OutputSpec
+  readonly stderr: OutputSpec
+  readonly startTimeout: Millis
+  readonly ready: ReadySpec
+  readonly heartbeat: HeartbeatSpec | null
+  readonly requestTimeout: Millis | null
+  readonly restart: RestartSpec
+  readonly stop: StopSpec
+  readonly reload: ReloadSpec
+  readonly rollout: RolloutSpec
+}
+
+export interface ControlSpec {
+  readonly socket: string
+  readonly mode: number
+  /** User names or numbers that may drive the supervisor beside its owner and root. */
+  readonly allow: readonly string[]
+}
+
+export interface SupervisorSpec {
+  readonly name: string
+  /** Real path of the config file, null for a program's own config. */
+  readonly configFile: string | null
+  readonly runtimeDir: string
+  readonly logDir: string
+  readonly stateDir: string
+  readonly control: ControlSpec
+  readonly sockets: Readonly<Record<string, SocketSpec>>
+  readonly services: Readonly<Record<string, ServiceSpec>>
+}

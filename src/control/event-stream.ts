@@ -1,0 +1,72 @@
+// Server-sent events to one client. A client that stops reading costs at most `maxBuffered` bytes.
+import type { ServerResponse } from 'node:http'
+import { drained, errorBody } from './reply.ts'
+import { HoldfastError } from '../errors/holdfast-error.ts'
+
+/** How long a client that was too slow may take to read what is buffered, the final note included. */
+const LAST_CHANCE = 5_000
+
+export class EventStream {
+  readonly #response: ServerResponse
+  readonly #maxBuffered: number
+  readonly #onGone: (() => void)[] = []
+  #over = false
+
+  constructor(response: ServerResponse, maxBuffered: number) {
+    this.#response = response
+    this.#maxBuffered = maxBuffered
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
+    // The client learns at once that its request was taken, before the first event.
+    response.flushHeaders()
+    response.once('close', () => this.#finish())
+  }
+
+  /** The stream ended, or the client is gone or was dropped. */
+  get over(): boolean {
+    return this.#over
+  }
+
+  /** Called once when the stream is over, at once if it already is. */
+  onOver(callback: () => void): void {
+    if (this.#over) callback()
+    else this.#onGone.push(callback)
+  }
+
+  /** False: the client should be given time, see `drained`. */
+  send(event: string, data: unknown): boolean {
+    if (this.#over) return false
+    const roomLeft = this.#response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
+    if (this.#response.writableLength > this.#maxBuffered) this.#drop()
+    return roomLeft
+  }
+
+  drained(): Promise<void> {
+    return drained(this.#response)
+  }
+
+  /** The last event, then the end. */
+  end(event: string, data: unknown): void {
+    this.send(event, data)
+    this.#response.end()
+    this.#finish()
+  }
+
+  fail(error: unknown): void {
+    const { http: _, ...body } = errorBody(error)
+    this.end('error', body)
+  }
+
+  #drop(): void {
+    const { http: _, ...body } = errorBody(new HoldfastError('HF_SLOW_CLIENT', {}))
+    this.#response.end(`event: error\ndata: ${JSON.stringify(body)}\n\n`)
+    this.#finish()
+    const timer = setTimeout(() => this.#response.destroy(), LAST_CHANCE)
+    this.#response.once('close', () => clearTimeout(timer))
+  }
+
+  #finish(): void {
+    if (this.#over) return
+    this.#over = true
+    for (const callback of this.#onGone.splice(0)) callback()
+  }
+}

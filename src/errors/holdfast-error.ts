@@ -1,0 +1,28 @@
+import { ERRORS, type ErrorCode } from './table.ts'
+
+export type ErrorDetail = Readonly<Record<string, string | number>>
+
+/** An error that a user can act on: code, one sentence, how to mend it. Everything else that is thrown is a bug. */
+export class HoldfastError extends Error {
+  readonly code: ErrorCode
+  readonly hint: string
+  readonly detail: ErrorDetail
+  /** Exit code of the command line, HTTP status of the control API. */
+  readonly exit: number
+  readonly http: number
+
+  constructor(code: ErrorCode, detail: ErrorDetail = {}, options?: { cause?: unknown }) {
+    const row = ERRORS[code]
+    super(fill(row.message, detail), options)
+    this.name = 'HoldfastError'
+    this.code = code
+    this.hint = fill(row.hint, detail)
+    this.detail = detail
+    this.exit = row.exit
+    this.http = row.http
+  }
+}
+
+function fill(template: string, detail: ErrorDetail): string {
+  return template.replace(/\{(\w+)\}/g, (whole, key: string) => (key in detail ? String(detail[key]) : whole))
+}

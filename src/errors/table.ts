@@ -1,0 +1,113 @@
+// Every error a user can meet: sentence, how to mend it, exit code of the command line, status of the HTTP API.
+// `{name}` is filled in from the error's detail. docs/reference/errors.md is made from this table.
+
+interface ErrorRow {
+  readonly message: string
+  readonly hint: string
+  readonly exit: number
+  readonly http: number
+}
+
+const usage = { exit: 2, http: 400 } as const
+const failed = { exit: 1, http: 409 } as const
+
+export const ERRORS = {
+  // --- command line and targets
+  HF_USAGE: { message: '{problem}', hint: 'See: holdfast {verb} --help', ...usage },
+  HF_NOT_AVAILABLE: {
+    message: '{what} is not available yet',
+    hint: 'It is planned; see docs/not-yet.md.',
+    exit: 1,
+    http: 501,
+  },
+  HF_TARGET_UNKNOWN: {
+    message: 'nothing matches "{target}"',
+    hint: 'Known services: {known}',
+    exit: 2,
+    http: 404,
+  },
+  HF_UNREACHABLE: {
+    message: 'no supervisor is running{where}',
+    hint: 'Start it with: holdfast up{config}',
+    exit: 5,
+    http: 503,
+  },
+  HF_NO_ANSWER: {
+    message: 'the supervisor did not answer within {seconds} s',
+    hint: 'It may be stopped (SIGSTOP) or stuck; look at its process.',
+    exit: 5,
+    http: 504,
+  },
+  HF_CONNECTION_LOST: {
+    message: 'the supervisor ended the connection before it had answered',
+    hint: 'Look with: holdfast status',
+    exit: 5,
+    http: 502,
+  },
+  HF_PERMISSION: { message: '{problem}', hint: '{mend}', exit: 4, http: 403 },
+  HF_TIMED_OUT: {
+    message: 'not done within {timeout}; it goes on in the supervisor',
+    hint: 'Look with: holdfast status',
+    exit: 124,
+    http: 504,
+  },
+  // --- operations
+  HF_ROLLOUT_IN_PROGRESS: {
+    message: '{service}: rollout in progress since {since}',
+    hint: 'Wait for it, or supersede it with --replace.',
+    ...failed,
+  },
+  HF_DEPENDENTS_UP: {
+    message: '{service}: {dependents} depend(s) on it and is up',
+    hint: 'Stop them first, or use --with-dependents.',
+    ...failed,
+  },
+  HF_NOT_RUNNING: { message: '{target} is not running', hint: 'Start it with: holdfast start {target}', ...failed },
+  HF_OPERATION_FAILED: { message: '{verb} failed: {services}', hint: 'Ask: holdfast why {first}', ...failed },
+  HF_GOING_DOWN: { message: 'the supervisor is going down', hint: 'Start it again with: holdfast up', ...failed },
+  HF_APPLY_REFUSED: {
+    message: '{key} can not be changed while the supervisor runs',
+    hint: 'Run holdfast down, then holdfast up.',
+    ...failed,
+  },
+  // --- starting the supervisor
+  HF_ALREADY_RUNNING: {
+    message: 'a supervisor (pid {pid}) already runs this config',
+    hint: 'Use holdfast apply to take over changes, or holdfast down first.',
+    ...failed,
+  },
+  HF_RUNTIME_DIR_TAKEN: {
+    message: '{dir} belongs to another config: {config}',
+    hint: 'Set `name` (or `runtimeDir`) in one of the two configs.',
+    ...failed,
+  },
+  HF_WORKERS_ALIVE: {
+    message: 'workers of a supervisor that died are still running: {workers}',
+    hint: 'End them by their stop ladder and start fresh: holdfast up --clean. Or only end them: holdfast down.',
+    ...failed,
+  },
+  HF_DIRECTORY: { message: '{what} {dir}: {problem}', hint: '{mend}', ...failed },
+  HF_SOCKET_BIND: { message: 'socket {socket}: cannot listen on {listen}: {problem}', hint: '{mend}', ...failed },
+  HF_PLATFORM: { message: '{problem}', hint: 'Holdfast needs Linux with glibc 2.29 or later.', ...failed },
+  // --- configuration
+  HF_CONFIG_NOT_FOUND: { message: 'no config file{where}', hint: 'Name one with -c FILE.', ...usage },
+  HF_CONFIG_INVALID: { message: '{count} error(s) in {file}', hint: 'Mend them and try again.', ...usage },
+  // --- control API
+  HF_BAD_REQUEST: { message: '{problem}', hint: 'See docs/control-api.md.', ...usage },
+  HF_SLOW_CLIENT: {
+    message: 'dropped: the client does not read its events',
+    hint: 'Read faster, or ask for fewer targets.',
+    exit: 1,
+    http: 503,
+  },
+  HF_BUSY: { message: 'too many connections at once', hint: 'Try again in a moment.', exit: 1, http: 503 },
+  HF_NO_ROUTE: { message: 'no such path: {method} {path}', hint: 'See docs/control-api.md.', exit: 2, http: 404 },
+  HF_INTERNAL: {
+    message: 'internal error: {problem}',
+    hint: 'This is a bug in Holdfast; please report it.',
+    exit: 1,
+    http: 500,
+  },
+} as const satisfies Record<string, ErrorRow>
+
+export type ErrorCode = keyof typeof ERRORS

@@ -1,0 +1,119 @@
+// One OS process of a worker, from the request to start it until nothing of it is left.
+import type { Millis } from '../config/effective.ts'
+import type { Rung } from './stop-ladder.ts'
+
+/** Milliseconds of the supervisor's time: CLOCK_MONOTONIC less the time during which the supervisor itself was stopped. */
+export type Instant = number
+
+/** pid and start time (clock ticks since boot) name a process for ever; a pid alone does not. */
+export interface ProcessIdentity {
+  readonly pid: number
+  readonly startTime: number
+}
+
+/** Why a process is asked, or forced, to end. The kind decides what follows; the text is for people. */
+export interface StopReason {
+  readonly kind:
+    | 'stop' // by the operator, a scale down or the supervisor's end: the slot stays down
+    | 'replace' // by a rollout: a successor is there, or will be started by the planner
+    | 'boot-timeout'
+    | 'heartbeat'
+    | 'request'
+    | 'reload'
+  readonly text: string
+}
+
+export interface ProcessExit {
+  readonly at: Instant
+  readonly code: number | null
+  readonly signal: string | null
+  readonly readyAt: Instant | null
+  /** The worker said beforehand that it would end (STOPPING=1, `finishing`). */
+  readonly announced: boolean
+  readonly asked: StopReason | null
+  /** The process never came to be: why. */
+  readonly spawnError: string | null
+}
+
+/** The way down: which rung of the ladder, until when, and when its signal is sent again. */
+export interface Descent {
+  readonly why: StopReason
+  readonly rungs: readonly Rung[]
+  readonly rung: number
+  readonly rungEndsAt: Instant | null
+  readonly resend: { readonly at: Instant; readonly every: Millis } | null
+  /** How often the last rung has been tried again. */
+  readonly overtime: number
+}
+
+export type ProcessState =
+  /** Waiting for its turn in the spawn queue; a stop asked meanwhile ends it without a spawn. */
+  | { readonly is: 'spawning' }
+  /** `deadline` is the end of the boot time; with `ready: { delay }` the moment it counts as ready. */
+  | { readonly is: 'booting'; readonly process: ProcessIdentity; readonly since: Instant; readonly deadline: Instant }
+  | { readonly is: 'ready'; readonly process: ProcessIdentity; readonly readyAt: Instant }
+  | {
+      readonly is: 'reloading'
+      readonly process: ProcessIdentity
+      readonly readyAt: Instant
+      readonly deadline: Instant
+      /** It said RELOADING=1, so that it will say READY=1 again. */
+      readonly announced: boolean
+    }
+  /** It announced its own end and works on what it has left. */
+  | {
+      readonly is: 'finishing'
+      readonly process: ProcessIdentity
+      readonly readyAt: Instant | null
+      readonly deadline: Instant
+    }
+  | {
+      readonly is: 'stopping'
+      readonly process: ProcessIdentity
+      readonly readyAt: Instant | null
+      readonly announced: boolean
+      readonly descent: Descent
+    }
+  /** Dead, but members of its process group are left; they got TERM, and get KILL at the deadline. */
+  | {
+      readonly is: 'sweeping'
+      readonly process: ProcessIdentity
+      readonly exit: ProcessExit
+      readonly step: 'term' | 'kill'
+      readonly deadline: Instant
+    }
+  | { readonly is: 'gone'; readonly exit: ProcessExit }
+
+export type ProcessStateName = ProcessState['is']
+export type ProcessStateOf<S extends ProcessStateName> = Extract<ProcessState, { is: S }>
+
+/** Alive and serving: a client would get an answer. */
+export function isServing(state: ProcessState): boolean {
+  return state.is === 'ready' || state.is === 'reloading' || state.is === 'finishing'
+}
+
+/** The process that this state speaks of, null before the spawn and after the end. */
+export function identityOf(state: ProcessState): ProcessIdentity | null {
+  return state.is === 'spawning' || state.is === 'gone' ? null : state.process
+}
+
+/** The moment at which the state wants a `tick`, null: it waits for an event only. */
+export function deadlineOfProcess(state: ProcessState): Instant | null {
+  switch (state.is) {
+    case 'booting':
+    case 'reloading':
+    case 'finishing':
+    case 'sweeping':
+      return state.deadline
+    case 'stopping':
+      return earliest(state.descent.rungEndsAt, state.descent.resend?.at ?? null)
+    default:
+      return null
+  }
+}
+
+export function earliest(a: Instant | null, b: Instant | null): Instant | null {
+  if (a === null) return b
+  if (b === null) return a
+  return Math.min(a, b)
+}

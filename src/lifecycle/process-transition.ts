@@ -1,0 +1,373 @@
+// The total table of one process: every state has a written answer to every event.
+import type { Millis, ServiceSpec } from '../config/effective.ts'
+import type { ProcessEffect } from './process-effect.ts'
+import type { ProcessEvent, ProcessEventName, ProcessEventOf } from './process-event.ts'
+import type {
+  Instant,
+  ProcessExit,
+  ProcessIdentity,
+  ProcessState,
+  ProcessStateName,
+  ProcessStateOf,
+  StopReason,
+} from './process-state.ts'
+import {
+  beginDescent,
+  continueDescent,
+  killLadder,
+  ladderFor,
+  type Rung,
+  stepDown,
+  timeUntilKill,
+} from './stop-ladder.ts'
+
+export type ProcessStep = readonly [ProcessState, readonly ProcessEffect[]]
+
+type Handler<S extends ProcessStateName, E extends ProcessEventName> = (
+  state: ProcessStateOf<S>,
+  event: ProcessEventOf<E>,
+  spec: ServiceSpec,
+) => ProcessStep
+
+/** An answer too: why nothing happens. */
+interface Ignored {
+  readonly ignored: string
+}
+const ignored = (because: string): Ignored => ({ ignored: because })
+
+type ProcessTable = {
+  readonly [S in ProcessStateName]: { readonly [E in ProcessEventName]: Handler<S, E> | Ignored }
+}
+
+/** What is left of a group after its leader's death gets TERM, and after this time KILL. */
+export const SWEEP_GRACE: Millis = 2_000
+/** A worker asked to reload by signal has this long to say RELOADING=1; then the reload counts as done. */
+export const RELOAD_ANSWER: Millis = 1_000
+
+const notYet = ignored('there is no process yet')
+const dead = ignored('the process is dead')
+const alreadyThere = ignored('it has a process already')
+const leaving = ignored('it is on its way out')
+const reloadsLater = ignored('only a ready process reloads')
+
+export const PROCESS_TABLE: ProcessTable = {
+  spawning: {
+    spawned: (_, { at, process }, spec) => boot(process, at, spec),
+    'spawn-failed': (_, { at, error }) => end(spawnFailure(at, error)),
+    ready: notYet,
+    reloading: notYet,
+    finishing: notYet,
+    extend: notYet,
+    overdue: notYet,
+    reload: notYet,
+    'reload-sent': notYet,
+    stop: (_, { at, why }) => cancel(at, why),
+    hurry: notYet,
+    kill: (_, { at, why }) => cancel(at, why),
+    exited: notYet,
+    swept: notYet,
+    tick: notYet,
+  },
+  booting: {
+    spawned: alreadyThere,
+    'spawn-failed': alreadyThere,
+    ready: (state, { at }) => becomeReady(state, at),
+    reloading: ignored('it is not ready yet'),
+    finishing: (state, { at }, spec) => finish(state, null, at, spec),
+    extend: (state, { at, by }, spec) =>
+      spec.ready.by === 'delay' ? [state, []] : [{ ...state, deadline: Math.max(state.deadline, at + by) }, []],
+    overdue: ignored('heartbeats count from ready on'),
+    reload: reloadsLater,
+    'reload-sent': reloadsLater,
+    stop: (state, { at, why }, spec) => goDown(state, at, why, ladderFor(why, spec)),
+    hurry: ignored('no stop was asked'),
+    kill: (state, { at, why }, spec) => goDown(state, at, why, killLadder(spec)),
+    exited: (state, event) => die(state, event, { readyAt: null, announced: false, asked: null }),
+    swept: ignored('it lives'),
+    tick: (state, { at }, spec) => {
+      if (at < state.deadline) return [state, []]
+      if (spec.ready.by === 'delay') return becomeReady(state, at)
+      const why = bootTimeout(at - state.since)
+      return goDown(state, at, why, ladderFor(why, spec))
+    },
+  },
+  ready: {
+    spawned: alreadyThere,
+    'spawn-failed': alreadyThere,
+    ready: ignored('it is ready already'),
+    reloading: (state, { at }, spec) => [
+      { ...state, is: 'reloading', deadline: at + spec.reload.timeout, announced: true },
+      [],
+    ],
+    finishing: (state, { at }, spec) => finish(state, state.readyAt, at, spec),
+    extend: ignored('no deadline is under way'),
+    overdue: (state, event, spec) => hang(state, event, spec),
+    reload: (state, { at }, spec) => [
+      { ...state, is: 'reloading', deadline: at + spec.reload.timeout, announced: false },
+      [{ do: 'send-reload', process: state.process }],
+    ],
+    'reload-sent': ignored('the reload is over'),
+    stop: (state, { at, why }, spec) => goDown(state, at, why, ladderFor(why, spec)),
+    hurry: ignored('no stop was asked'),
+    kill: (state, { at, why }, spec) => goDown(state, at, why, killLadder(spec)),
+    exited: (state, event) => die(state, event, { readyAt: state.readyAt, announced: false, asked: null }),
+    swept: ignored('it lives'),
+    tick: ignored('nothing is due'),
+  },
+  reloading: {
+    spawned: alreadyThere,
+    'spawn-failed': alreadyThere,
+    ready: (state) => reloaded(state, null),
+    reloading: (state, { at }, spec) => [{ ...state, announced: true, deadline: at + spec.reload.timeout }, []],
+    finishing: (state, { at }, spec) => {
+      const [next, effects] = finish(state, state.readyAt, at, spec)
+      return [next, [{ do: 'reload-done', error: 'it announced its end instead' }, ...effects]]
+    },
+    extend: (state, { at, by }) => [{ ...state, deadline: Math.max(state.deadline, at + by) }, []],
+    overdue: (state, event, spec) => {
+      const [next, effects] = hang(state, event, spec)
+      return [next, [{ do: 'reload-done', error: 'it hung' }, ...effects]]
+    },
+    reload: ignored('a reload is under way'),
+    'reload-sent': (state, { at, error }, spec) => {
+      if (error !== null) return reloaded(state, error)
+      // A command has done all there is to do; a signal is answered by those who speak the notify protocol.
+      if (spec.reload.by === 'command' || spec.ready.by !== 'notify') return reloaded(state, null)
+      return state.announced ? [state, []] : [{ ...state, deadline: at + RELOAD_ANSWER }, []]
+    },
+    stop: (state, { at, why }, spec) => interruptReload(goDown(state, at, why, ladderFor(why, spec))),
+    hurry: ignored('no stop was asked'),
+    kill: (state, { at, why }, spec) => interruptReload(goDown(state, at, why, killLadder(spec))),
+    exited: (state, event) => {
+      const [next, effects] = die(state, event, { readyAt: state.readyAt, announced: false, asked: null })
+      return [next, [{ do: 'reload-done', error: 'it died' }, ...effects]]
+    },
+    swept: ignored('it lives'),
+    tick: (state, { at }, spec) => {
+      if (at < state.deadline) return [state, []]
+      const answerOutstanding = spec.reload.by !== 'signal' || state.announced
+      return reloaded(state, answerOutstanding ? `not done within ${seconds(spec.reload.timeout)}` : null)
+    },
+  },
+  finishing: {
+    spawned: alreadyThere,
+    'spawn-failed': alreadyThere,
+    ready: leaving,
+    reloading: leaving,
+    finishing: leaving,
+    extend: (state, { at, by }) => [{ ...state, deadline: Math.max(state.deadline, at + by) }, []],
+    overdue: (state, event, spec) => hang({ ...state, announced: true }, event, spec),
+    reload: leaving,
+    'reload-sent': leaving,
+    stop: (state, { at, why }, spec) => goDown({ ...state, announced: true }, at, why, ladderFor(why, spec)),
+    hurry: (state, { at }, spec) => outOfTime(state, at, spec),
+    kill: (state, { at, why }, spec) => goDown({ ...state, announced: true }, at, why, killLadder(spec)),
+    exited: (state, event) => die(state, event, { readyAt: state.readyAt, announced: true, asked: null }),
+    swept: ignored('it lives'),
+    tick: (state, { at }, spec) => (at < state.deadline ? [state, []] : outOfTime(state, at, spec)),
+  },
+  stopping: {
+    spawned: alreadyThere,
+    'spawn-failed': alreadyThere,
+    ready: leaving,
+    reloading: leaving,
+    finishing: (state) => [{ ...state, announced: true }, []],
+    extend: (state, { at, by }) => {
+      const { rungEndsAt } = state.descent
+      if (rungEndsAt === null || state.descent.overtime > 0) return [state, []]
+      return [{ ...state, descent: { ...state.descent, rungEndsAt: Math.max(rungEndsAt, at + by) } }, []]
+    },
+    overdue: leaving,
+    reload: leaving,
+    'reload-sent': leaving,
+    // A stop that outranks the reason under way takes its place: the slot then stays down.
+    stop: (state, { why }) => [{ ...state, descent: { ...state.descent, why: graver(state.descent.why, why) } }, []],
+    hurry: (state, { at }) => descend(state, stepDown(state.descent, state.process, at)),
+    kill: (state, { at, why }, spec) =>
+      descend(state, beginDescent(state.process, graver(state.descent.why, why), killLadder(spec), at)),
+    exited: (state, event) => {
+      const { readyAt, announced, descent } = state
+      const [next, effects] = die(state, event, { readyAt, announced, asked: descent.why })
+      const file = descent.rungs.find((rung) => rung.by === 'file')
+      return [next, file ? [{ do: 'remove-stop-file', process: state.process, path: file.path }, ...effects] : effects]
+    },
+    swept: ignored('it lives'),
+    tick: (state, { at }) => descend(state, continueDescent(state.descent, state.process, at)),
+  },
+  sweeping: {
+    spawned: dead,
+    'spawn-failed': dead,
+    ready: dead,
+    reloading: dead,
+    finishing: dead,
+    extend: dead,
+    overdue: dead,
+    reload: dead,
+    'reload-sent': dead,
+    stop: (state, { why }) => [{ ...state, exit: { ...state.exit, asked: graver(state.exit.asked ?? why, why) } }, []],
+    hurry: (state, { at }) => sweepWithForce(state, at),
+    kill: (state, { at }) => sweepWithForce(state, at),
+    exited: dead,
+    swept: (state) => end(state.exit),
+    tick: (state, { at }) => {
+      if (at < state.deadline) return [state, []]
+      if (state.step === 'term') return sweepWithForce(state, at)
+      const [next, effects] = end(state.exit)
+      const reason =
+        'something of its process group does not go away (a zombie that its parent does not reap?); going on without it'
+      return [next, [{ do: 'note', event: 'group-left-over', reason }, ...effects]]
+    },
+  },
+  gone: {
+    spawned: dead,
+    'spawn-failed': dead,
+    ready: dead,
+    reloading: dead,
+    finishing: dead,
+    extend: dead,
+    overdue: dead,
+    reload: dead,
+    'reload-sent': dead,
+    stop: dead,
+    hurry: dead,
+    kill: dead,
+    exited: dead,
+    swept: dead,
+    tick: dead,
+  },
+}
+
+/** One step of one process. Events that do not concern the state leave it as it is. */
+export function stepProcess(state: ProcessState, event: ProcessEvent, spec: ServiceSpec): ProcessStep {
+  const row = PROCESS_TABLE[state.is] as { readonly [E in ProcessEventName]: unknown }
+  const answer = row[event.is]
+  // The table's type ties each handler to its state and event; the look-up by two run-time names can not show it.
+  return typeof answer === 'function'
+    ? (answer as Handler<ProcessStateName, ProcessEventName>)(state as never, event as never, spec)
+    : [state, []]
+}
+
+function boot(process: ProcessIdentity, at: Instant, spec: ServiceSpec): ProcessStep {
+  const delay = spec.ready.by === 'delay' ? spec.ready.delay : null
+  if (delay === 0) return [{ is: 'ready', process, readyAt: at }, []]
+  const state: ProcessState = { is: 'booting', process, since: at, deadline: at + (delay ?? spec.startTimeout) }
+  return [state, delay === null ? [{ do: 'watch-readiness', process }] : []]
+}
+
+function becomeReady(state: ProcessStateOf<'booting'>, at: Instant): ProcessStep {
+  return [{ is: 'ready', process: state.process, readyAt: at }, [{ do: 'forget-readiness' }]]
+}
+
+function reloaded(state: ProcessStateOf<'reloading'>, error: string | null): ProcessStep {
+  return [{ is: 'ready', process: state.process, readyAt: state.readyAt }, [{ do: 'reload-done', error }]]
+}
+
+function interruptReload([state, effects]: ProcessStep): ProcessStep {
+  return [state, [{ do: 'reload-done', error: 'it was asked to stop' }, ...effects]]
+}
+
+/** It ends by itself; it has as long for it as a stop would give, and is then shown the way. */
+function finish(
+  state: { process: ProcessIdentity },
+  readyAt: Instant | null,
+  at: Instant,
+  spec: ServiceSpec,
+): ProcessStep {
+  const deadline = at + (timeUntilKill(ladderFor(FINISHED, spec)) ?? spec.stop.timeout)
+  return [{ is: 'finishing', process: state.process, readyAt, deadline }, [{ do: 'forget-readiness' }]]
+}
+
+const FINISHED: StopReason = { kind: 'stop', text: 'announced its end, but did not end in time' }
+
+function outOfTime(state: ProcessStateOf<'finishing'>, at: Instant, spec: ServiceSpec): ProcessStep {
+  const why: StopReason = { kind: 'replace', text: FINISHED.text }
+  return goDown({ ...state, announced: true }, at, why, ladderFor(why, spec))
+}
+
+function hang(
+  state: { process: ProcessIdentity; readyAt: Instant | null; announced?: boolean },
+  event: ProcessEventOf<'overdue'>,
+  spec: ServiceSpec,
+): ProcessStep {
+  const text =
+    event.which === 'heartbeat'
+      ? `no heartbeat for ${seconds((spec.heartbeat?.timeout ?? 0) + event.late)} (timeout ${seconds(spec.heartbeat?.timeout ?? 0)})`
+      : `a request took longer than ${seconds(spec.requestTimeout ?? 0)}`
+  const why: StopReason = { kind: event.which, text }
+  return goDown(state, event.at, why, ladderFor(why, spec))
+}
+
+function goDown(
+  state: { process: ProcessIdentity; readyAt?: Instant | null; announced?: boolean },
+  at: Instant,
+  why: StopReason,
+  rungs: readonly Rung[],
+): ProcessStep {
+  const { process, readyAt = null, announced = false } = state
+  const [descent, effects] = beginDescent(process, why, rungs, at)
+  const told: ProcessEffect = { do: 'tell-stop', reason: why.text, deadlineIn: timeUntilKill(rungs) }
+  return [{ is: 'stopping', process, readyAt, announced, descent }, [{ do: 'forget-readiness' }, told, ...effects]]
+}
+
+function descend(state: ProcessStateOf<'stopping'>, [descent, effects]: ReturnType<typeof beginDescent>): ProcessStep {
+  return [{ ...state, descent }, effects]
+}
+
+function die(
+  state: { process: ProcessIdentity },
+  { at, code, signal, leftover }: ProcessEventOf<'exited'>,
+  rest: { readyAt: Instant | null; announced: boolean; asked: StopReason | null },
+): ProcessStep {
+  const exit: ProcessExit = { at, code, signal, spawnError: null, ...rest }
+  const forget: ProcessEffect = { do: 'forget-readiness' }
+  if (!leftover) return [{ is: 'gone', exit }, [forget, { do: 'release' }]]
+  const { process } = state
+  return [
+    { is: 'sweeping', process, exit, step: 'term', deadline: at + SWEEP_GRACE },
+    [forget, { do: 'watch-group', process }],
+  ]
+}
+
+function sweepWithForce(state: ProcessStateOf<'sweeping'>, at: Instant): ProcessStep {
+  const why = 'left over from a worker that is dead'
+  return [
+    { ...state, step: 'kill', deadline: at + SWEEP_GRACE },
+    [{ do: 'signal', process: state.process, signal: 'KILL', scope: 'group', why }],
+  ]
+}
+
+function end(exit: ProcessExit): ProcessStep {
+  return [{ is: 'gone', exit }, [{ do: 'release' }]]
+}
+
+function cancel(at: Instant, why: StopReason): ProcessStep {
+  const exit: ProcessExit = {
+    at,
+    code: null,
+    signal: null,
+    readyAt: null,
+    announced: false,
+    asked: why,
+    spawnError: null,
+  }
+  return [{ is: 'gone', exit }, [{ do: 'cancel-spawn' }, { do: 'release' }]]
+}
+
+function spawnFailure(at: Instant, error: string): ProcessExit {
+  return { at, code: null, signal: null, readyAt: null, announced: false, asked: null, spawnError: error }
+}
+
+function bootTimeout(after: Millis): StopReason {
+  return { kind: 'boot-timeout', text: `not ready within ${seconds(after)}` }
+}
+
+/** A stop for good outranks a replacement, and that a deadline that passed. */
+function graver(a: StopReason, b: StopReason): StopReason {
+  const rank = (why: StopReason) => (why.kind === 'stop' ? 2 : why.kind === 'replace' ? 1 : 0)
+  return rank(b) > rank(a) ? b : a
+}
+
+/** `30s`, `1.5s`: one digit is enough for people. */
+export function seconds(millis: Millis): string {
+  return `${Math.round(millis / 100) / 10}s`
+}

@@ -1,0 +1,96 @@
+// glibc through koffi. Nothing is loaded before the first call, so that importing a module of this folder costs nothing.
+import { HoldfastError } from '../errors/holdfast-error.ts'
+
+type Koffi = typeof import('koffi')
+type Library = ReturnType<Koffi['load']>
+
+let loadedKoffi: Koffi | null = null
+let loadedLibrary: Library | null = null
+
+export function koffi(): Koffi {
+  if (loadedKoffi === null) {
+    try {
+      loadedKoffi = require('koffi') as Koffi
+    } catch (cause) {
+      throw new HoldfastError('HF_PLATFORM', { problem: `koffi cannot be loaded: ${firstLine(cause)}` }, { cause })
+    }
+  }
+  return loadedKoffi
+}
+
+function library(): Library {
+  if (loadedLibrary === null) {
+    try {
+      loadedLibrary = koffi().load('libc.so.6')
+    } catch (cause) {
+      if (cause instanceof HoldfastError) throw cause
+      throw new HoldfastError('HF_PLATFORM', { problem: 'libc.so.6 (glibc) is not there' }, { cause })
+    }
+  }
+  return loadedLibrary
+}
+
+/**
+ * A function of glibc, declared at its first call. `prototype` is C as koffi reads it: `int kill(int pid, int sig)`.
+ * Write variadic functions with all their arguments; pass structs as `void *` with a Buffer that the caller keeps.
+ * Never use it for a call that blocks: it would stop the event loop.
+ */
+export function libcFunction<A extends readonly (number | bigint | string | Uint8Array | null)[], R>(
+  prototype: string,
+): (...args: A) => R {
+  let native: ((...args: A) => R) | null = null
+  return (...args) => {
+    native ??= declare(prototype) as (...args: A) => R
+    return native(...args)
+  }
+}
+
+function declare(prototype: string): unknown {
+  const glibc = library()
+  try {
+    return glibc.func(prototype)
+  } catch (cause) {
+    throw new HoldfastError(
+      'HF_PLATFORM',
+      { problem: `this system's C library has no ${functionName(prototype)}` },
+      { cause },
+    )
+  }
+}
+
+/** errno of the last call. Read it at once: whatever Node does in between may change it. */
+export function errno(): number {
+  return koffi().errno()
+}
+
+/** Whether this C library has a function of that name. */
+export function hasFunction(name: string): boolean {
+  try {
+    library().func(`int ${name}()`)
+    return true
+  } catch (error) {
+    if (error instanceof HoldfastError) throw error
+    return false
+  }
+}
+
+/**
+ * Numeric address of a Buffer, to be written into a struct. It does not keep the Buffer alive: hold a reference
+ * to it until the call that uses the address has returned.
+ */
+export function addressOf(buffer: Uint8Array): bigint {
+  return koffi().address(buffer)
+}
+
+/** Copies `length` bytes from a C address. */
+export function bytesAt(address: bigint, length: number): Buffer {
+  return Buffer.from(koffi().decode(address, koffi().array('uint8_t', length, 'Typed')) as Uint8Array)
+}
+
+function functionName(prototype: string): string {
+  return /(\w+)\s*\(/.exec(prototype)?.[1] ?? prototype
+}
+
+function firstLine(cause: unknown): string {
+  return String(cause instanceof Error ? cause.message : cause).split('\n')[0] ?? ''
+}

@@ -1,0 +1,75 @@
+// Which services a service waits for, and in which order services start and stop.
+import type { DependencyCondition, ServiceSpec } from '../config/effective.ts'
+import { currentOf } from '../lifecycle/slot-state.ts'
+import { readyCount, type ServiceState, wantedSlots } from './service-state.ts'
+
+type Specs = Readonly<Record<string, Pick<ServiceSpec, 'dependsOn'>>>
+
+/** The dependencies of `spec` that are not met yet, as `db (ready)`. */
+export function unmetDependencies(
+  spec: Pick<ServiceSpec, 'dependsOn'>,
+  serviceOf: (name: string) => ServiceState | undefined,
+): string[] {
+  return Object.entries(spec.dependsOn)
+    .filter(([name, condition]) => {
+      const service = serviceOf(name)
+      return service === undefined || !isMet(service, condition)
+    })
+    .map(([name, condition]) => `${name} (${condition})`)
+}
+
+function isMet(service: ServiceState, condition: DependencyCondition): boolean {
+  const slots = wantedSlots(service)
+  if (slots.some((slot) => slot.phase.is === 'fatal')) return false
+  switch (condition) {
+    case 'ready':
+      return service.wanted === 'up' && readyCount(service) >= service.desired
+    case 'started':
+      return slots.length > 0 && slots.every((slot) => currentOf(slot.phase) !== null)
+    case 'exited':
+      return slots.length > 0 && slots.every((slot) => slot.phase.is === 'exited' && slot.phase.clean)
+  }
+}
+
+/** The services named and all that they depend on, dependencies first. */
+export function withDependencies(names: readonly string[], specs: Specs): string[] {
+  const order: string[] = []
+  const seen = new Set<string>()
+  const visit = (name: string): void => {
+    if (seen.has(name)) return
+    seen.add(name)
+    for (const dependency of Object.keys(specs[name]?.dependsOn ?? {})) visit(dependency)
+    order.push(name)
+  }
+  for (const name of names) visit(name)
+  return order
+}
+
+/** All that depend on `name`, directly or through others. */
+export function dependentsOf(name: string, specs: Specs): string[] {
+  const found = new Set<string>()
+  const visit = (of: string): void => {
+    for (const [dependent, { dependsOn }] of Object.entries(specs)) {
+      if (!(of in dependsOn) || found.has(dependent)) continue
+      found.add(dependent)
+      visit(dependent)
+    }
+  }
+  visit(name)
+  return [...found]
+}
+
+/** Waves in which to stop: each wave only after all that depend on it are down. */
+export function stopWaves(names: readonly string[], specs: Specs): string[][] {
+  const left = new Set(names)
+  const waves: string[][] = []
+  while (left.size > 0) {
+    const needed = new Set([...left].flatMap((name) => Object.keys(specs[name]?.dependsOn ?? {})))
+    const free = [...left].filter((name) => !needed.has(name))
+    // A cycle can not come out of a checked config; if it does, stopping matters more than order.
+    const wave = free.length > 0 ? free : [...left]
+    waves.push(wave)
+    for (const name of wave) left.delete(name)
+  }
+  return waves
+}

@@ -1,0 +1,187 @@
+// The planner: compares what a service is with what it should be, and names the next command for one of its slots.
+// It keeps no memory of its own; asked again after each command it converges, whatever died meanwhile.
+import type { RolloutSpec } from '../config/effective.ts'
+import type { Instant, StopReason } from '../lifecycle/process-state.ts'
+import type { SlotEvent } from '../lifecycle/slot-event.ts'
+import { currentOf, type Live, type SlotState, slotServes } from '../lifecycle/slot-state.ts'
+import { isRolling, isWanted, provenAt, type ServiceState, specOf, wantedSlots } from './service-state.ts'
+
+export interface SlotCommand {
+  readonly slot: number
+  readonly event: SlotEvent
+}
+
+/** The next command, null when there is nothing to do at this moment. */
+export function nextCommand(service: ServiceState, at: Instant): SlotCommand | null {
+  return (
+    bringDownUnwanted(service, at) ??
+    dropUnwantedComing(service, at) ??
+    acceptProven(service, at) ??
+    fillVacant(service, at) ??
+    startSpare(service, at) ??
+    replaceOutdated(service, at)
+  )
+}
+
+/** The process is to be replaced: of another generation than the goal, or older than the restart that was asked for. */
+export function isOutdated(service: ServiceState, slot: SlotState, live: Live): boolean {
+  if (live.generation !== service.goal) return true
+  return isRolling(service.rollout) && live.number < (service.rollout.renewBelow[slot.slot] ?? 0)
+}
+
+/** Every wanted slot has what the goal asks for, and nothing is under way. */
+export function isConverged(service: ServiceState): boolean {
+  return wantedSlots(service).every((slot) => {
+    if (slot.other !== null) return false
+    if (slot.phase.is === 'exited') return slot.phase.generation === service.goal
+    return (
+      slotServes(slot) &&
+      slot.phase.is === 'running' &&
+      !slot.phase.live.trial &&
+      !isOutdated(service, slot, slot.phase.live)
+    )
+  })
+}
+
+function bringDownUnwanted(service: ServiceState, at: Instant): SlotCommand | null {
+  for (const slot of service.slots) {
+    if (isWanted(service, slot.slot) || slot.phase.is === 'stopped') continue
+    if (slot.phase.is === 'stopping' && slot.phase.then === 'down') continue
+    const text = service.wanted === 'down' || slot.slot < service.desired ? 'stopped by the operator' : 'scaled down'
+    return { slot: slot.slot, event: { is: 'stop', at, why: { kind: 'stop', text } } }
+  }
+  return null
+}
+
+/** Only a slot whose process is to be replaced may have a successor coming. */
+function dropUnwantedComing(service: ServiceState, at: Instant): SlotCommand | null {
+  for (const slot of service.slots) {
+    if (slot.other?.is !== 'coming') continue
+    const current = currentOf(slot.phase)
+    const expected =
+      slot.other.live.generation === service.goal && current !== null && isOutdated(service, slot, current)
+    if (expected && (isRolling(service.rollout) || isGoingBack(service))) continue
+    return { slot: slot.slot, event: { is: 'drop-coming', at, why: replaced('the rollout has ended') } }
+  }
+  return null
+}
+
+function acceptProven(service: ServiceState, at: Instant): SlotCommand | null {
+  for (const slot of service.slots) {
+    const proven = provenAt(service, slot)
+    if (proven === null || at < proven) continue
+    if (slot.other?.is !== 'coming') return { slot: slot.slot, event: { is: 'settle', at } }
+    const why = replaced(`replaced by generation ${slot.other.live.generation}`)
+    return { slot: slot.slot, event: { is: 'swap', at, why } }
+  }
+  return null
+}
+
+function fillVacant(service: ServiceState, at: Instant): SlotCommand | null {
+  const { rollout, goal, waitsFor } = service
+  const trial = isRolling(rollout)
+  const cold = isRolling(rollout) && rollout.mode === 'cold'
+  for (const slot of wantedSlots(service)) {
+    if (slot.phase.is !== 'stopped' && slot.phase.is !== 'waiting') continue
+    if (waitsFor.length > 0) {
+      if (slot.phase.is === 'waiting' && sameNames(slot.phase.on, waitsFor)) continue
+      return { slot: slot.slot, event: { is: 'wait', at, on: waitsFor } }
+    }
+    if (cold && service.slots.some((other) => hasOutdated(service, other))) return null
+    if (rollout.is === 'canary' && inProgress(service) > 0) return null
+    return { slot: slot.slot, event: { is: 'start', at, generation: goal, trial, fresh: true } }
+  }
+  return null
+}
+
+function startSpare(service: ServiceState, at: Instant): SlotCommand | null {
+  const spec = specOf(service, service.generation)
+  if (surgeUsed(service) >= spec.rollout.maxSurge) return null
+  for (const slot of wantedSlots(service)) {
+    const live = currentOf(slot.phase)
+    if (live === null || live.trial || slot.other !== null || isOutdated(service, slot, live)) continue
+    if (slot.phase.is === 'stopping' && slot.phase.then !== 'decide') continue
+    const { state } = live
+    if (state.is !== 'finishing' && state.is !== 'stopping') continue
+    // One that never worked, or not for long, is a failure: its slot waits for the end and the back-off.
+    if (state.readyAt === null || at - state.readyAt < spec.restart.resetAfter) continue
+    return { slot: slot.slot, event: { is: 'spare', at } }
+  }
+  return null
+}
+
+function replaceOutdated(service: ServiceState, at: Instant): SlotCommand | null {
+  const { rollout } = service
+  if (!isRolling(rollout) && !isGoingBack(service)) return null
+  const bounds = specOf(service, service.goal).rollout
+  if (isRolling(rollout) && rollout.mode === 'cold') return retireAll(service, at)
+  if (rollout.is === 'canary' && inProgress(service) > 0) return null
+  for (const slot of wantedSlots(service)) {
+    const live = slot.phase.is === 'running' || slot.phase.is === 'starting' ? slot.phase.live : null
+    if (live === null || slot.other !== null || !isOutdated(service, slot, live)) continue
+    const command = replaceOne(service, slot, bounds, at)
+    if (command !== null) return command
+  }
+  return null
+}
+
+function replaceOne(service: ServiceState, slot: SlotState, bounds: RolloutSpec, at: Instant): SlotCommand | null {
+  const retire: SlotCommand = {
+    slot: slot.slot,
+    event: { is: 'retire', at, why: replaced(`makes room for generation ${service.goal}`) },
+  }
+  // Who serves nobody is missed by nobody.
+  if (!isAvailable(service, slot, at)) return retire
+  if (surgeUsed(service) < bounds.maxSurge) {
+    return { slot: slot.slot, event: { is: 'start-beside', at, generation: service.goal } }
+  }
+  const unavailable = wantedSlots(service).filter((other) => !isAvailable(service, other, at)).length
+  return unavailable < bounds.maxUnavailable ? retire : null
+}
+
+function retireAll(service: ServiceState, at: Instant): SlotCommand | null {
+  for (const slot of wantedSlots(service)) {
+    const live = slot.phase.is === 'running' || slot.phase.is === 'starting' ? slot.phase.live : null
+    if (live === null || !isOutdated(service, slot, live)) continue
+    return { slot: slot.slot, event: { is: 'retire', at, why: replaced('cold restart: all stop, then all start') } }
+  }
+  return null
+}
+
+/** A failed rollout: slots that were taken from the old generation return to it. */
+function isGoingBack(service: ServiceState): boolean {
+  return service.rollout.is === 'failed' && service.rollout.converging
+}
+
+function hasOutdated(service: ServiceState, slot: SlotState): boolean {
+  const live = currentOf(slot.phase)
+  return slot.other !== null || (live !== null && isOutdated(service, slot, live))
+}
+
+/** Processes beside the ones in service. */
+function surgeUsed(service: ServiceState): number {
+  return service.slots.filter((slot) => slot.other !== null).length
+}
+
+/** Slots in which the rollout has something under way that can still fail. */
+function inProgress(service: ServiceState): number {
+  return service.slots.filter((slot) => {
+    if (slot.other?.is === 'coming') return true
+    const live = currentOf(slot.phase)
+    return (live?.trial ?? false) || (slot.phase.is === 'stopping' && slot.phase.then === 'vacant')
+  }).length
+}
+
+function isAvailable(service: ServiceState, slot: SlotState, at: Instant): boolean {
+  if (!slotServes(slot)) return false
+  const proven = provenAt(service, slot)
+  return slot.other?.is === 'coming' || proven === null || at >= proven
+}
+
+function replaced(text: string): StopReason {
+  return { kind: 'replace', text }
+}
+
+function sameNames(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, index) => name === b[index])
+}

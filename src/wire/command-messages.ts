@@ -1,0 +1,46 @@
+// The lines that a worker reads from HOLDFAST_COMMAND_FD: one JSON object each, whose single key says what it is.
+
+export type CommandMessage =
+  /** `deadline` is ISO 8601, wall clock. */
+  | { readonly stop: { readonly reason: string; readonly deadline: string } }
+  | { readonly reload: { readonly config: unknown } }
+  | { readonly promote: { readonly slot: number; readonly token: string | null } }
+  | { readonly lost: { readonly reason: string } }
+
+/** One line with its newline. */
+export function formatCommandMessage(message: CommandMessage): string {
+  return `${JSON.stringify(message)}\n`
+}
+
+/** Null for what is unknown or not well formed: a worker ignores it, so that a newer supervisor may say more. */
+export function parseCommandMessage(line: string): CommandMessage | null {
+  let value: unknown
+  try {
+    value = JSON.parse(line)
+  } catch {
+    return null
+  }
+  if (!isObject(value)) return null
+  const { stop, reload, promote, lost } = value
+  if (isObject(stop)) return { stop: { reason: text(stop['reason']), deadline: text(stop['deadline']) } }
+  if (isObject(reload)) return { reload: { config: reload['config'] } }
+  if (isObject(promote)) return { promote: { slot: number(promote['slot']), token: token(promote['token']) } }
+  if (isObject(lost)) return { lost: { reason: text(lost['reason']) } }
+  return null
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}
+
+function number(value: unknown): number {
+  return typeof value === 'number' && Number.isInteger(value) ? value : 0
+}
+
+function token(value: unknown): string | null {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : null
+}

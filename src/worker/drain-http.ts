@@ -1,0 +1,73 @@
+import type * as http from 'node:http'
+import type * as net from 'node:net'
+import type * as tls from 'node:tls'
+import type { Drain } from './drain.ts'
+import { collectSockets, stopAccepting } from './drain-connections.ts'
+
+/** `_httpMessage` is the response under way; Node has no public name for it. */
+type HttpSocket = net.Socket & { _httpMessage?: http.ServerResponse | null }
+type ServerWithBuffer = http.Server & { readonly keepAliveTimeoutBuffer?: number }
+
+/**
+ * Keep-alive clients lose no request: they are told `Connection: close` with their next answer, and those that stay silent
+ * leave when keepAliveTimeout ends, as in normal operation. Works for http and https servers.
+ */
+export function drainHttp(server: http.Server): Drain {
+  giveClientsRoom(server)
+  const raw = collectSockets<HttpSocket>(server, 'connection')
+  // Over TLS the requests are on the socket around it.
+  const sockets = isTls(server) ? collectSockets<HttpSocket>(server, 'secureConnection') : raw
+  return {
+    begin: () => {
+      sayCloseFromNowOn(server)
+      for (const socket of sockets) prepare(server, socket)
+      return stopAccepting(server)
+    },
+    endIdle: () => {
+      for (const socket of sockets) if (!socket._httpMessage || isUpgraded(socket)) socket.end()
+    },
+    destroy: () => {
+      for (const socket of sockets) socket.destroy()
+      for (const socket of raw) socket.destroy()
+    },
+  }
+}
+
+/**
+ * A client that believes the announced `timeout=5` to the last moment must not meet a closed connection. Later Nodes close
+ * a second after what they announce (keepAliveTimeoutBuffer); on the others 5999 ms are announced as 5 s.
+ */
+function giveClientsRoom(server: ServerWithBuffer): void {
+  if (server.keepAliveTimeout === 5_000 && !server.keepAliveTimeoutBuffer) server.keepAliveTimeout = 5_999
+}
+
+function sayCloseFromNowOn(server: http.Server): void {
+  const sayClose = (request: http.IncomingMessage, response: http.ServerResponse): void => {
+    response.shouldKeepAlive = false
+    // Lifts the timeout that `prepare` put on a connection without a request: an answer may take longer than that.
+    if (request.socket.timeout !== undefined) request.socket.setTimeout(server.timeout)
+  }
+  server.prependListener('request', sayClose)
+  // With `Expect: 100-continue` and a listener for it there is no 'request' event.
+  if (server.listenerCount('checkContinue') > 0) server.prependListener('checkContinue', sayClose)
+}
+
+function prepare(server: ServerWithBuffer, socket: HttpSocket): void {
+  const response = socket._httpMessage
+  if (response) {
+    // With headers sent it is too late to say so; the connection's next request will be told.
+    if (!response.headersSent) response.shouldKeepAlive = false
+  } else if (!socket.timeout && !isUpgraded(socket)) {
+    // No request yet, so Node has set no timeout: the connection might stay silent for ever.
+    socket.setTimeout(server.keepAliveTimeout + (server.keepAliveTimeoutBuffer ?? 0))
+  }
+}
+
+/** WebSockets and the like: Node has taken its parser off. They end by `worker.signal`, or at the deadline. */
+function isUpgraded(socket: HttpSocket): boolean {
+  return !(socket as { parser?: object | null }).parser
+}
+
+function isTls(server: http.Server): server is http.Server & tls.Server {
+  return typeof (server as Partial<tls.Server>).setSecureContext === 'function'
+}

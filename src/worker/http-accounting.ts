@@ -1,0 +1,57 @@
+import type * as net from 'node:net'
+import { builtins } from './builtins.ts'
+import type { RequestAccounting } from './request-accounting.ts'
+
+interface Connection {
+  /** Requests whose answer is not complete; more than one where a client pipelines. */
+  open: number
+}
+
+/**
+ * Counts the requests of HTTP/1 servers. Node's diagnostics channels say when one begins and is answered, without a listener
+ * per request; a connection that closes takes what was open on it along.
+ */
+export class HttpAccounting {
+  readonly #accounting: RequestAccounting
+  readonly #connections = new WeakMap<net.Socket, Connection>()
+  #subscribed = false
+
+  constructor(accounting: RequestAccounting) {
+    this.#accounting = accounting
+  }
+
+  /** @param event on which the server shows the sockets that its requests are on. */
+  watch(server: net.Server, event: 'connection' | 'secureConnection'): void {
+    this.#subscribe()
+    server.on(event, (socket: net.Socket) => {
+      const connection: Connection = { open: 0 }
+      this.#connections.set(socket, connection)
+      socket.once('close', () => this.#accounting.end(connection, 'gone'))
+    })
+  }
+
+  #subscribe(): void {
+    if (this.#subscribed) return
+    this.#subscribed = true
+    const { subscribe } = builtins.diagnosticsChannel()
+    subscribe('http.server.request.start', (message) => this.#started(socketOf(message)))
+    subscribe('http.server.response.finish', (message) => this.#finished(socketOf(message)))
+  }
+
+  #started(socket: net.Socket): void {
+    const connection = this.#connections.get(socket)
+    if (connection === undefined) return // a server that was not given to `listen`
+    if (connection.open++ === 0) this.#accounting.begin(connection)
+  }
+
+  #finished(socket: net.Socket): void {
+    const connection = this.#connections.get(socket)
+    if (connection === undefined || connection.open === 0) return
+    this.#accounting.end(connection, 'done')
+    if (--connection.open > 0) this.#accounting.begin(connection)
+  }
+}
+
+function socketOf(message: unknown): net.Socket {
+  return (message as { socket: net.Socket }).socket
+}
