@@ -21,7 +21,7 @@ export interface ControlAnswer {
   readonly status: number
   /** The JSON, or the data of the last event. */
   readonly body: unknown
-  /** The last event's name; null for an answer that is no stream. */
+  /** The last event's name, empty if there was none; null for an answer that is no stream. */
   readonly event: string | null
 }
 
@@ -93,7 +93,7 @@ class AnswerReader {
   #isStream = false
   #pieces: string[] = []
   #last: unknown = null
-  #lastEvent: string | null = null
+  #lastEvent = ''
 
   constructor(onEvent?: (event: string, data: unknown) => void) {
     this.#onEvent = onEvent

@@ -8,7 +8,7 @@ const LAST_CHANCE = 5_000
 
 export class EventStream {
   readonly #response: ServerResponse
-  readonly #maxBuffered: number
+  #maxBuffered: number
   readonly #onGone: (() => void)[] = []
   #over = false
 
@@ -19,6 +19,8 @@ export class EventStream {
     // The client learns at once that its request was taken, before the first event.
     response.flushHeaders()
     response.once('close', () => this.#finish())
+    // A client that is gone shows as the end of its side; waiting for a write to fail would keep a silent stream for ever.
+    response.socket?.once('end', () => response.destroy())
   }
 
   /** The stream ended, or the client is gone or was dropped. */
@@ -38,6 +40,11 @@ export class EventStream {
     const roomLeft = this.#response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
     if (this.#response.writableLength > this.#maxBuffered) this.#drop()
     return roomLeft
+  }
+
+  /** From now on at most so many bytes may wait. */
+  limit(maxBuffered: number): void {
+    this.#maxBuffered = maxBuffered
   }
 
   drained(): Promise<void> {

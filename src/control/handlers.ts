@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http'
 import type { SupervisorSpec } from '../config/effective.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
+import type { ProcessIdentity } from '../os/process-identity.ts'
 import type { ApplyReport, Engine, OperationOutcome, OperationRequest, OperationVerb, Progress } from '../supervisor/engine-api.ts'
 import { EventStream } from './event-stream.ts'
 import { answerEvents } from './event-route.ts'
@@ -12,6 +13,8 @@ import { OPERATION_VERBS, type RouteName } from './routes.ts'
 
 export interface ControlHost {
   readonly engine: Engine
+  /** The process that ends after `down`; null where it outlives the supervisor (an embedding program). */
+  readonly process: ProcessIdentity | null
   /** The config file as it is now, read in a process of its own. @throws HoldfastError HF_CONFIG_INVALID … */
   readConfig(): Promise<SupervisorSpec>
   /** Stops the services, then the process (or what else the host stands for), after the answers under way. */
@@ -38,14 +41,14 @@ const HANDLERS: Readonly<Record<RouteName, Handler>> = {
   apply: applyConfig,
   down(host, call, reply) {
     const { timeout, immediate } = call.options
-    return outcomeOf(call, reply, () =>
-      host.down({ ...(timeout === undefined ? {} : { timeout: Number(timeout) }), immediate: immediate === true }),
-    )
+    const options = { ...(timeout === undefined ? {} : { timeout: Number(timeout) }), immediate: immediate === true }
+    // Who asked waits for the process to be gone, and may not know it.
+    return outcomeOf(call, reply, async () => ({ ...(await host.down(options)), process: host.process }))
   },
   events: answerEvents,
   logs: answerLogs,
-  why({ engine }, { targets }, { response }) {
-    sendJson(response, 200, engine.why(oneTarget(targets)))
+  async why({ engine }, { targets }, { response }) {
+    sendJson(response, 200, await engine.why(oneTarget(targets)))
   },
   dump({ engine }, { options }, { response }) {
     const { target } = options

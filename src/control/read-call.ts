@@ -1,7 +1,7 @@
 // From an HTTP request to a checked call: the route, its targets, its options. Everything unknown is refused by name.
 import type { IncomingMessage } from 'node:http'
 import { HoldfastError } from '../errors/holdfast-error.ts'
-import { parseDuration } from '../config/duration.ts'
+import { parseDuration } from '../config/values/duration.ts'
 import { type Fields, type FieldType, matchRoute, type Route } from './routes.ts'
 
 export type OptionValue = string | number | boolean | readonly string[]

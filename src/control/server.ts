@@ -80,6 +80,8 @@ function createHttpServer(onRequest: (request: IncomingMessage, response: Server
   const server = http.createServer({ requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0 }, onRequest)
   // One request a connection: nothing is then open that nobody waits for, and a pipelined second request is never half done.
   server.maxRequestsPerSocket = 1
+  // Who ends its side after the request (`nc -N`) still gets its answer. As old as Node's http, though not in its documentation.
+  Object.assign(server, { httpAllowHalfOpen: true })
   server.on('clientError', (_error, socket) => refuse(socket as Socket, badRequest('not a valid HTTP request')))
   return server
 }

@@ -13,7 +13,7 @@ const failed = { exit: 1, http: 409 } as const
 
 export const ERRORS = {
   // --- command line and targets
-  HF_USAGE: { message: '{problem}', hint: 'See: holdfast {verb} --help', ...usage },
+  HF_USAGE: { message: '{problem}', hint: 'See: holdfast{verb} --help', ...usage },
   HF_NOT_AVAILABLE: {
     message: '{what} is not available yet',
     hint: 'It is planned; see docs/not-yet.md.',
@@ -51,6 +51,12 @@ export const ERRORS = {
     exit: 124,
     http: 504,
   },
+  HF_LOG_RAW: {
+    message: '{file} holds the output as it came (raw): what was said {asked} cannot be told from it',
+    hint: 'Leave out --since, --stream and single workers, or let the service write to its log (stdout: log).',
+    exit: 2,
+    http: 400,
+  },
   // --- operations
   HF_ROLLOUT_IN_PROGRESS: {
     message: '{service}: rollout in progress since {since}',
@@ -86,12 +92,42 @@ export const ERRORS = {
     hint: 'End them by their stop ladder and start fresh: holdfast up --clean. Or only end them: holdfast down.',
     ...failed,
   },
+  HF_LEFT_RUNNING: {
+    message: 'still running: {workers}',
+    hint: 'Look at these processes; they may hang in the kernel (state D).',
+    ...failed,
+  },
   HF_DIRECTORY: { message: '{what} {dir}: {problem}', hint: '{mend}', ...failed },
   HF_SOCKET_BIND: { message: 'socket {socket}: cannot listen on {listen}: {problem}', hint: '{mend}', ...failed },
   HF_PLATFORM: { message: '{problem}', hint: 'Holdfast needs Linux with glibc 2.29 or later.', ...failed },
   // --- configuration
   HF_CONFIG_NOT_FOUND: { message: 'no config file{where}', hint: 'Name one with -c FILE.', ...usage },
   HF_CONFIG_INVALID: { message: '{count} error(s) in {file}', hint: 'Mend them and try again.', ...usage },
+  HF_CONFIG_FILE: { message: '{problem}', hint: '{mend}', ...usage },
+  HF_CONFIG_SYNTAX: { message: '{problem}', hint: '{mend}', ...usage },
+  HF_CONFIG_MODULE: { message: '{problem}', hint: '{mend}', ...usage },
+  HF_CONFIG_INCLUDE: { message: '{problem}', hint: '{mend}', ...usage },
+  HF_CONFIG_VARIABLE: { message: '{problem}', hint: '{mend}', ...usage },
+  HF_CONFIG_UNKNOWN_KEY: { message: 'unknown key "{key}"', hint: '{mend}', ...usage },
+  HF_CONFIG_MISSING: { message: '"{key}" is missing', hint: '{mend}', ...usage },
+  HF_CONFIG_TYPE: { message: 'expected {expected}, found {found}', hint: '{mend}', ...usage },
+  HF_CONFIG_VALUE: { message: '{problem}', hint: '{mend}', ...usage },
+  HF_CONFIG_NAME: { message: '{problem}', hint: '{mend}', ...usage },
+  HF_CONFIG_REFERENCE: { message: 'unknown {what} "{name}"', hint: '{mend}', ...usage },
+  HF_CONFIG_DUPLICATE: {
+    message: '{what} "{name}" stands here a second time; the first is at {first}',
+    hint: '{mend}',
+    ...usage,
+  },
+  HF_CONFIG_CYCLE: { message: '{what} in a circle: {circle}', hint: '{mend}', ...usage },
+  HF_CONFIG_CONFLICT: { message: '{problem}', hint: '{mend}', ...usage },
+  HF_CONFIG_NOT_YET: {
+    message: '{key} is not available yet',
+    hint: 'Its engine is not built yet. Take the key out; see docs/not-yet.md.',
+    ...usage,
+  },
+  HF_CONFIG_HOST: { message: '{problem}', hint: '{mend}', ...usage },
+  HF_CONFIG_WARNING: { message: '{problem}', hint: '{mend}', ...usage },
   // --- control API
   HF_BAD_REQUEST: { message: '{problem}', hint: 'See docs/control-api.md.', ...usage },
   HF_SLOW_CLIENT: {

@@ -27,6 +27,6 @@ export function isClean(exit: ProcessExit): boolean {
 }
 
 /** A death counts as a failure if the process never became ready, or died less than `resetAfter` after it did. */
-export function isFailure(exit: ProcessExit, resetAfter: number): boolean {
+export function isFailure(exit: Pick<ProcessExit, 'readyAt' | 'at'>, resetAfter: number): boolean {
   return exit.readyAt === null || exit.at - exit.readyAt < resetAfter
 }

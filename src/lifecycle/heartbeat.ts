@@ -4,7 +4,7 @@ import type { Instant } from './process-state.ts'
 
 /**
  * What is known of one worker's deadlines. Both are in raw CLOCK_MONOTONIC milliseconds, as the worker wrote them.
- * `shift` is the time during which the supervisor itself did not run since the worker last wrote: so long it could not
+ * A shift is the time during which the supervisor itself did not run since the worker last wrote: so long it could not
  * have been heard, and may itself have been stopped with us.
  */
 export interface Vitals {
@@ -12,30 +12,40 @@ export interface Vitals {
   readonly requestDeadline: Instant | null
   readonly heartbeatShift: Millis
   readonly requestShift: Millis
+  /** Gaps since we last looked: a word found at the next look may have been written before them. */
+  readonly gapSinceLook: Millis
 }
 
 /** A worker that became ready now, and has said nothing yet. */
 export function freshVitals(rawNow: Instant, spec: ServiceSpec): Vitals {
   const heartbeatDeadline = rawNow + (spec.heartbeat?.timeout ?? 0)
-  return { heartbeatDeadline, requestDeadline: null, heartbeatShift: 0, requestShift: 0 }
+  return { heartbeatDeadline, requestDeadline: null, heartbeatShift: 0, requestShift: 0, gapSinceLook: 0 }
 }
 
-/** A new word from the worker, by the slot table (0: none) or by WATCHDOG=1. */
+/** A look at what the worker says, in the slot table (0: none) or by WATCHDOG=1; call it also when nothing is new. */
 export function heard(vitals: Vitals, heartbeatDeadline: Instant, requestDeadline: Instant | null): Vitals {
+  const request = requestDeadline === 0 ? null : requestDeadline
   const beat = heartbeatDeadline > vitals.heartbeatDeadline
-  const sameRequest = requestDeadline === vitals.requestDeadline
-  if (!beat && sameRequest) return vitals
+  const sameRequest = request === vitals.requestDeadline
+  const { gapSinceLook } = vitals
+  if (!beat && sameRequest && gapSinceLook === 0) return vitals
   return {
     heartbeatDeadline: beat ? heartbeatDeadline : vitals.heartbeatDeadline,
-    heartbeatShift: beat ? 0 : vitals.heartbeatShift,
-    requestDeadline,
-    requestShift: sameRequest ? vitals.requestShift : 0,
+    heartbeatShift: beat ? gapSinceLook : vitals.heartbeatShift,
+    requestDeadline: request,
+    requestShift: sameRequest ? vitals.requestShift : gapSinceLook,
+    gapSinceLook: 0,
   }
 }
 
-/** The supervisor was stopped for `gap`: every deadline moves by it. */
+/** The supervisor was stopped for `gap`: every deadline moves by it, those not read yet too. */
 export function shifted(vitals: Vitals, gap: Millis): Vitals {
-  return { ...vitals, heartbeatShift: vitals.heartbeatShift + gap, requestShift: vitals.requestShift + gap }
+  return {
+    ...vitals,
+    heartbeatShift: vitals.heartbeatShift + gap,
+    requestShift: vitals.requestShift + gap,
+    gapSinceLook: vitals.gapSinceLook + gap,
+  }
 }
 
 export interface Overdue {

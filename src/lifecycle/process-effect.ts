@@ -17,6 +17,8 @@ export type ProcessEffect =
   | { readonly do: 'run-stop-command'; readonly process: ProcessIdentity; readonly command: readonly string[] }
   | { readonly do: 'watch-readiness'; readonly process: ProcessIdentity }
   | { readonly do: 'forget-readiness' }
+  /** It is ready: the deadlines that it writes itself count from now. */
+  | { readonly do: 'became-ready' }
   | { readonly do: 'send-reload'; readonly process: ProcessIdentity }
   | { readonly do: 'reload-done'; readonly error: string | null }
   /** Take it out of the spawn queue. */

@@ -87,9 +87,15 @@ export type ProcessState =
 export type ProcessStateName = ProcessState['is']
 export type ProcessStateOf<S extends ProcessStateName> = Extract<ProcessState, { is: S }>
 
-/** Alive and serving: a client would get an answer. */
+/** Alive and serving: a new client would get an answer. One that announced its end takes no new ones. */
 export function isServing(state: ProcessState): boolean {
-  return state.is === 'ready' || state.is === 'reloading' || state.is === 'finishing'
+  return state.is === 'ready' || state.is === 'reloading'
+}
+
+/** It knows that the slot is to stay down, or is dead and its remains know. */
+export function isAskedToStop(state: ProcessState): boolean {
+  if (state.is === 'stopping') return state.descent.why.kind === 'stop'
+  return state.is === 'sweeping' && state.exit.asked?.kind === 'stop'
 }
 
 /** The process that this state speaks of, null before the spawn and after the end. */

@@ -82,7 +82,7 @@ export const PROCESS_TABLE: ProcessTable = {
     stop: (state, { at, why }, spec) => goDown(state, at, why, ladderFor(why, spec)),
     hurry: ignored('no stop was asked'),
     kill: (state, { at, why }, spec) => goDown(state, at, why, killLadder(spec)),
-    exited: (state, event) => die(state, event, { readyAt: null, announced: false, asked: null }),
+    exited: (state, event, spec) => die(state, event, { readyAt: null, announced: false, asked: null }, spec),
     swept: ignored('it lives'),
     tick: (state, { at }, spec) => {
       if (at < state.deadline) return [state, []]
@@ -110,7 +110,7 @@ export const PROCESS_TABLE: ProcessTable = {
     stop: (state, { at, why }, spec) => goDown(state, at, why, ladderFor(why, spec)),
     hurry: ignored('no stop was asked'),
     kill: (state, { at, why }, spec) => goDown(state, at, why, killLadder(spec)),
-    exited: (state, event) => die(state, event, { readyAt: state.readyAt, announced: false, asked: null }),
+    exited: (state, event, spec) => die(state, event, { readyAt: state.readyAt, announced: false, asked: null }, spec),
     swept: ignored('it lives'),
     tick: ignored('nothing is due'),
   },
@@ -126,7 +126,7 @@ export const PROCESS_TABLE: ProcessTable = {
     extend: (state, { at, by }) => [{ ...state, deadline: Math.max(state.deadline, at + by) }, []],
     overdue: (state, event, spec) => {
       const [next, effects] = hang(state, event, spec)
-      return [next, [{ do: 'reload-done', error: 'it hung' }, ...effects]]
+      return next === state ? [state, []] : [next, [{ do: 'reload-done', error: 'it hung' }, ...effects]]
     },
     reload: ignored('a reload is under way'),
     'reload-sent': (state, { at, error }, spec) => {
@@ -138,8 +138,8 @@ export const PROCESS_TABLE: ProcessTable = {
     stop: (state, { at, why }, spec) => interruptReload(goDown(state, at, why, ladderFor(why, spec))),
     hurry: ignored('no stop was asked'),
     kill: (state, { at, why }, spec) => interruptReload(goDown(state, at, why, killLadder(spec))),
-    exited: (state, event) => {
-      const [next, effects] = die(state, event, { readyAt: state.readyAt, announced: false, asked: null })
+    exited: (state, event, spec) => {
+      const [next, effects] = die(state, event, { readyAt: state.readyAt, announced: false, asked: null }, spec)
       return [next, [{ do: 'reload-done', error: 'it died' }, ...effects]]
     },
     swept: ignored('it lives'),
@@ -156,13 +156,13 @@ export const PROCESS_TABLE: ProcessTable = {
     reloading: leaving,
     finishing: leaving,
     extend: (state, { at, by }) => [{ ...state, deadline: Math.max(state.deadline, at + by) }, []],
-    overdue: (state, event, spec) => hang({ ...state, announced: true }, event, spec),
+    overdue: (state, event, spec) => hang(state, event, spec),
     reload: leaving,
     'reload-sent': leaving,
     stop: (state, { at, why }, spec) => goDown({ ...state, announced: true }, at, why, ladderFor(why, spec)),
     hurry: (state, { at }, spec) => outOfTime(state, at, spec),
     kill: (state, { at, why }, spec) => goDown({ ...state, announced: true }, at, why, killLadder(spec)),
-    exited: (state, event) => die(state, event, { readyAt: state.readyAt, announced: true, asked: null }),
+    exited: (state, event, spec) => die(state, event, { readyAt: state.readyAt, announced: true, asked: null }, spec),
     swept: ignored('it lives'),
     tick: (state, { at }, spec) => (at < state.deadline ? [state, []] : outOfTime(state, at, spec)),
   },
@@ -183,13 +183,17 @@ export const PROCESS_TABLE: ProcessTable = {
     // A stop that outranks the reason under way takes its place: the slot then stays down.
     stop: (state, { why }) => [{ ...state, descent: { ...state.descent, why: graver(state.descent.why, why) } }, []],
     hurry: (state, { at }) => descend(state, stepDown(state.descent, state.process, at)),
-    kill: (state, { at, why }, spec) =>
-      descend(state, beginDescent(state.process, graver(state.descent.why, why), killLadder(spec), at)),
-    exited: (state, event) => {
+    kill: (state, { at, why }, spec) => {
+      const [next, effects] = descend(
+        state,
+        beginDescent(state.process, graver(state.descent.why, why), killLadder(spec), at),
+      )
+      return [next, [...removeStopFile(state), ...effects]]
+    },
+    exited: (state, event, spec) => {
       const { readyAt, announced, descent } = state
-      const [next, effects] = die(state, event, { readyAt, announced, asked: descent.why })
-      const file = descent.rungs.find((rung) => rung.by === 'file')
-      return [next, file ? [{ do: 'remove-stop-file', process: state.process, path: file.path }, ...effects] : effects]
+      const [next, effects] = die(state, event, { readyAt, announced, asked: descent.why }, spec)
+      return [next, [...removeStopFile(state), ...effects]]
     },
     swept: ignored('it lives'),
     tick: (state, { at }) => descend(state, continueDescent(state.descent, state.process, at)),
@@ -249,13 +253,13 @@ export function stepProcess(state: ProcessState, event: ProcessEvent, spec: Serv
 
 function boot(process: ProcessIdentity, at: Instant, spec: ServiceSpec): ProcessStep {
   const delay = spec.ready.by === 'delay' ? spec.ready.delay : null
-  if (delay === 0) return [{ is: 'ready', process, readyAt: at }, []]
+  if (delay === 0) return [{ is: 'ready', process, readyAt: at }, [{ do: 'became-ready' }]]
   const state: ProcessState = { is: 'booting', process, since: at, deadline: at + (delay ?? spec.startTimeout) }
   return [state, delay === null ? [{ do: 'watch-readiness', process }] : []]
 }
 
 function becomeReady(state: ProcessStateOf<'booting'>, at: Instant): ProcessStep {
-  return [{ is: 'ready', process: state.process, readyAt: at }, [{ do: 'forget-readiness' }]]
+  return [{ is: 'ready', process: state.process, readyAt: at }, [{ do: 'forget-readiness' }, { do: 'became-ready' }]]
 }
 
 function reloaded(state: ProcessStateOf<'reloading'>, error: string | null): ProcessStep {
@@ -284,17 +288,25 @@ function outOfTime(state: ProcessStateOf<'finishing'>, at: Instant, spec: Servic
   return goDown({ ...state, announced: true }, at, why, ladderFor(why, spec))
 }
 
+/** Of a deadline that the rules in force do not know any more the state stays as it is. */
 function hang(
-  state: { process: ProcessIdentity; readyAt: Instant | null; announced?: boolean },
+  state: ProcessStateOf<'ready' | 'reloading' | 'finishing'>,
   event: ProcessEventOf<'overdue'>,
   spec: ServiceSpec,
 ): ProcessStep {
-  const text =
-    event.which === 'heartbeat'
-      ? `no heartbeat for ${seconds((spec.heartbeat?.timeout ?? 0) + event.late)} (timeout ${seconds(spec.heartbeat?.timeout ?? 0)})`
-      : `a request took longer than ${seconds(spec.requestTimeout ?? 0)}`
+  const text = overdueText(event, spec)
+  if (text === null) return [state, []]
   const why: StopReason = { kind: event.which, text }
-  return goDown(state, event.at, why, ladderFor(why, spec))
+  return goDown({ ...state, announced: state.is === 'finishing' }, event.at, why, ladderFor(why, spec))
+}
+
+function overdueText({ which, late }: ProcessEventOf<'overdue'>, spec: ServiceSpec): string | null {
+  if (which === 'request') {
+    return spec.requestTimeout === null ? null : `a request took longer than ${seconds(spec.requestTimeout)}`
+  }
+  if (spec.heartbeat === null) return null
+  const { timeout } = spec.heartbeat
+  return `no heartbeat for ${seconds(timeout + late)} (timeout ${seconds(timeout)})`
 }
 
 function goDown(
@@ -313,14 +325,20 @@ function descend(state: ProcessStateOf<'stopping'>, [descent, effects]: ReturnTy
   return [{ ...state, descent }, effects]
 }
 
+function removeStopFile({ process, descent }: ProcessStateOf<'stopping'>): readonly ProcessEffect[] {
+  const file = descent.rungs.find((rung) => rung.by === 'file')
+  return file === undefined ? [] : [{ do: 'remove-stop-file', process, path: file.path }]
+}
+
 function die(
   state: { process: ProcessIdentity },
   { at, code, signal, leftover }: ProcessEventOf<'exited'>,
   rest: { readyAt: Instant | null; announced: boolean; asked: StopReason | null },
+  spec: ServiceSpec,
 ): ProcessStep {
   const exit: ProcessExit = { at, code, signal, spawnError: null, ...rest }
   const forget: ProcessEffect = { do: 'forget-readiness' }
-  if (!leftover) return [{ is: 'gone', exit }, [forget, { do: 'release' }]]
+  if (!leftover || !spec.stop.group) return [{ is: 'gone', exit }, [forget, { do: 'release' }]]
   const { process } = state
   return [
     { is: 'sweeping', process, exit, step: 'term', deadline: at + SWEEP_GRACE },

@@ -49,11 +49,14 @@ export function decideRestart(
   return { is: 'later', failures, wait, crashLoop: backOff > 0 && plainBackOff(failures, restart) >= restart.max }
 }
 
-/** Nothing for the first `immediate` failures in a row, then initial, initial × factor, … up to max, each ± jitter. */
+/**
+ * Nothing for the first `immediate` failures in a row, then initial, initial × factor, … up to max, each ± jitter; never
+ * less than a millisecond, whatever the dice say.
+ */
 export function backOffAfter(failures: number, restart: RestartSpec, random: number): Millis {
   if (failures <= restart.immediate) return 0
   const spread = 1 + restart.jitter * (2 * random - 1)
-  return Math.round(plainBackOff(failures, restart) * spread)
+  return Math.max(1, Math.round(plainBackOff(failures, restart) * spread))
 }
 
 function plainBackOff(failures: number, restart: RestartSpec): Millis {

@@ -4,18 +4,12 @@ import type { Instant, ProcessExit, StopReason } from './process-state.ts'
 
 /** Commands come from the planner and the operator, `process` events from the interpreter. */
 export type SlotEvent =
-  /** From a phase without a process. `fresh` forgets the failures counted so far. */
-  | {
-      readonly is: 'start'
-      readonly at: Instant
-      readonly generation: number
-      readonly trial: boolean
-      readonly fresh: boolean
-    }
+  /** From a phase without a process. */
+  | { readonly is: 'start'; readonly at: Instant; readonly generation: number; readonly trial: boolean }
   | { readonly is: 'wait'; readonly at: Instant; readonly on: readonly string[] }
-  /** Down, and stay down. */
+  /** Down, and stay down; failures counted so far are forgotten. */
   | { readonly is: 'stop'; readonly at: Instant; readonly why: StopReason }
-  /** The current process makes room; the planner fills the slot then. */
+  /** The current process, or its ended or failed rest, makes room; the planner fills the slot then. */
   | { readonly is: 'retire'; readonly at: Instant; readonly why: StopReason }
   /** A successor beside the current process. */
   | { readonly is: 'start-beside'; readonly at: Instant; readonly generation: number }

@@ -25,19 +25,19 @@ export type SlotPhase =
   | { readonly is: 'starting'; readonly since: Instant; readonly live: Live }
   | { readonly is: 'running'; readonly since: Instant; readonly live: Live }
   /**
-   * `then`: what comes after its death. `decide`: as after a crash (a deadline of ours killed it, or it announced its end);
+   * `next`: what comes after its death. `decide`: as after a crash (a deadline of ours killed it, or it announced its end);
    * `vacant`: the planner fills the slot; `down`: nothing.
    */
   | {
       readonly is: 'stopping'
       readonly since: Instant
       readonly live: Live
-      readonly then: 'decide' | 'vacant' | 'down'
+      readonly next: 'decide' | 'vacant' | 'down'
     }
   | { readonly is: 'backoff'; readonly since: Instant; readonly until: Instant; readonly crashLoop: boolean }
   /** It ended by itself and is not wanted again. */
   | { readonly is: 'exited'; readonly since: Instant; readonly generation: number; readonly clean: boolean }
-  | { readonly is: 'fatal'; readonly since: Instant; readonly why: string }
+  | { readonly is: 'fatal'; readonly since: Instant; readonly generation: number; readonly why: string }
 
 export type SlotPhaseName = SlotPhase['is']
 

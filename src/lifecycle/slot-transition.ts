@@ -1,12 +1,13 @@
 // The total table of a slot: every phase has a written answer to every event.
 
-import { describeExit, isClean, isForced } from './exit-reason.ts'
+import { describeExit, isClean, isFailure } from './exit-reason.ts'
 import type { ProcessEffect } from './process-effect.ts'
 import type { ProcessEvent } from './process-event.ts'
-import type { Instant, ProcessExit, ProcessState, StopReason } from './process-state.ts'
-import { seconds, stepProcess } from './process-transition.ts'
+import type { Instant, ProcessExit, StopReason } from './process-state.ts'
+import { stepProcess } from './process-transition.ts'
 import { decideRestart } from './restart-decision.ts'
 import type { SlotEffect, SlotEvent, SlotEventName, SlotEventOf } from './slot-event.ts'
+import { notesOn } from './slot-notes.ts'
 import {
   currentOf,
   type Live,
@@ -37,17 +38,27 @@ const onItsWayOut = ignored('the process in service is on its way out')
 /** Answers that are the same in every phase without a process in service. */
 const vacant = {
   start: (slot: SlotState, event: SlotEventOf<'start'>) => start(slot, event),
-  stop: (slot: SlotState, event: SlotEventOf<'stop'>) => stayDown(slot, event),
+  stop: (slot: SlotState, event: SlotEventOf<'stop'>, context: SlotContext) => stayDown(slot, event, context),
   retire: noProcess,
   'start-beside': noProcess,
   swap: noProcess,
-  'drop-coming': noProcess,
+  'drop-coming': (slot: SlotState, event: SlotEventOf<'drop-coming'>, context: SlotContext) =>
+    dropComing(slot, event, context),
   spare: noProcess,
   settle: noProcess,
   hurry: (slot: SlotState, event: SlotEventOf<'hurry'>, context: SlotContext) => toBoth(slot, event, context),
   kill: (slot: SlotState, event: SlotEventOf<'kill'>, context: SlotContext) => toBoth(slot, event, context),
   reload: noProcess,
   process: (slot: SlotState, event: SlotEventOf<'process'>, context: SlotContext) => toProcess(slot, event, context),
+} as const
+
+/** Without a process, because the last one failed or ended. */
+const ended = {
+  ...vacant,
+  retire: (slot: SlotState, { at, why }: SlotEventOf<'retire'>): SlotStep => [
+    { ...slot, phase: { is: 'stopped', since: at, why: why.text } },
+    [],
+  ],
 } as const
 
 /** Answers that are the same while a process is in service. */
@@ -91,15 +102,15 @@ export const SLOT_TABLE: SlotTable = {
   stopping: {
     ...occupied,
     retire: (slot) =>
-      slot.phase.then === 'decide' ? [{ ...slot, phase: { ...slot.phase, then: 'vacant' } }, []] : [slot, []],
+      slot.phase.next === 'decide' ? [{ ...slot, phase: { ...slot.phase, next: 'vacant' } }, []] : [slot, []],
     'start-beside': onItsWayOut,
-    swap: onItsWayOut,
-    spare: (slot, event, context) => (slot.phase.then === 'decide' ? startSpare(slot, event, context) : [slot, []]),
+    swap: (slot, event, context) => swap(slot, event, context),
+    spare: (slot, event, context) => (slot.phase.next === 'decide' ? startSpare(slot, event, context) : [slot, []]),
     settle: onItsWayOut,
     reload: onItsWayOut,
   },
   backoff: {
-    ...vacant,
+    ...ended,
     wait: ignored('it has been up before; a dependency that went away does not matter'),
     tick: (slot, event, context) => {
       const [ticked, effects] = toBoth(slot, event, context)
@@ -109,11 +120,11 @@ export const SLOT_TABLE: SlotTable = {
     },
   },
   exited: {
-    ...vacant,
+    ...ended,
     wait: ignored('it has ended as it should'),
     tick: (slot, event, context) => toBoth(slot, event, context),
   },
-  fatal: { ...vacant, wait: ignored('it is given up'), tick: (slot, event, context) => toBoth(slot, event, context) },
+  fatal: { ...ended, wait: ignored('it is given up'), tick: (slot, event, context) => toBoth(slot, event, context) },
 }
 
 /** One step of one slot. Changes of phase carry a `note` with their cause. */
@@ -123,11 +134,12 @@ export function stepSlot(slot: SlotState, event: SlotEvent, context: SlotContext
   if (typeof answer !== 'function') return [slot, []]
   // The table's type ties each handler to its phase and event; the look-up by two run-time names can not show it.
   const step = (answer as Handler<SlotPhaseName, SlotEventName>)(slot as never, event as never, context)
-  return noteChange(slot, event, step, context)
+  const notes = notesOn(slot, event, step[0], context)
+  return notes.length === 0 ? step : [step[0], [...step[1], ...notes]]
 }
 
-function start(slot: SlotState, event: SlotEventOf<'start'>): SlotStep {
-  return begin({ ...slot, failures: event.fresh ? 0 : slot.failures }, event.at, event.generation, event.trial)
+function start(slot: SlotState, { at, generation, trial }: SlotEventOf<'start'>): SlotStep {
+  return begin(slot, at, generation, trial)
 }
 
 function begin(slot: SlotState, at: Instant, generation: number, trial: boolean): SlotStep {
@@ -139,29 +151,33 @@ function begin(slot: SlotState, at: Instant, generation: number, trial: boolean)
   ]
 }
 
-function stayDown(slot: SlotState, { at, why }: SlotEventOf<'stop'>): SlotStep {
-  if (slot.phase.is === 'stopped') return [slot, []]
-  return [
-    { ...slot, phase: { is: 'stopped', since: at, why: why.text } },
-    slot.other === null ? [{ do: 'end-strays' }] : [],
-  ]
+function stayDown(slot: SlotState, { at, why }: SlotEventOf<'stop'>, context: SlotContext): SlotStep {
+  const phase: SlotPhase = slot.phase.is === 'stopped' ? slot.phase : { is: 'stopped', since: at, why: why.text }
+  const stopped: SlotState = { ...slot, phase, failures: 0 }
+  return slot.other === null ? [stopped, [{ do: 'end-strays' }]] : stopOther(stopped, at, why, context)
 }
 
 function bringDown(
   slot: SlotState,
-  event: { at: Instant; why: StopReason },
+  { at, why }: { at: Instant; why: StopReason },
   context: SlotContext,
-  then: 'down' | 'vacant',
+  next: 'down' | 'vacant',
 ): SlotStep {
   const live = currentOf(slot.phase)
   if (live === null) return [slot, []]
-  const since = slot.phase.is === 'stopping' ? slot.phase.since : event.at
-  const leaving: SlotState = { ...slot, phase: { is: 'stopping', since, live: { ...live, trial: false }, then } }
-  const stop: ProcessEvent = { is: 'stop', at: event.at, why: event.why }
-  const [first, effects] = stepCurrent(leaving, stop, context)
-  if (first.other?.is !== 'coming') return [first, effects]
-  const [both, more] = stepOther({ ...first, other: { is: 'draining', live: first.other.live } }, stop, context)
+  const since = slot.phase.is === 'stopping' ? slot.phase.since : at
+  const leaving: SlotState = { ...slot, phase: { is: 'stopping', since, live: { ...live, trial: false }, next } }
+  const [first, effects] = stepCurrent(leaving, { is: 'stop', at, why }, context)
+  // A predecessor that drains goes on draining when only its successor makes room.
+  if (first.other === null || (next === 'vacant' && first.other.is === 'draining')) return [first, effects]
+  const [both, more] = stopOther(first, at, why, context)
   return [both, [...effects, ...more]]
+}
+
+/** From here on it is a process that leaves, whatever it says: it must not be promoted any more. */
+function stopOther(slot: SlotState, at: Instant, why: StopReason, context: SlotContext): SlotStep {
+  if (slot.other === null) return [slot, []]
+  return stepOther({ ...slot, other: { is: 'draining', live: slot.other.live } }, { is: 'stop', at, why }, context)
 }
 
 function startBeside(slot: SlotState, { generation }: SlotEventOf<'start-beside'>): SlotStep {
@@ -171,20 +187,17 @@ function startBeside(slot: SlotState, { generation }: SlotEventOf<'start-beside'
   return [{ ...slot, lastNumber: number, other: { is: 'coming', live } }, [{ do: 'spawn', number, generation }]]
 }
 
-/** From here on it is a process that leaves, whatever it says: it must not be promoted any more. */
 function dropComing(slot: SlotState, { at, why }: SlotEventOf<'drop-coming'>, context: SlotContext): SlotStep {
-  if (slot.other?.is !== 'coming') return [slot, []]
-  return stepOther({ ...slot, other: { is: 'draining', live: slot.other.live } }, { is: 'stop', at, why }, context)
+  return slot.other?.is === 'coming' ? stopOther(slot, at, why, context) : [slot, []]
 }
 
 function swap(slot: SlotState, { at, why }: SlotEventOf<'swap'>, context: SlotContext): SlotStep {
   const old = currentOf(slot.phase)
   if (old === null || slot.other?.is !== 'coming') return [slot, []]
-  const live: Live = { ...slot.other.live, trial: false }
   const swapped: SlotState = {
     ...slot,
-    failures: 0,
-    phase: { is: 'running', since: at, live },
+    failures: failuresAfter(slot, old, at, context),
+    phase: phaseOf({ ...slot.other.live, trial: false }, at),
     other: { is: 'draining', live: { ...old, trial: false } },
   }
   return stepOther(swapped, { is: 'stop', at, why }, context)
@@ -195,6 +208,7 @@ function startSpare(slot: SlotState, { at }: SlotEventOf<'spare'>, context: Slot
   if (old === null || slot.other !== null) return [slot, []]
   const aside: SlotState = {
     ...slot,
+    failures: failuresAfter(slot, old, at, context),
     restarts: slot.restarts + 1,
     other: { is: 'draining', live: { ...old, trial: false } },
   }
@@ -203,7 +217,14 @@ function startSpare(slot: SlotState, { at }: SlotEventOf<'spare'>, context: Slot
 
 function settle(slot: SlotState): SlotStep {
   if (slot.phase.is !== 'running') return [slot, []]
-  return [{ ...slot, failures: 0, phase: { ...slot.phase, live: { ...slot.phase.live, trial: false } } }, []]
+  return [{ ...slot, phase: { ...slot.phase, live: { ...slot.phase.live, trial: false } } }, []]
+}
+
+/** A process that leaves by our wish is no failure, and one that was sound ends the row of those before it. */
+function failuresAfter(slot: SlotState, { state, generation }: Live, at: Instant, context: SlotContext): number {
+  const { resetAfter } = context.specOf(generation).restart
+  const readyAt = 'readyAt' in state ? state.readyAt : null
+  return isFailure({ readyAt, at }, resetAfter) ? slot.failures : 0
 }
 
 /** hurry, kill and tick reach every process of the slot. */
@@ -237,36 +258,54 @@ function stepCurrent(slot: SlotState, event: ProcessEvent, context: SlotContext)
 
 /** The phase that the process in service is in now. */
 function phaseWith(phase: SlotPhase, live: Live, at: Instant): SlotPhase {
-  const keep = (is: 'starting' | 'running'): SlotPhase => ({ is, since: phase.is === is ? phase.since : at, live })
+  if (phase.is === 'stopping') return { ...phase, live }
+  const now = phaseOf(live, at)
+  return now.is === phase.is ? { ...now, since: phase.since } : now
+}
+
+function phaseOf(live: Live, at: Instant): SlotPhase {
   switch (live.state.is) {
     case 'spawning':
     case 'booting':
-      return phase.is === 'stopping' ? { ...phase, live } : keep('starting')
+      return { is: 'starting', since: at, live }
     case 'ready':
     case 'reloading':
+      return { is: 'running', since: at, live }
     case 'finishing':
-      return phase.is === 'stopping' ? { ...phase, live } : keep('running')
+      return { is: live.state.readyAt === null ? 'starting' : 'running', since: at, live }
     default:
-      return phase.is === 'stopping' ? { ...phase, live } : { is: 'stopping', since: at, live, then: 'decide' }
+      return { is: 'stopping', since: at, live, next: 'decide' }
   }
 }
 
 function currentGone(slot: SlotState, live: Live, exit: ProcessExit, context: SlotContext, at: Instant): SlotStep {
-  const then = slot.phase.is === 'stopping' ? slot.phase.then : 'decide'
+  const next = slot.phase.is === 'stopping' ? slot.phase.next : 'decide'
   const known: SlotState = { ...slot, lastExit: exit }
   // A reason that means "stay down" may have reached the process while the slot still thought of a restart.
-  if (then === 'down' || exit.asked?.kind === 'stop') return down(known, at, exit.asked?.text ?? describeExit(exit))
-  if (then === 'vacant')
-    return [{ ...known, phase: { is: 'stopped', since: at, why: 'makes room for its successor' } }, []]
+  if (next === 'down' || exit.asked?.kind === 'stop') return down(known, at, exit.asked?.text ?? describeExit(exit))
+  if (next === 'vacant') {
+    const sound = !isFailure(exit, context.specOf(live.generation).restart.resetAfter)
+    const failures = sound ? 0 : slot.failures
+    return [{ ...known, failures, phase: { is: 'stopped', since: at, why: 'makes room for its successor' } }, []]
+  }
   if (slot.other?.is === 'coming') return promoteComing(known, slot.other, at)
   if (live.trial) {
-    // A job that ran to its end has proven itself.
-    if (isClean(exit) && context.specOf(live.generation).restart.when !== 'always')
-      return [exited(known, live, exit, at), []]
+    if (isDoneJob(slot, live, exit, context)) return [exited(known, live, exit, at), []]
     const phase: SlotPhase = { is: 'stopped', since: at, why: 'its new generation failed' }
     return [{ ...known, phase }, [{ do: 'trial-failed', number: live.number, generation: live.generation, exit }]]
   }
   return restart(known, live, exit, context, at)
+}
+
+/**
+ * A job on trial that ran to its end has proven itself. With `on-failure` it may as well be a server whose new generation
+ * exits 0 at boot: what took the place of one that was in service has to get there itself.
+ */
+function isDoneJob(slot: SlotState, { generation }: Live, exit: ProcessExit, context: SlotContext): boolean {
+  const { when } = context.specOf(generation).restart
+  if (when === 'always' || exit.announced || !isClean(exit)) return false
+  const before = slot.lastExit
+  return when === 'never' || before === null || before.readyAt === null || before.asked?.kind !== 'replace'
 }
 
 function restart(slot: SlotState, live: Live, exit: ProcessExit, context: SlotContext, at: Instant): SlotStep {
@@ -286,7 +325,7 @@ function restart(slot: SlotState, live: Live, exit: ProcessExit, context: SlotCo
       const { why } = decision
       const stopAll: SlotEffect[] =
         decision.unrecoverable && policy.stopAllOnUnrecoverable ? [{ do: 'stop-all', why }] : []
-      return [{ ...counted, phase: { is: 'fatal', since: at, why } }, stopAll]
+      return [{ ...counted, phase: { is: 'fatal', since: at, generation: live.generation, why } }, stopAll]
     }
   }
 }
@@ -296,18 +335,13 @@ function exited(slot: SlotState, { generation }: Live, exit: ProcessExit, at: In
 }
 
 function down(slot: SlotState, at: Instant, why: string): SlotStep {
-  return [{ ...slot, phase: { is: 'stopped', since: at, why } }, slot.other === null ? [{ do: 'end-strays' }] : []]
+  const stopped: SlotState = { ...slot, failures: 0, phase: { is: 'stopped', since: at, why } }
+  return [stopped, slot.other === null ? [{ do: 'end-strays' }] : []]
 }
 
 /** The predecessor died before its time: the successor is in service with what it has. */
-function promoteComing(slot: SlotState, coming: OtherProcess, at: Instant): SlotStep {
-  const { live } = coming
-  const phase: SlotPhase = isUp(live.state) ? { is: 'running', since: at, live } : { is: 'starting', since: at, live }
-  return [{ ...slot, phase, other: null }, []]
-}
-
-function isUp(state: ProcessState): boolean {
-  return state.is !== 'spawning' && state.is !== 'booting'
+function promoteComing(slot: SlotState, { live }: OtherProcess, at: Instant): SlotStep {
+  return [{ ...slot, phase: phaseOf(live, at), other: null }, []]
 }
 
 function stepOther(slot: SlotState, event: ProcessEvent, context: SlotContext): SlotStep {
@@ -318,8 +352,8 @@ function stepOther(slot: SlotState, event: ProcessEvent, context: SlotContext): 
   const live: Live = { ...other.live, state }
   if (state.is !== 'gone') return [{ ...slot, other: { ...other, live } }, effects]
   const rest: SlotState = { ...slot, other: null, lastExit: state.exit }
-  const wanted = state.exit.asked !== null && !isForced(state.exit.asked)
-  if (other.is === 'coming' && !wanted) {
+  const askedToStop = state.exit.asked?.kind === 'stop'
+  if (other.is === 'coming' && !askedToStop) {
     const failed: SlotEffect = {
       do: 'trial-failed',
       number: live.number,
@@ -328,91 +362,10 @@ function stepOther(slot: SlotState, event: ProcessEvent, context: SlotContext): 
     }
     return [rest, [...effects, failed]]
   }
-  const lastOne = slot.phase.is === 'stopped' && state.exit.asked?.kind === 'stop'
+  const lastOne = slot.phase.is === 'stopped' && askedToStop
   return [rest, lastOne ? [...effects, { do: 'end-strays' }] : effects]
 }
 
 function lift(live: Live, effects: readonly ProcessEffect[]): SlotEffect[] {
   return effects.map((effect) => ({ do: 'process', number: live.number, generation: live.generation, effect }))
-}
-
-/** Every change of phase, and of the process beside, is written down with its cause. */
-function noteChange(before: SlotState, event: SlotEvent, [after, effects]: SlotStep, context: SlotContext): SlotStep {
-  const notes = [...notePhase(before, event, after, context), ...noteOther(before, event, after)]
-  return notes.length === 0 ? [after, effects] : [after, [...effects, ...notes]]
-}
-
-function notePhase(before: SlotState, event: SlotEvent, after: SlotState, context: SlotContext): SlotEffect[] {
-  const was = currentOf(before.phase)
-  const is = currentOf(after.phase)
-  if (before.phase.is === after.phase.is && was?.number === is?.number) return []
-  const live = is ?? was
-  const { number, generation } = live ?? { number: null, generation: context.generation }
-  const change = { from: before.phase.is, to: after.phase.is, reason: explain(before, event, after) }
-  return [{ do: 'note', event: nameOf(event), ...change, number, generation }]
-}
-
-function noteOther(before: SlotState, event: SlotEvent, after: SlotState): SlotEffect[] {
-  const was = before.other
-  const is = after.other
-  const note = (live: Live, from: string, to: string, reason: string): SlotEffect[] => [
-    { do: 'note', event: nameOf(event), from, to, reason, number: live.number, generation: live.generation },
-  ]
-  if (is !== null && was === null && is.is === 'coming') {
-    return note(is.live, 'none', 'coming', `generation ${is.live.generation} starts beside the worker in service`)
-  }
-  if (is?.is === 'coming' && was !== null && isUp(is.live.state) && !isUp(was.live.state)) {
-    return note(is.live, 'coming', 'coming', 'ready beside the worker in service')
-  }
-  if (is === null && was !== null && currentOf(after.phase)?.number !== was.live.number) {
-    return note(was.live, was.is, 'gone', lastExitText(after))
-  }
-  return []
-}
-
-function nameOf(event: SlotEvent): string {
-  return event.is === 'process' ? event.event.is : event.is
-}
-
-function explain(before: SlotState, event: SlotEvent, after: SlotState): string {
-  const { phase } = after
-  switch (phase.is) {
-    case 'stopped':
-      return before.phase.is === 'stopping' && after.lastExit !== null ? describeExit(after.lastExit) : phase.why
-    case 'waiting':
-      return `waits for ${phase.on.join(', ')}`
-    case 'starting':
-      return startReason(before, event, after)
-    case 'running':
-      return before.other?.is === 'coming' ? `generation ${phase.live.generation} takes over` : 'ready'
-    case 'stopping':
-      return phase.live.state.is === 'stopping' ? phase.live.state.descent.why.text : exitText(after, phase.live)
-    case 'backoff': {
-      const wait = seconds(phase.until - phase.since)
-      const loop = phase.crashLoop ? 'crash loop: ' : ''
-      return `${loop}${lastExitText(after)}; ${after.failures} failure${after.failures === 1 ? '' : 's'} in a row, next try in ${wait}`
-    }
-    case 'exited':
-      return lastExitText(after)
-    case 'fatal':
-      return phase.why
-  }
-}
-
-function startReason(before: SlotState, event: SlotEvent, after: SlotState): string {
-  if (event.is === 'start') return event.trial ? `generation ${event.generation} is rolled out` : 'started'
-  if (event.is === 'spare') return 'the worker in service is leaving; its successor starts beside it'
-  if (event.is === 'tick') return 'the back-off is over'
-  if (before.other?.is === 'coming') return `${lastExitText(after)}; its successor takes over while it boots`
-  return `${lastExitText(after)}; restarted at once`
-}
-
-function exitText(slot: SlotState, live: Live): string {
-  return live.state.is === 'sweeping'
-    ? `${describeExit(live.state.exit)}; its process group is not empty yet`
-    : lastExitText(slot)
-}
-
-function lastExitText(slot: SlotState): string {
-  return slot.lastExit === null ? 'no exit is known' : describeExit(slot.lastExit)
 }

@@ -70,7 +70,7 @@ export function continueDescent(
   return [{ ...descent, resend: { at: at + every, every } }, [send(rung, process, descent.why, ', again')]]
 }
 
-/** On to the next rung now; on the last one, its signal again. */
+/** On to the next rung now; on the last one, its signal again. One that waits `never` is not hurried beyond that. */
 export function stepDown(
   descent: Descent,
   process: ProcessIdentity,
@@ -84,7 +84,7 @@ export function stepDown(
     event: 'will-not-die',
     reason: `still there after the whole stop ladder (attempt ${overtime}); a process in uninterruptible sleep dies only when the kernel lets it`,
   }
-  return [{ ...again, rungEndsAt: at + OVERTIME }, [...effects, note]]
+  return [{ ...again, rungEndsAt: again.rungEndsAt === null ? null : at + OVERTIME }, [...effects, note]]
 }
 
 function stand(descent: Descent, process: ProcessIdentity, at: Instant): readonly [Descent, readonly ProcessEffect[]] {

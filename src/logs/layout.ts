@@ -75,7 +75,7 @@ function formatLines(bytes: Buffer, prefix: string): Buffer[] {
   let start = 0
   while (start < bytes.length) {
     const end = endOfLines(bytes, start, slice)
-    let text = bytes.latin1Slice(start, end)
+    let text = bytes.toString('latin1', start, end)
     if (hasReturn) text = text.replaceAll('\r\n', '\n')
     if (text.endsWith('\n')) text = text.slice(0, -1)
     const lines = text.replace(/\n/g, separator)
@@ -86,8 +86,8 @@ function formatLines(bytes: Buffer, prefix: string): Buffer[] {
       block = size > BLOCK_SIZE || bytes.length <= SHORTEST_SLICE ? Buffer.allocUnsafe(size) : takeBlock()
       used = 0
     }
-    used += block.latin1Write(prefix, used)
-    used += block.latin1Write(lines, used)
+    used += block.write(prefix, used, 'latin1')
+    used += block.write(lines, used, 'latin1')
     block[used++] = 10
     slice = Math.max(SHORTEST_SLICE, Math.floor((LONGEST_STRING * (end - start)) / size))
     start = end

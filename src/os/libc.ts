@@ -50,6 +50,7 @@ function declare(prototype: string): unknown {
   try {
     return glibc.func(prototype)
   } catch (cause) {
+    if (!isMissing(cause)) throw cause
     throw new HoldfastError(
       'HF_PLATFORM',
       { problem: `this system's C library has no ${functionName(prototype)}` },
@@ -69,8 +70,8 @@ export function hasFunction(name: string): boolean {
     library().func(`int ${name}()`)
     return true
   } catch (error) {
-    if (error instanceof HoldfastError) throw error
-    return false
+    if (isMissing(error)) return false
+    throw error
   }
 }
 
@@ -87,10 +88,55 @@ export function bytesAt(address: bigint, length: number): Buffer {
   return Buffer.from(koffi().decode(address, koffi().array('uint8_t', length, 'Typed')) as Uint8Array)
 }
 
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('Cannot find function')
+}
+
 function functionName(prototype: string): string {
   return /(\w+)\s*\(/.exec(prototype)?.[1] ?? prototype
 }
 
 function firstLine(cause: unknown): string {
   return String(cause instanceof Error ? cause.message : cause).split('\n')[0] ?? ''
+}
+
+// What a machine must have before a supervisor can run on it.
+const NEEDED = [
+  'posix_spawn',
+  'posix_spawn_file_actions_addchdir_np',
+  'waitid',
+  'prctl',
+  'prlimit64',
+  'epoll_wait',
+  'flock',
+  'getgrouplist',
+  'syscall',
+] as const
+
+const ENOSYS = 38
+const SYS_PIDFD_OPEN = 434
+const SYS_PIDFD_SEND_SIGNAL = 424
+
+const syscall = libcFunction<[number, number, number, number, number], number>(
+  'long syscall(long number, long a, long b, long c, long d)',
+)
+
+/** Throws HF_PLATFORM naming what is missing: another system than Linux, another C library than glibc, an old kernel. */
+export function requirePlatform(): void {
+  if (process.platform !== 'linux') missing(`Holdfast does not run on ${process.platform}`)
+  if (koffi().sizeof('void *') !== 8) missing('Holdfast needs a 64-bit system')
+  for (const name of NEEDED) {
+    if (!hasFunction(name)) missing(`this system's C library has no ${name}`)
+  }
+  // With an impossible pid both fail, but not with ENOSYS where the kernel has them (5.3).
+  requireSyscall('pidfd_open', SYS_PIDFD_OPEN)
+  requireSyscall('pidfd_send_signal', SYS_PIDFD_SEND_SIGNAL)
+}
+
+function requireSyscall(name: string, number: number): void {
+  if (syscall(number, -1, 0, 0, 0) === -1 && errno() === ENOSYS) missing(`this kernel has no ${name}`)
+}
+
+function missing(problem: string): never {
+  throw new HoldfastError('HF_PLATFORM', { problem })
 }

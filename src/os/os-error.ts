@@ -58,7 +58,11 @@ function fromNodeError(error: unknown): unknown {
   if (!(error instanceof Error) || !('errno' in error) || typeof error.errno !== 'number') return error
   if (error instanceof OsError) return error
   const { syscall, path } = error as NodeJS.ErrnoException
-  return new OsError(syscall ?? 'call', Math.abs(error.errno), path === undefined ? { cause: error } : { subject: path, cause: error })
+  return new OsError(
+    syscall ?? 'call',
+    Math.abs(error.errno),
+    path === undefined ? { cause: error } : { subject: path, cause: error },
+  )
 }
 
 /** `EADDRINUSE` for 98; `E98`-like for a number without a name. */

@@ -23,7 +23,7 @@ export function statOf(pid: number): ProcessStat | null {
   const stat = readProcFile(`/proc/${pid}/stat`)
   if (stat === null || stat.length === 0) return null
   // The command stands in parentheses and may itself contain blanks and parentheses: count from the last one.
-  const fields = stat.latin1Slice(stat.lastIndexOf(0x29) + 2).split(' ')
+  const fields = stat.toString('latin1', stat.lastIndexOf(0x29) + 2).split(' ')
   return {
     state: fields[0] ?? '',
     parent: Number(fields[1]),
@@ -55,5 +55,5 @@ export function isDead(stat: ProcessStat): boolean {
 export function describe(pid: number): { command: string } | null {
   const commandLine = readProcFile(`/proc/${pid}/cmdline`)
   if (commandLine === null) return null
-  return { command: commandLine.utf8Slice().replace(/\0+$/, '').replaceAll('\0', ' ') }
+  return { command: commandLine.toString('utf8').replace(/\0+$/, '').replaceAll('\0', ' ') }
 }

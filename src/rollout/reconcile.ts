@@ -1,7 +1,7 @@
 // The planner: compares what a service is with what it should be, and names the next command for one of its slots.
 // It keeps no memory of its own; asked again after each command it converges, whatever died meanwhile.
 import type { RolloutSpec } from '../config/effective.ts'
-import type { Instant, StopReason } from '../lifecycle/process-state.ts'
+import { type Instant, isAskedToStop, type StopReason } from '../lifecycle/process-state.ts'
 import type { SlotEvent } from '../lifecycle/slot-event.ts'
 import { currentOf, type Live, type SlotState, slotServes } from '../lifecycle/slot-state.ts'
 import { isRolling, isWanted, provenAt, type ServiceState, specOf, wantedSlots } from './service-state.ts'
@@ -17,6 +17,7 @@ export function nextCommand(service: ServiceState, at: Instant): SlotCommand | n
     bringDownUnwanted(service, at) ??
     dropUnwantedComing(service, at) ??
     acceptProven(service, at) ??
+    emptyGivenUp(service, at) ??
     fillVacant(service, at) ??
     startSpare(service, at) ??
     replaceOutdated(service, at)
@@ -29,11 +30,17 @@ export function isOutdated(service: ServiceState, slot: SlotState, live: Live): 
   return isRolling(service.rollout) && live.number < (service.rollout.renewBelow[slot.slot] ?? 0)
 }
 
+/** The same for what has ended in the slot. */
+export function isEndOutdated(service: ServiceState, slot: SlotState, generation: number): boolean {
+  if (generation !== service.goal) return true
+  return isRolling(service.rollout) && slot.lastNumber < (service.rollout.renewBelow[slot.slot] ?? 0)
+}
+
 /** Every wanted slot has what the goal asks for, and nothing is under way. */
 export function isConverged(service: ServiceState): boolean {
   return wantedSlots(service).every((slot) => {
     if (slot.other !== null) return false
-    if (slot.phase.is === 'exited') return slot.phase.generation === service.goal
+    if (slot.phase.is === 'exited') return !isEndOutdated(service, slot, slot.phase.generation)
     return (
       slotServes(slot) &&
       slot.phase.is === 'running' &&
@@ -45,12 +52,16 @@ export function isConverged(service: ServiceState): boolean {
 
 function bringDownUnwanted(service: ServiceState, at: Instant): SlotCommand | null {
   for (const slot of service.slots) {
-    if (isWanted(service, slot.slot) || slot.phase.is === 'stopped') continue
-    if (slot.phase.is === 'stopping' && slot.phase.then === 'down') continue
+    if (isWanted(service, slot.slot) || isBroughtDown(slot)) continue
     const text = service.wanted === 'down' || slot.slot < service.desired ? 'stopped by the operator' : 'scaled down'
     return { slot: slot.slot, event: { is: 'stop', at, why: { kind: 'stop', text } } }
   }
   return null
+}
+
+function isBroughtDown({ phase, other }: SlotState): boolean {
+  const down = phase.is === 'stopped' || (phase.is === 'stopping' && phase.next === 'down')
+  return down && (other === null || isAskedToStop(other.live.state))
 }
 
 /** Only a slot whose process is to be replaced may have a successor coming. */
@@ -77,6 +88,19 @@ function acceptProven(service: ServiceState, at: Instant): SlotCommand | null {
   return null
 }
 
+/** During a rollout an end of the old generation is not the end: the slot is filled with the new one. */
+function emptyGivenUp(service: ServiceState, at: Instant): SlotCommand | null {
+  const rolling = isRolling(service.rollout)
+  if (!rolling && !isGoingBack(service)) return null
+  for (const slot of wantedSlots(service)) {
+    // A job that has run is not run again because other workers of the new generation failed.
+    if (slot.phase.is !== 'fatal' && !(rolling && slot.phase.is === 'exited')) continue
+    if (!isEndOutdated(service, slot, slot.phase.generation)) continue
+    return { slot: slot.slot, event: { is: 'retire', at, why: replaced(`makes room for generation ${service.goal}`) } }
+  }
+  return null
+}
+
 function fillVacant(service: ServiceState, at: Instant): SlotCommand | null {
   const { rollout, goal, waitsFor } = service
   const trial = isRolling(rollout)
@@ -89,7 +113,7 @@ function fillVacant(service: ServiceState, at: Instant): SlotCommand | null {
     }
     if (cold && service.slots.some((other) => hasOutdated(service, other))) return null
     if (rollout.is === 'canary' && inProgress(service) > 0) return null
-    return { slot: slot.slot, event: { is: 'start', at, generation: goal, trial, fresh: true } }
+    return { slot: slot.slot, event: { is: 'start', at, generation: goal, trial } }
   }
   return null
 }
@@ -100,7 +124,7 @@ function startSpare(service: ServiceState, at: Instant): SlotCommand | null {
   for (const slot of wantedSlots(service)) {
     const live = currentOf(slot.phase)
     if (live === null || live.trial || slot.other !== null || isOutdated(service, slot, live)) continue
-    if (slot.phase.is === 'stopping' && slot.phase.then !== 'decide') continue
+    if (slot.phase.is === 'stopping' && slot.phase.next !== 'decide') continue
     const { state } = live
     if (state.is !== 'finishing' && state.is !== 'stopping') continue
     // One that never worked, or not for long, is a failure: its slot waits for the end and the back-off.
@@ -117,7 +141,7 @@ function replaceOutdated(service: ServiceState, at: Instant): SlotCommand | null
   if (isRolling(rollout) && rollout.mode === 'cold') return retireAll(service, at)
   if (rollout.is === 'canary' && inProgress(service) > 0) return null
   for (const slot of wantedSlots(service)) {
-    const live = slot.phase.is === 'running' || slot.phase.is === 'starting' ? slot.phase.live : null
+    const live = replaceable(slot)
     if (live === null || slot.other !== null || !isOutdated(service, slot, live)) continue
     const command = replaceOne(service, slot, bounds, at)
     if (command !== null) return command
@@ -141,11 +165,16 @@ function replaceOne(service: ServiceState, slot: SlotState, bounds: RolloutSpec,
 
 function retireAll(service: ServiceState, at: Instant): SlotCommand | null {
   for (const slot of wantedSlots(service)) {
-    const live = slot.phase.is === 'running' || slot.phase.is === 'starting' ? slot.phase.live : null
+    const live = replaceable(slot)
     if (live === null || !isOutdated(service, slot, live)) continue
     return { slot: slot.slot, event: { is: 'retire', at, why: replaced('cold restart: all stop, then all start') } }
   }
   return null
+}
+
+/** The process in service, unless what follows it is settled already. */
+function replaceable({ phase }: SlotState): Live | null {
+  return phase.is === 'stopping' && phase.next !== 'decide' ? null : currentOf(phase)
 }
 
 /** A failed rollout: slots that were taken from the old generation return to it. */
@@ -168,7 +197,9 @@ function inProgress(service: ServiceState): number {
   return service.slots.filter((slot) => {
     if (slot.other?.is === 'coming') return true
     const live = currentOf(slot.phase)
-    return (live?.trial ?? false) || (slot.phase.is === 'stopping' && slot.phase.then === 'vacant')
+    if (live === null) return false
+    const onTrial = live.trial && !isOutdated(service, slot, live)
+    return onTrial || (slot.phase.is === 'stopping' && slot.phase.next === 'vacant')
   }).length
 }
 

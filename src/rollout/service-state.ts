@@ -47,6 +47,8 @@ export interface ServiceState {
   /** Dependencies that are not met yet, empty: may start. */
   readonly waitsFor: readonly string[]
   readonly slots: readonly SlotState[]
+  /** Highest process number in slots that are no more. New slots count on from it: no two processes ever share a name. */
+  readonly numbersUsed: number
   readonly rollout: Rollout
 }
 
@@ -62,6 +64,7 @@ export function newService(spec: ServiceSpec, generation: number): ServiceState 
     stoppedSlots: [],
     waitsFor: [],
     slots: [],
+    numbersUsed: 0,
     rollout: { is: 'stable' },
   }
 }

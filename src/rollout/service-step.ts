@@ -60,6 +60,7 @@ class Run {
       case 'hurry':
         return this.toSlots(null, () => ({ is: 'hurry', at: this.at }))
       case 'kill':
+        this.stop({ slots: null, text: event.text })
         return this.toSlots(null, () => ({ is: 'kill', at: this.at, why: { kind: 'stop', text: event.text } }))
       case 'gate':
         this.service = { ...this.service, waitsFor: event.waitsFor }
@@ -87,7 +88,7 @@ class Run {
   result(before: Rollout): ServiceStep {
     this.noteRollout(before)
     this.service = forgetUnused(this.service)
-    return [this.service, this.effects]
+    return [this.service, withoutCancelledSpawns(this.effects)]
   }
 
   private start(slots: readonly number[] | null): void {
@@ -97,9 +98,7 @@ class Run {
     this.toSlots(slots, (slot) => {
       if (!isWanted(this.service, slot.slot)) return null
       // Now, but with what was counted: the operator's patience is not the program's health.
-      if (slot.phase.is === 'backoff') {
-        return { is: 'start', at, generation: this.service.goal, trial: false, fresh: false }
-      }
+      if (slot.phase.is === 'backoff') return { is: 'start', at, generation: this.service.generation, trial: false }
       return hasEnded(slot) ? { is: 'stop', at, why: { kind: 'stop', text: 'started again by the operator' } } : null
     })
   }
@@ -110,7 +109,7 @@ class Run {
     return wanted === 'up' ? stoppedSlots : Array.from({ length: desired }, (_, slot) => slot)
   }
 
-  private stop({ slots, text }: ServiceEventOf<'stop'>): void {
+  private stop({ slots, text }: Pick<ServiceEventOf<'stop'>, 'slots' | 'text'>): void {
     const { service, at } = this
     const down = slots === null || wantedSlots(service).every((slot) => slots.includes(slot.slot))
     if (down) {
@@ -118,9 +117,7 @@ class Run {
     } else {
       this.service = { ...service, stoppedSlots: [...new Set([...service.stoppedSlots, ...slots])] }
     }
-    this.toSlots(slots, (slot) =>
-      slot.phase.is === 'stopped' ? null : { is: 'stop', at, why: { kind: 'stop', text } },
-    )
+    this.toSlots(slots, () => ({ is: 'stop', at, why: { kind: 'stop', text } }))
   }
 
   private scale(desired: number): void {
@@ -148,8 +145,9 @@ class Run {
       desired,
       stoppedSlots: this.service.stoppedSlots.filter((slot) => slot < desired),
     }
-    if (renew) return this.beginGeneration(spec, 'rolling', 'the configuration changed')
-    const { specs, generation } = this.service
+    const { specs, generation, goal } = this.service
+    // What a rollout under way has already started was started from yet another spec.
+    if (renew || goal !== generation) return this.beginGeneration(spec, 'rolling', 'the configuration changed')
     this.service = withSlots({ ...this.service, specs: { ...specs, [generation]: spec } }, this.at)
   }
 
@@ -218,7 +216,9 @@ class Run {
   private collect(slot: number, effect: SlotEffect): void {
     this.effects.push({ do: 'slot', slot, effect })
     if (effect.do !== 'trial-failed') return
-    const { rollout, name } = this.service
+    const { rollout, name, goal } = this.service
+    // One of a generation that is not wanted any more: its slot is filled with the one that is.
+    if (effect.generation !== goal) return
     const reason = describeExit(effect.exit)
     if (isRolling(rollout)) {
       const phase = effect.exit.readyAt === null ? 'boot' : 'probation'
@@ -249,6 +249,7 @@ class Run {
       this.service = { ...service, generation: service.goal, rollout: { is: 'stable' } }
       return true
     }
+    if (this.failByGivenUp()) return true
     if (rollout.is === 'canary' && this.canaryHasProvenItself(rollout)) {
       this.service = { ...service, rollout: { ...rollout, is: 'rolling' } }
       return true
@@ -256,12 +257,23 @@ class Run {
     return false
   }
 
+  /** A worker of the new generation that will not be restarted: the rollout can not end well. */
+  private failByGivenUp(): boolean {
+    const { service } = this
+    const slot = wantedSlots(service).find(({ phase }) => phase.is === 'fatal')
+    if (slot?.phase.is !== 'fatal') return false
+    const { why, generation } = slot.phase
+    this.fail(why, `run of ${service.name}/${slot.slot} (generation ${generation})`, slot.slot)
+    return true
+  }
+
   private canaryHasProvenItself({ renewBelow }: RolloutInProgress): boolean {
-    const { goal } = this.service
-    return wantedSlots(this.service).some((slot) => {
-      const live = slot.phase.is === 'running' ? slot.phase.live : null
-      const renewed = live !== null && live.generation === goal && live.number >= (renewBelow[slot.slot] ?? 0)
-      return (renewed && !live.trial) || (slot.phase.is === 'exited' && slot.phase.generation === goal)
+    const { service } = this
+    const some = Object.keys(renewBelow).length > 0
+    return wantedSlots(service).some((slot) => {
+      if (some && !(slot.slot in renewBelow)) return false
+      if (slot.phase.is === 'exited') return !isEndOutdated(service, slot, slot.phase.generation)
+      return slot.phase.is === 'running' && !slot.phase.live.trial && !isOutdated(service, slot, slot.phase.live)
     })
   }
 
@@ -276,11 +288,7 @@ class Run {
 
   private noteRollout(before: Rollout): void {
     const { rollout, generation, goal } = this.service
-    if (
-      rollout.is === before.is &&
-      (rollout.is !== 'rolling' || before.is !== 'rolling' || rollout.since === before.since)
-    )
-      return
+    if (rollout.is === before.is && beginningOf(rollout) === beginningOf(before)) return
     const note = { event: 'rollout', from: before.is, to: rollout.is }
     switch (rollout.is) {
       case 'stable':
@@ -303,6 +311,17 @@ class Run {
 
 function hasEnded(slot: SlotState): boolean {
   return slot.phase.is === 'exited' || slot.phase.is === 'fatal'
+}
+
+function beginningOf(rollout: Rollout): Instant | null {
+  return 'since' in rollout ? rollout.since : 'at' in rollout ? rollout.at : null
+}
+
+/** What is started and called back within one step is never started at all. */
+function withoutCancelledSpawns(effects: readonly ServiceEffect[]): readonly ServiceEffect[] {
+  const cancelled = new Set<string>()
+  for (const { number, slot } of processEffects(effects, 'cancel-spawn')) cancelled.add(`${slot}/${number}`)
+  if (cancelled.size === 0) return effects
 }
 
 /** Makes the slots that are wanted; those that are not go when they are empty (`forgetUnused`). */

@@ -1,5 +1,6 @@
 // What the engine offers to the control server, the CLI's foreground mode and the embedding program. Types only.
 import type { SupervisorSpec } from '../config/effective.ts'
+import type { ServiceLog } from '../logs/service-log.ts'
 import type { StatusReport } from './status-report.ts'
 
 /** One state change with its cause, as it stands in the journal (one JSON object a line). */
@@ -123,18 +124,24 @@ export interface Engine {
     options?: { dryRun?: boolean; replace?: boolean },
     onProgress?: (progress: Progress) => void,
   ): Promise<ApplyReport>
-  why(target: string): WhyReport
+  why(target: string): Promise<WhyReport>
   /** Stops every service in reverse dependency order, then closes everything. A second call hurries. */
   down(options?: { timeout?: number; immediate?: boolean }): Promise<OperationOutcome>
   /** Each new journal entry; returns the unsubscription. */
   onEvent(listener: (entry: JournalEntry) => void): () => void
   /** Each captured line as it is read, for the services given (all if none); returns the unsubscription. */
   onLine(services: readonly string[] | null, listener: (line: LogLine) => void): () => void
+  /** The captured output of these services (of all if null), for its history and what follows. */
+  serviceLogs(services: readonly string[] | null): readonly ServiceLog[]
+  /** Resolves when every entry so far is in the journal's file, or the disk does not answer. */
+  journalWritten(): Promise<unknown>
   /** Paths of the log file of a service (rotated ones are FILE.1 … FILE.5) and of the journal. */
   logFile(service: string): string | null
   readonly journalFile: string
   /** Resolves target strings to worker ids, @throws HF_TARGET_UNKNOWN */
   resolve(targets: readonly string[]): { service: string; slots: number[] | null }[]
+  /** The log files were moved away: opens them anew. */
+  reopenLogs(): void
   /** A JSON picture of the internal state, for `dump`. */
   dump(target?: string): unknown
 }

@@ -22,10 +22,10 @@ export function parseCommandMessage(line: string): CommandMessage | null {
   }
   if (!isObject(value)) return null
   const { stop, reload, promote, lost } = value
-  if (isObject(stop)) return { stop: { reason: text(stop['reason']), deadline: text(stop['deadline']) } }
-  if (isObject(reload)) return { reload: { config: reload['config'] } }
-  if (isObject(promote)) return { promote: { slot: number(promote['slot']), token: token(promote['token']) } }
-  if (isObject(lost)) return { lost: { reason: text(lost['reason']) } }
+  if (isObject(stop)) return { stop: { reason: text(stop.reason), deadline: text(stop.deadline) } }
+  if (isObject(reload)) return { reload: { config: reload.config } }
+  if (isObject(promote)) return { promote: { slot: number(promote.slot), token: token(promote.token) } }
+  if (isObject(lost)) return { lost: { reason: text(lost.reason) } }
   return null
 }
 

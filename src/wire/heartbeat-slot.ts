@@ -2,7 +2,7 @@
 //   0 u32 pid   4 u32 state   8 u64 deadline   16 u64 request deadline   24 u64 requests done   32 u64 busy ns
 //  40 u32 generation   44 zero
 // Deadlines are nanoseconds of CLOCK_MONOTONIC, 0 = none. Nanoseconds are plain numbers here: exact below 2^53 (104 days of
-// uptime), a nanosecond or two off beyond, and ten times cheaper than BigInt.
+// uptime), a nanosecond or two off beyond.
 
 export const SLOT_BYTES = 64
 

@@ -3,7 +3,10 @@ import { builtins } from './builtins.ts'
 import type { Drain } from './drain.ts'
 
 /** Keeps the sockets of `server` in a Set, from now on. */
-export function collectSockets<S extends net.Socket>(server: net.Server, event: 'connection' | 'secureConnection'): Set<S> {
+export function collectSockets<S extends net.Socket>(
+  server: net.Server,
+  event: 'connection' | 'secureConnection',
+): Set<S> {
   const sockets = new Set<S>()
   server.on(event, (socket: S) => {
     sockets.add(socket)

@@ -1,7 +1,9 @@
 import { type HeartbeatWriter, monotonicNanos } from './heartbeat-writer.ts'
 
-/** How late the counters in the slot may be. Deadlines are never late. */
+/** How late the counters in the slot may be. */
 const countersMillis = 1_000
+/** How much too late a deadline in the slot may be, at most; and no more than a fiftieth of the timeout. */
+const slackMillis = 100
 
 /**
  * Requests under way in this worker: how many were done, how long at least one was under way, and when the earliest one is
@@ -17,12 +19,15 @@ export class RequestAccounting {
   #done = 0
   #busy = 0
   #busySince = 0
-  #deadline = 0
-  #flush: NodeJS.Timeout | null = null
+  /** What the slot says, nanoseconds. */
+  #published = 0
+  readonly #slack: number
+  #later: NodeJS.Timeout | null = null
 
   constructor(heartbeat: HeartbeatWriter, timeoutMillis: number | null) {
     this.#heartbeat = heartbeat
     this.#timeout = (timeoutMillis ?? 0) * 1e6
+    this.#slack = Math.min(slackMillis * 1e6, this.#timeout / 50)
   }
 
   begin(request: object): void {
@@ -49,29 +54,41 @@ export class RequestAccounting {
     return new Promise((resolve) => this.#idle.push(resolve))
   }
 
+  /**
+   * Two writes for each request would cost as much as a small request itself (10 of 17 µs). So the slot's deadline is up to
+   * twice the slack later than the true one, never earlier: it stays right for all requests that begin in the next moments,
+   * and it is taken out only a moment after the last one ended.
+   */
   #publish(): void {
     if (!this.#heartbeat.writes) return
-    if (this.#timeout > 0) {
-      const deadline = this.#earliestDeadline()
-      if (deadline !== this.#deadline) {
-        this.#deadline = deadline
+    const deadline = this.#earliestDeadline()
+    if (deadline > 0 && !this.#fits(deadline)) this.#write()
+    this.#later ??= setTimeout(
+      () => {
+        this.#later = null
         this.#write()
-        return
-      }
-    }
-    this.#flush ??= setTimeout(() => {
-      this.#flush = null
-      this.#write()
-    }, countersMillis).unref()
+      },
+      this.#timeout > 0 ? this.#slack / 1e6 : countersMillis,
+    ).unref()
   }
 
+  #fits(deadline: number): boolean {
+    return this.#published >= deadline && this.#published <= deadline + 2 * this.#slack
+  }
+
+  /** 0: none. */
   #earliestDeadline(): number {
+    if (this.#timeout === 0) return 0
     for (const start of this.#underWay.values()) return start + this.#timeout
     return 0
   }
 
   #write(): void {
     const running = this.#underWay.size > 0 ? monotonicNanos() - this.#busySince : 0
-    this.#heartbeat.requests(this.#done, this.#busy + running, this.#deadline)
+    const deadline = this.#earliestDeadline()
+    // One that fits stays: a supervisor that was stopped together with us has moved it by that time.
+    if (deadline === 0) this.#published = 0
+    else if (!this.#fits(deadline)) this.#published = deadline + this.#slack
+    this.#heartbeat.requests(this.#done, this.#busy + running, this.#published)
   }
 }

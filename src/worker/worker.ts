@@ -67,7 +67,7 @@ export interface Worker {
   readonly role: Role
   /** Unique per process, '' outside Holdfast. */
   readonly id: string
-  /** Aborted as soon as a stop is asked for; its `reason` is the StopRequest. */
+  /** Aborted as soon as a stop is asked for; its `reason` is an AbortError whose `cause` is the StopRequest. */
   readonly signal: AbortSignal
   /** What the supervisor sent last with a reload, undefined before. */
   readonly config: unknown

@@ -1,0 +1,18 @@
+// What a verb is given: its command, the streams, and where it was called.
+import type { Paint } from './colours.ts'
+import type { Surroundings } from './find-supervisor.ts'
+import type { Output } from './output.ts'
+import type { Command } from './parse-command.ts'
+
+export interface Context extends Surroundings {
+  readonly command: Command
+  readonly out: Output
+  readonly err: Output
+  /** For `out`. */
+  readonly paint: Paint
+  /** For `err`. */
+  readonly paintErr: Paint
+}
+
+/** Resolves to the exit code. */
+export type RunVerb = (context: Context) => Promise<number>

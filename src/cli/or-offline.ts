@@ -1,0 +1,40 @@
+// why, events and logs without a supervisor: from the directories that its pointer, or else the config, names.
+import { pointerBases } from '../config/runtime-base.ts'
+import { HoldfastError } from '../errors/holdfast-error.ts'
+import { isUnreachable } from './call.ts'
+import type { Context } from './context.ts'
+import { configFileOf, namedSocket } from './find-supervisor.ts'
+import type { OfflineVerb, RecordDirectories } from './offline.ts'
+import { findPointer } from './pointer.ts'
+
+export async function orOffline(context: Context, online: () => Promise<number>, verb: OfflineVerb): Promise<number> {
+  try {
+    return await online()
+  } catch (error) {
+    if (!isUnreachable(error)) throw error
+    const directories = await directoriesOf(context)
+    if (directories === null) throw error
+    const { offline } = await import('./offline.ts')
+    return offline(context, verb, directories)
+  }
+}
+
+async function directoriesOf(context: Context): Promise<RecordDirectories | null> {
+  const { command, environment, uid } = context
+  // A socket says nothing about directories.
+  if (namedSocket(command.global, context) !== null) return null
+  const file = configFileOf(command.global.config, context)
+  if (file === null) return null
+  // Without a pointer (a reboot empties /run) the config says where the logs are.
+  return findPointer(file, pointerBases(environment, uid), uid) ?? directoriesOfConfig(context, file)
+}
+
+async function directoriesOfConfig({ environment, uid }: Context, file: string): Promise<RecordDirectories | null> {
+  try {
+    const { loadConfig } = await import('../config/load.ts')
+    return (await loadConfig(file, { environment, uid })).spec
+  } catch (error) {
+    if (error instanceof HoldfastError) return null
+    throw error
+  }
+}

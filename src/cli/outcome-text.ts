@@ -1,0 +1,17 @@
+import type { ServiceOutcome } from '../supervisor/engine-api.ts'
+import type { Paint } from './colours.ts'
+
+export function outcomeText({ service, message }: ServiceOutcome, paint: Paint): string {
+  return `${paint('green', service)}: ${message}\n`
+}
+
+/** What failed, at which step, why, and the worker's last words. */
+export function failureText(outcome: ServiceOutcome, verb: string, paint: Paint): string {
+  const { service, message, step, reason, lastOutput = [] } = outcome
+  const lines = [`${paint('red', service)}: ${verb} failed: ${message}`]
+  if (step) lines.push(`  step:   ${step}`)
+  if (reason && reason !== message) lines.push(`  reason: ${reason}`)
+  if (lastOutput.length > 0) lines.push('  last output:', ...lastOutput.map((line) => `    ${line}`))
+  lines.push(`  ${paint('dim', `More: holdfast why ${service}; holdfast logs ${service}`)}`)
+  return lines.map((line) => `${line}\n`).join('')
+}

@@ -1,0 +1,45 @@
+// Writing to the terminal or a pipe without process.stdout, whose set-up costs every short command more than its answer.
+import { writeSync } from 'node:fs'
+import { isatty } from 'node:tty'
+
+export interface Output {
+  write(text: string): void
+  readonly isTty: boolean
+  /** Terminal width; 80 where it is not known. */
+  readonly columns: number
+}
+
+/** The reader (`head`, a closed terminal) is gone: there is nobody left to tell anything. */
+export class ReaderGone extends Error {
+  override name = 'ReaderGone'
+}
+
+const PAUSE = 5
+
+/** Writes all of the text before it returns. @throws ReaderGone */
+export function writeAll(fd: number, text: string): void {
+  let bytes = Buffer.from(text, 'utf8')
+  while (bytes.length > 0) {
+    try {
+      bytes = bytes.subarray(writeSync(fd, bytes))
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      // A pipe that somebody else made non-blocking, and that is full: wait for its reader.
+      if (code === 'EAGAIN') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE)
+      else if (code === 'EPIPE' || code === 'EIO' || code === 'EBADF') throw new ReaderGone()
+      else throw error
+    }
+  }
+}
+
+export function outputTo(fd: 1 | 2): Output {
+  const isTty = isatty(fd)
+  return {
+    write: (text) => writeAll(fd, text),
+    isTty,
+    get columns() {
+      // Only asked for on a terminal.
+      return (isTty ? (fd === 1 ? process.stdout : process.stderr).columns : undefined) ?? 80
+    },
+  }
+}

@@ -1,0 +1,80 @@
+// One call of `holdfast`: parse, run the verb, turn every error into a sentence and an exit code.
+import { HoldfastError } from '../errors/holdfast-error.ts'
+import { apply } from './apply.ts'
+import { check } from './check.ts'
+import { paintFor } from './colours.ts'
+import { config, evaluate } from './config.ts'
+import type { Context, RunVerb } from './context.ts'
+import { down } from './down.ts'
+import { dump } from './dump.ts'
+import { errorText } from './error-text.ts'
+import { events } from './events.ts'
+import type { Surroundings } from './find-supervisor.ts'
+import { generalHelp, verbHelp } from './help.ts'
+import { logs } from './logs.ts'
+import { operate } from './operate.ts'
+import { type Output, ReaderGone } from './output.ts'
+import { type Command, parseCommand } from './parse-command.ts'
+import { status } from './status.ts'
+import { version } from './version.ts'
+import { why } from './why.ts'
+
+export interface Streams {
+  readonly out: Output
+  readonly err: Output
+}
+
+/** What needs more than the control socket, the supervisor and the config's loader, is a bundle of its own. */
+const RUNNERS: Readonly<Record<string, RunVerb>> = {
+  status,
+  start: operate,
+  stop: operate,
+  restart: operate,
+  reload: operate,
+  scale: operate,
+  signal: operate,
+  logs,
+  events,
+  why,
+  down,
+  dump,
+  up: async (context) => (await import('./supervise.ts')).up(context),
+  supervise: async (context) => (await import('./supervise.ts')).supervise(context),
+  check,
+  config,
+  apply,
+  evaluate,
+}
+
+/** Resolves to the exit code; never rejects. */
+export async function runCommand(argv: readonly string[], streams: Streams, around: Surroundings): Promise<number> {
+  const noColor = argv.includes('--no-color')
+  const paint = paintFor(streams.out.isTty, noColor, around.environment)
+  const paintErr = paintFor(streams.err.isTty, noColor, around.environment)
+  try {
+    const parsed = parseCommand(argv)
+    if (parsed.is === 'command') return await runnerOf(parsed.command)({ ...around, ...streams, paint, paintErr, command: parsed.command })
+    if (parsed.is === 'version') streams.out.write(`${version}\n`)
+    else streams.out.write(parsed.verb ? verbHelp(parsed.verb, paint) : generalHelp(paint))
+    return 0
+  } catch (error) {
+    // `holdfast logs | head`: the reader has what it wanted.
+    if (error instanceof ReaderGone) return 0
+    return complain(error, streams.err, paintErr, argv.includes('--json'))
+  }
+}
+
+function runnerOf(command: Command): RunVerb {
+  const run = RUNNERS[command.verb.name]
+  if (run) return run
+  throw new HoldfastError('HF_NOT_AVAILABLE', { what: `holdfast ${command.verb.name}` })
+}
+
+function complain(error: unknown, err: Output, paint: Context['paint'], json: boolean): number {
+  try {
+    err.write(errorText(error, paint, json))
+  } catch {
+    // Nobody reads stderr either; the exit code remains.
+  }
+  return error instanceof HoldfastError ? error.exit : 1
+}

@@ -1,0 +1,111 @@
+// `status` for people: a line on the supervisor, a row per service or worker, the sockets.
+import type { ServiceReport, StatusReport, WorkerReport } from '../supervisor/status-report.ts'
+import { colourOfState, type Paint } from './colours.ts'
+import { humanDuration, humanSize } from './human-units.ts'
+import { type Cell, tableText } from './table-text.ts'
+
+export interface StatusTextOptions {
+  readonly paint: Paint
+  /** Width of the terminal, null: no limit. */
+  readonly width: number | null
+  /** ms, wall clock. */
+  readonly now: number
+}
+
+export function statusText(report: StatusReport, options: StatusTextOptions): string {
+  const parts = [headLine(report, options)]
+  if (report.services.length > 0) parts.push(serviceTable(report.services, options))
+  if (report.sockets.length > 0) parts.push(socketTable(report, options))
+  return parts.join('\n')
+}
+
+function headLine({ supervisor }: StatusReport, { paint, now }: StatusTextOptions): string {
+  const parts = [`supervisor ${supervisor.pid}`, `up ${age(supervisor.startedAt, now)}`, supervisor.config ?? '']
+  return `${paint('bold', supervisor.name)}  ${parts.filter((part) => part !== '').join('  ')}\n`
+}
+
+function serviceTable(services: readonly ServiceReport[], options: StatusTextOptions): string {
+  const workers = services.flatMap((service) => service.workers)
+  const memory = workers.some((worker) => typeof worker.pss === 'number') ? 'PSS' : 'MEMORY'
+  const header = ['SERVICE', 'STATE', 'READY', 'PID', 'UPTIME', 'RESTARTS', 'CPU', memory, 'MESSAGE']
+  return tableText(header, services.flatMap((service) => serviceRows(service, options)), options.paint, options.width)
+}
+
+function serviceRows(service: ServiceReport, options: StatusTextOptions): Cell[][] {
+  const [only, ...more] = service.workers
+  if (only && more.length === 0 && service.desired === 1) return [workerRow(only, service, options)]
+  const sum = (pick: (worker: WorkerReport) => number | null) => service.workers.reduce((total, worker) => total + (pick(worker) ?? 0), 0)
+  const running = service.workers.some((worker) => worker.pid !== null)
+  const head: Cell[] = [
+    { text: service.name },
+    { text: service.state, colour: colourOfState(service.state) },
+    readyCell(service),
+    ...rightCells(['', '', String(sum((w) => w.restarts))]),
+    ...rightCells(running ? [cpu(sum((w) => w.cpuSeconds)), humanSize(sum(memoryOf))] : ['', '']),
+    { text: rolloutMessage(service) },
+  ]
+  return [head, ...service.workers.map((worker) => workerRow(worker, null, options))]
+}
+
+/** @param service given: the only worker stands for its service. */
+function workerRow(worker: WorkerReport, service: ServiceReport | null, { now }: StatusTextOptions): Cell[] {
+  const state = service?.state ?? worker.state
+  const message = [service ? rolloutMessage(service) : '', workerMessage(worker, now)].filter((text) => text !== '').join('; ')
+  return [
+    { text: service ? service.name : `  ${worker.id}` },
+    { text: state, colour: colourOfState(state) },
+    service ? readyCell(service) : { text: worker.ready ? 'yes' : '', right: true },
+    ...rightCells([worker.pid === null ? '' : String(worker.pid)]),
+    ...rightCells([worker.pid === null || worker.startedAt === null ? '' : age(worker.startedAt, now)]),
+    ...rightCells([String(worker.restarts)]),
+    ...rightCells([worker.cpuSeconds === null ? '' : cpu(worker.cpuSeconds)]),
+    ...rightCells([memoryOf(worker) === null ? '' : humanSize(memoryOf(worker) ?? 0)]),
+    { text: message },
+  ]
+}
+
+function readyCell({ ready, desired }: ServiceReport): Cell {
+  return { text: `${ready}/${desired}`, colour: ready < desired ? 'yellow' : 'green', right: true }
+}
+
+function memoryOf(worker: WorkerReport): number | null {
+  return worker.pss ?? worker.rss
+}
+
+function rolloutMessage({ rollout, target }: ServiceReport): string {
+  if (rollout.state === 'stable') return ''
+  const reason = rollout.reason === '' ? '' : `: ${rollout.reason}`
+  return `${rollout.state === 'canary' ? 'canary of' : rollout.state} generation ${target}${reason}`
+}
+
+/** What the worker says; else, for one that does not run, why. */
+function workerMessage(worker: WorkerReport, now: number): string {
+  const parts: string[] = []
+  if (worker.message !== '') parts.push(worker.message)
+  const down = worker.state === 'backoff' || worker.state === 'fatal' || worker.state === 'exited'
+  if (down && worker.lastExit && !worker.message.includes(worker.lastExit.reason)) parts.push(worker.lastExit.reason)
+  if (worker.nextRetryAt !== null) parts.push(`retry in ${humanDuration(Date.parse(worker.nextRetryAt) - now)}`)
+  if (worker.other) parts.push(`${worker.other.pid} (generation ${worker.other.generation}) ${worker.other.state}`)
+  return parts.join('; ')
+}
+
+function socketTable({ sockets }: StatusReport, { paint, width }: StatusTextOptions): string {
+  const rows = sockets.map(({ name, listen, queued }): Cell[] => [
+    { text: name },
+    { text: listen },
+    { text: queued === null ? '' : String(queued) },
+  ])
+  return tableText(['SOCKET', 'LISTEN', 'QUEUED'], rows, paint, width)
+}
+
+function rightCells(texts: readonly string[]): Cell[] {
+  return texts.map((text) => ({ text, right: true }))
+}
+
+function cpu(seconds: number): string {
+  return humanDuration(seconds * 1000)
+}
+
+function age(since: string, now: number): string {
+  return humanDuration(now - Date.parse(since))
+}

@@ -1,0 +1,92 @@
+// Everything that the files declare, joined: services and sockets by name, each with its `defaults` and the place it stands at.
+import { basename } from 'node:path'
+import { type Findings, type Standing, standing } from './findings.ts'
+import type { ConfigFile } from './gather.ts'
+import { mergeSparse } from './read-table.ts'
+import type { Sparse } from './setting.ts'
+import { serviceSettings } from './settings/service.ts'
+import type { socketSettings } from './settings/socket.ts'
+import { keysAt, type SourceFile } from './source-file.ts'
+
+type ServiceSettings = Sparse<typeof serviceSettings>
+type SocketSettings = Sparse<typeof socketSettings>
+
+export interface DeclaredService {
+  readonly name: string
+  /** With `defaults` below; without the built-in defaults. */
+  readonly settings: ServiceSettings
+  /** Where a key of it stands: in the service, else in `defaults`. */
+  at(...keys: (string | number)[]): Standing
+}
+
+export interface DeclaredSocket {
+  readonly name: string
+  readonly settings: SocketSettings
+  at(...keys: (string | number)[]): Standing
+}
+
+export interface Declared {
+  readonly services: ReadonlyMap<string, DeclaredService>
+  readonly sockets: ReadonlyMap<string, DeclaredSocket>
+  /** Also those whose declaration was refused. */
+  readonly serviceNames: readonly string[]
+  readonly socketNames: readonly string[]
+}
+
+export function collectDeclared(files: readonly ConfigFile[], findings: Findings): Declared {
+  const services = new Map<string, DeclaredService>()
+  const sockets = new Map<string, DeclaredSocket>()
+  const serviceNames = collectNames(files, 'services', findings)
+  const socketNames = collectNames(files, 'sockets', findings)
+  for (const file of files) {
+    const defaults = defaultsFor(file)
+    for (const [name, given] of Object.entries(file.settings.services ?? {})) {
+      if (serviceNames.get(name) === file.source) services.set(name, declaredService(name, mergeSparse(serviceSettings, defaults, given), file))
+    }
+    for (const [name, settings] of Object.entries(file.settings.sockets ?? {})) {
+      const at = (...keys: (string | number)[]) => standing(file.source, ['sockets', name, ...keys], [])
+      if (socketNames.get(name) === file.source) sockets.set(name, { name, settings, at })
+    }
+  }
+  return { services, sockets, serviceNames: [...serviceNames.keys()], socketNames: [...socketNames.keys()] }
+}
+
+/** Which file declares each name; a name that a second file declares too is an error. */
+function collectNames(files: readonly ConfigFile[], key: 'services' | 'sockets', findings: Findings): Map<string, SourceFile> {
+  const names = new Map<string, SourceFile>()
+  for (const { source } of files) {
+    for (const name of keysAt(source, [key])) {
+      const first = names.get(name)
+      if (first === undefined) names.set(name, source)
+      else reportDuplicate(key, name, first, source, findings)
+    }
+  }
+  return names
+}
+
+function reportDuplicate(key: 'services' | 'sockets', name: string, first: SourceFile, source: SourceFile, findings: Findings): void {
+  const path = [key, name]
+  const spot = first.spot(path, 'key')
+  const place = spot === null ? first.file : `${first.file}:${spot.line}:${spot.column}`
+  const detail = { what: key.slice(0, -1), name, first: place, mend: `Rename one of them (${basename(first.file)}, ${basename(source.file)}).` }
+  findings.error({ source, path, standsAt: path }, 'key', 'HF_CONFIG_DUPLICATE', detail)
+}
+
+const noDefaults: ServiceSettings = {}
+
+/** The `defaults` of the file and of those that include it, the outermost lowest. */
+function defaultsFor(file: ConfigFile): ServiceSettings {
+  return [...file.includedBy, file].reduce<ServiceSettings>(
+    (joined, { settings }) => mergeSparse(serviceSettings, joined, settings.defaults ?? noDefaults),
+    noDefaults,
+  )
+}
+
+function declaredService(name: string, settings: ServiceSettings, file: ConfigFile): DeclaredService {
+  const layers = [file, ...[...file.includedBy].reverse()]
+  const at = (...keys: (string | number)[]) => {
+    const inDefaults = layers.map(({ source }) => ({ source, path: ['defaults', ...keys] }))
+    return standing(file.source, ['services', name, ...keys], inDefaults)
+  }
+  return { name, settings, at }
+}

@@ -1,0 +1,87 @@
+// The effective config as a config: with every default written out, in the units a user writes. Loading it again gives the
+// same spec.
+import { stringify } from 'yaml'
+import type { LimitSpec, OutputSpec, ServiceSpec, SocketSpec, SupervisorSpec } from './effective.ts'
+import { writeReady } from './settings/ready.ts'
+import { writeReload } from './settings/reload.ts'
+import type { SupervisorConfig } from './settings/supervisor.ts'
+import { formatDuration } from './values/duration.ts'
+import { writeStep } from './values/ladder.ts'
+import { formatListenAddress } from './values/listen-address.ts'
+import { formatPermissionBits } from './values/octal.ts'
+
+/** Plain JSON data for `holdfast config --json`. */
+export function effectiveConfig(spec: SupervisorSpec): SupervisorConfig {
+  const { name, runtimeDir, logDir, stateDir, control } = spec
+  return escapeVariables({
+    name,
+    runtimeDir,
+    logDir,
+    stateDir,
+    control: { ...control, mode: formatPermissionBits(control.mode) },
+    sockets: mapValues(spec.sockets, writeSocket),
+    services: mapValues(spec.services, writeService),
+  })
+}
+
+/** For people: `holdfast config`. */
+export function effectiveYaml(spec: SupervisorSpec): string {
+  return stringify(effectiveConfig(spec), { lineWidth: 0, aliasDuplicateObjects: false })
+}
+
+function mapValues<A, B>(record: Readonly<Record<string, A>>, map: (value: A) => B): Record<string, B> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]))
+}
+
+/** A literal `${` must not become a variable when the text is loaded again. Keys are never looked at. */
+function escapeVariables<T>(value: T): T {
+  return escaped(value) as T
+}
+
+function escaped(value: unknown): unknown {
+  if (typeof value === 'string') return value.replaceAll('${', () => '$${')
+  if (Array.isArray(value)) return value.map(escaped)
+  return typeof value === 'object' && value !== null ? mapValues(value as Record<string, unknown>, escaped) : value
+}
+
+function writeSocket({ name: _, listen, mode, ...rest }: SocketSpec) {
+  return { listen: formatListenAddress(listen), mode: mode === null ? null : formatPermissionBits(mode), ...rest }
+}
+
+function writeService({ name: _, ...service }: ServiceSpec) {
+  const { umask, limits, stdin, stdout, stderr, heartbeat, requestTimeout, restart, stop, rollout } = service
+  return {
+    ...service,
+    umask: umask === null ? null : formatPermissionBits(umask),
+    limits: mapValues(limits, writeLimit),
+    stdin: stdin === null ? null : `socket:${stdin.socket}`,
+    stdout: writeOutput(stdout),
+    stderr: writeOutput(stderr),
+    startTimeout: formatDuration(service.startTimeout),
+    ready: writeReady(service.ready),
+    heartbeat:
+      heartbeat === null
+        ? ('off' as const)
+        : { interval: formatDuration(heartbeat.interval), timeout: formatDuration(heartbeat.timeout), signals: heartbeat.signals.map(writeStep) },
+    requestTimeout: requestTimeout === null ? ('off' as const) : formatDuration(requestTimeout),
+    restart: {
+      ...restart,
+      initial: formatDuration(restart.initial),
+      max: formatDuration(restart.max),
+      resetAfter: formatDuration(restart.resetAfter),
+      maxRetries: restart.maxRetries ?? ('never' as const),
+      delay: formatDuration(restart.delay),
+    },
+    stop: { ...stop, signals: stop.signals.map(writeStep), timeout: formatDuration(stop.timeout), fileTimeout: formatDuration(stop.fileTimeout) },
+    reload: writeReload(service.reload),
+    rollout: { ...rollout, minReady: formatDuration(rollout.minReady), timeout: formatDuration(rollout.timeout) },
+  }
+}
+
+function writeLimit({ soft, hard }: LimitSpec) {
+  return soft === hard ? (soft ?? 'unlimited') : { soft: soft ?? 'unlimited', hard: hard ?? 'unlimited' }
+}
+
+function writeOutput(output: OutputSpec): string {
+  return typeof output === 'string' ? output : `file:${output.file}`
+}

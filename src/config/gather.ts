@@ -1,0 +1,118 @@
+// Reads the main file and everything it includes.
+import { realpath } from 'node:fs/promises'
+import { dirname, relative } from 'node:path'
+import { type Findings, type Standing } from './findings.ts'
+import { matchFiles } from './include-glob.ts'
+import { type Problem, problemOf } from './problem.ts'
+import { type FileOptions, type ReadFailure, readConfigFile } from './read-file.ts'
+import { readConfigText } from './read-source.ts'
+import { readTable } from './read-table.ts'
+import type { Sparse } from './setting.ts'
+import { includedSettings, supervisorSettings } from './settings/supervisor.ts'
+import type { SourceFile } from './source-file.ts'
+import { substitute } from './substitute.ts'
+import { type ReadContext, reportRefusal, wrongType } from './value-type.ts'
+import { isObject, plainValue } from './written-scalar.ts'
+
+export type FileSettings = Sparse<typeof supervisorSettings>
+
+/** A file, what it says, and the files that include it, outermost first. */
+export interface ConfigFile {
+  readonly source: SourceFile
+  readonly settings: FileSettings
+  readonly includedBy: readonly ConfigFile[]
+}
+
+export interface GatherOptions extends FileOptions {
+  readonly directory: string
+  readonly cpus: number
+}
+
+/** The main file first, then the included ones, each once; everything that is wrong goes to `findings`. */
+export async function gatherFiles(file: string, options: GatherOptions, findings: Findings): Promise<readonly ConfigFile[]> {
+  const main = await readConfigFile(file, options)
+  if (!('file' in main)) {
+    findings.add(await failureProblem(file, main))
+    return []
+  }
+  const files: ConfigFile[] = []
+  await addWithIncludes(main, [], { options, findings, files })
+  return files
+}
+
+interface Gathering {
+  readonly options: GatherOptions
+  readonly findings: Findings
+  readonly files: ConfigFile[]
+}
+
+async function addWithIncludes(source: SourceFile, includedBy: readonly ConfigFile[], gathering: Gathering): Promise<void> {
+  const settings = readSettings(source, includedBy.length > 0, gathering.options, gathering.findings)
+  const file: ConfigFile = { source, settings, includedBy }
+  gathering.files.push(file)
+  const patterns = settings.include ?? []
+  for (const [index, pattern] of patterns.entries()) {
+    const isList = Array.isArray(isObject(source.tree) ? source.tree.include : null)
+    const path = isList ? ['include', index] : ['include']
+    await includePattern(pattern, file, { source, path, standsAt: path }, gathering)
+  }
+}
+
+async function includePattern(pattern: string, from: ConfigFile, where: Standing, gathering: Gathering): Promise<void> {
+  const { findings } = gathering
+  const { isGlob, files, tooMany } = await matchFiles(pattern, dirname(from.source.file))
+  if (tooMany) findings.error(where, 'value', 'HF_CONFIG_INCLUDE', { problem: `"${pattern}" looks through too many files`, mend: 'Name the directory more exactly.' })
+  if (files.length === 0) findings.warn(where, 'value', `"${pattern}" matches no file`, 'Check the pattern; it is relative to this file.')
+  for (const file of files) await includeFile(file, isGlob, from, where, gathering)
+}
+
+async function includeFile(file: string, byGlob: boolean, from: ConfigFile, where: Standing, gathering: Gathering): Promise<void> {
+  const { findings, files, options } = gathering
+  const real = await realpath(file).catch(() => file)
+  const chain = [...from.includedBy, from]
+  const known = chain.findIndex(({ source }) => source.file === real)
+  // `*.yaml` beside the file itself does not mean the file itself.
+  if (known >= 0 && byGlob && known === chain.length - 1) return
+  if (known >= 0) {
+    const names = [...chain.slice(known).map(({ source }) => source.file), real].map((name) => relative(options.directory, name))
+    findings.error(where, 'value', 'HF_CONFIG_CYCLE', { what: 'files include each other', circle: names.join(' → '), mend: 'Take one of the includes out.' })
+    return
+  }
+  if (files.some(({ source }) => source.file === real)) return
+  const source = await readConfigFile(real, options)
+  if ('file' in source) return addWithIncludes(source, chain, gathering)
+  if (source.line !== undefined) return findings.add(await failureProblem(real, source))
+  findings.error(where, 'value', 'HF_CONFIG_INCLUDE', { problem: `${relative(options.directory, real)}: ${source.problem}`, mend: source.mend })
+}
+
+/** A file that could not be read as a whole; a module that threw is shown at the line. */
+async function failureProblem(file: string, { code, problem, mend, line, column = 1 }: ReadFailure): Promise<Problem> {
+  const issue = { code, detail: { problem, mend } }
+  if (line === undefined) return problemOf(file, [], issue, null)
+  const read = await readConfigText(file)
+  const lineText = read.ok ? (read.text.split(/\r?\n/)[line - 1] ?? '') : ''
+  return problemOf(file, [], issue, { line, column, length: 1, lineText })
+}
+
+function readSettings(source: SourceFile, isIncluded: boolean, options: GatherOptions, findings: Findings): FileSettings {
+  const report = findings.reporter(source)
+  for (const { range, path, code, detail } of source.faults) findings.add(problemOf(source.file, path, { code, detail }, source.spotOf(range)))
+  // What a broken text seems to say would only be more errors.
+  if (source.faults.length > 0) return {}
+  const context: ReadContext = { directory: options.directory, cpus: options.cpus, report }
+  const tree = substitute(source.tree, options.environment, report)
+  if (plainValue(tree) === null) return {}
+  if (!isObject(tree)) {
+    reportRefusal(wrongType('an object with `services`', tree), [], context)
+    return {}
+  }
+  const entries = Object.entries(tree).filter(([key]) => !key.startsWith('x-') && !(isIncluded && refuseInIncluded(key, context)))
+  return readTable(supervisorSettings, Object.fromEntries(entries), [], context)
+}
+
+function refuseInIncluded(key: string, context: ReadContext): boolean {
+  if (!Object.hasOwn(supervisorSettings, key) || Object.hasOwn(includedSettings, key)) return false
+  const detail = { problem: `"${key}" can not stand in an included file`, mend: 'Put it into the main config file.' }
+  context.report({ code: 'HF_CONFIG_CONFLICT', path: [key], at: 'key', detail })
+  return true
+}

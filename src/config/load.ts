@@ -1,0 +1,49 @@
+// The door of the configuration: everything the command line needs to read, check and show one. A bundle of its own, because
+// the parser is large and the quick commands need none of it.
+import { realpath } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { dirname, resolve } from 'node:path'
+import { assemble } from './assemble.ts'
+import type { SupervisorSpec } from './effective.ts'
+import { Findings } from './findings.ts'
+import { gatherFiles } from './gather.ts'
+import type { Problem } from './problem.ts'
+import { rememberPlaces } from './spec-places.ts'
+import type { Environment } from './substitute.ts'
+
+export { checkHost, type HostCheckOptions } from './check-host.ts'
+export { effectiveConfig, effectiveYaml } from './effective-json.ts'
+export { findConfig } from './find-config.ts'
+export { formatProblems } from './format-problems.ts'
+export { jsonSchema } from './json-schema.ts'
+export type { Problem } from './problem.ts'
+
+export type LoadResult =
+  | { readonly ok: true; readonly spec: SupervisorSpec; readonly warnings: readonly Problem[] }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+
+export interface LoadOptions {
+  /** Milliseconds that a config module may take. Default 30 s. */
+  readonly moduleTimeout?: number
+  /** For `instances: cpus`. Default: those this process may use. */
+  readonly cpus?: number
+  /** For the default of `runtimeDir`. Default: that of this process. */
+  readonly uid?: number
+}
+
+/** Reads, checks and completes a config. Never throws for what stands in it: everything that is wrong is in `problems`. */
+export async function loadConfig(file: string, environment: Environment, options: LoadOptions = {}): Promise<LoadResult> {
+  const given = resolve(file)
+  const configFile = await realpath(given).catch(() => given)
+  const directory = dirname(configFile)
+  const findings = new Findings()
+  const { moduleTimeout = 30_000, cpus = availableParallelism(), uid = process.getuid?.() ?? 0 } = options
+  const files = await gatherFiles(configFile, { environment, moduleTimeout, directory, cpus }, findings)
+  const sources = files.map(({ source }) => source)
+  const [main, ...included] = files
+  if (main === undefined) return { ok: false, problems: findings.errors(sources) }
+  const spec = assemble([main, ...included], { configFile, directory, environment, uid }, findings)
+  if (findings.hasErrors) return { ok: false, problems: findings.errors(sources) }
+  rememberPlaces(spec, sources)
+  return { ok: true, spec, warnings: findings.warnings(sources) }
+}

@@ -1,0 +1,88 @@
+// Reads an object by its settings table: unknown keys, later keys, each value by its type; then merging and defaults.
+import { nearestName, suggestion } from './did-you-mean.ts'
+import { type Complete, ComputedDefault, type Setting, type SettingTable, type Sparse } from './setting.ts'
+import type { Path, ReadContext } from './value-type.ts'
+import { isObject, plainValue } from './written-scalar.ts'
+
+/** Reads what is given; a key whose value was refused is absent from the result. */
+export function readTable<T extends SettingTable>(
+  table: T,
+  raw: Readonly<Record<string, unknown>>,
+  path: Path,
+  context: ReadContext,
+): Sparse<T> {
+  const entries: [string, unknown][] = []
+  for (const key of Object.keys(raw)) {
+    const setting = Object.hasOwn(table, key) ? table[key] : undefined
+    const at = [...path, key]
+    if (setting === undefined) {
+      context.report({ code: 'HF_CONFIG_UNKNOWN_KEY', path: at, at: 'key', detail: { key, mend: keySuggestion(key, table) } })
+      continue
+    }
+    const value = setting.type.read(raw[key], at, context)
+    if (setting.laterEngine && !isWorkingNow(setting, raw[key])) {
+      context.report({ code: 'HF_CONFIG_NOT_YET', path: at, at: 'key', detail: { key: notYetName(key, setting) } })
+    }
+    if (value !== undefined) entries.push([key, value])
+  }
+  return Object.fromEntries(entries) as Sparse<T>
+}
+
+function isWorkingNow(setting: Setting, raw: unknown): boolean {
+  return setting.worksNow?.includes(plainValue(raw)) ?? false
+}
+
+function notYetName(key: string, setting: Setting): string {
+  return setting.worksNow === undefined ? key : `${key} other than ${setting.worksNow.join(', ')}`
+}
+
+/** "Did you mean": a key of this table, what other programs call it, or a key one level below. */
+function keySuggestion(key: string, table: SettingTable): string {
+  const names = Object.keys(table)
+  const near = nearestName(key, names)
+  if (near !== null) return `Did you mean "${near}"?`
+  for (const [name, setting] of Object.entries(table)) {
+    if (setting.knownElsewhereAs && nearestName(key, setting.knownElsewhereAs) !== null) return `Did you mean "${name}"?`
+  }
+  for (const [name, setting] of Object.entries(table)) {
+    const inner = setting.type.table && nearestName(key, Object.keys(setting.type.table))
+    if (inner) return `Did you mean "${name}.${inner}"?`
+  }
+  return suggestion(key, names, 'key')
+}
+
+/** Joins key by key; where a type cannot be joined, `upper` replaces `lower`. */
+export function mergeSparse<T extends SettingTable>(table: T, lower: Sparse<T>, upper: Sparse<T>): Sparse<T> {
+  const below: Readonly<Record<string, unknown>> = lower
+  const above: Readonly<Record<string, unknown>> = upper
+  const merged: Record<string, unknown> = { ...below }
+  for (const key of Object.keys(above)) {
+    const merge = table[key]?.type.merge
+    merged[key] = merge && isObject(below[key]) && isObject(above[key]) ? merge(below[key], above[key]) : above[key]
+  }
+  return merged as Sparse<T>
+}
+
+const fixedDefaults = new WeakMap<SettingTable, Readonly<Record<string, unknown>>>()
+
+/** Fills in the defaults that depend on nothing; computed ones stay absent. */
+export function withDefaults<T extends SettingTable>(table: T, given: Sparse<T>): Complete<T> {
+  let defaults = fixedDefaults.get(table)
+  if (defaults === undefined) {
+    defaults = readDefaults(table)
+    fixedDefaults.set(table, defaults)
+  }
+  return mergeSparse(table, defaults as Sparse<T>, given) as unknown as Complete<T>
+}
+
+function readDefaults(table: SettingTable): Readonly<Record<string, unknown>> {
+  const context: ReadContext = {
+    directory: '/',
+    cpus: 1,
+    report(issue) {
+      throw new Error(`bad default at ${issue.path.join('.')}: ${JSON.stringify(issue.detail)}`)
+    },
+  }
+  const given = Object.entries(table).filter(([, { default: value }]) => value !== undefined && !(value instanceof ComputedDefault))
+  return Object.fromEntries(given.map(([key, row]) => [key, row.type.read(row.default, [key], context)]))
+}

@@ -1,0 +1,74 @@
+// A declared service to the spec that the engine runs: built-in defaults, ladders, environment files.
+import type { HeartbeatSpec, RestartSpec, RolloutSpec, ServiceSpec, StopSpec } from './effective.ts'
+import type { DeclaredService } from './declared.ts'
+import { withDefaults } from './read-table.ts'
+import type { Complete, Sparse } from './setting.ts'
+import { heartbeatSettings } from './settings/heartbeat.ts'
+import { restartSettings } from './settings/restart.ts'
+import { rolloutSettings } from './settings/rollout.ts'
+import { serviceSettings } from './settings/service.ts'
+import { stopSettings } from './settings/stop.ts'
+import { completeLadder } from './values/ladder.ts'
+
+export interface ServiceSurroundings {
+  /** Default of `cwd`. */
+  readonly directory: string
+  /** Variables of the service's `envFile`s, joined. */
+  readEnvironmentFiles(service: DeclaredService): Readonly<Record<string, string>>
+}
+
+/** null without a command, which is reported elsewhere. */
+export function resolveService(declared: DeclaredService, { directory, readEnvironmentFiles }: ServiceSurroundings): ServiceSpec | null {
+  const given: Complete<typeof serviceSettings> = withDefaults(serviceSettings, declared.settings)
+  if (given.command === undefined) return null
+  const stop = resolveStop(given.stop, given.session)
+  return {
+    name: declared.name,
+    description: given.description,
+    tags: given.tags,
+    command: given.command,
+    instances: given.instances,
+    autostart: given.autostart,
+    dependsOn: given.dependsOn,
+    cwd: given.cwd ?? directory,
+    user: given.user,
+    group: given.group,
+    umask: given.umask,
+    nice: given.nice,
+    env: { ...readEnvironmentFiles(declared), ...given.env },
+    limits: given.limits,
+    session: given.session,
+    sockets: given.sockets,
+    stdin: given.stdin,
+    stdout: given.stdout,
+    stderr: given.stderr,
+    startTimeout: given.startTimeout,
+    ready: given.ready,
+    heartbeat: given.heartbeat === null ? null : resolveHeartbeat(given.heartbeat, stop.timeout),
+    requestTimeout: given.requestTimeout,
+    restart: resolveRestart(given.restart),
+    stop,
+    reload: given.reload,
+    rollout: resolveRollout(given.rollout, given.sockets.length > 0),
+  }
+}
+
+function resolveRestart(given: Sparse<typeof restartSettings> | undefined): RestartSpec {
+  return withDefaults(restartSettings, given ?? {})
+}
+
+function resolveStop(given: Sparse<typeof stopSettings> | undefined, session: boolean): StopSpec {
+  const { signals, ...stop } = withDefaults(stopSettings, given ?? {})
+  // Without a session the group is the supervisor's own, and a signal to it would reach everybody.
+  return { ...stop, signals: completeLadder(signals, stop.timeout), group: stop.group && session }
+}
+
+function resolveHeartbeat(given: Sparse<typeof heartbeatSettings>, stopTimeout: number): HeartbeatSpec {
+  const { interval, timeout, signals } = withDefaults(heartbeatSettings, given)
+  return { interval: interval ?? Math.ceil(timeout / 3), timeout, signals: completeLadder(signals, stopTimeout) }
+}
+
+function resolveRollout(given: Sparse<typeof rolloutSettings> | undefined, sharesSockets: boolean): RolloutSpec {
+  const { maxSurge, maxUnavailable, ...rollout } = withDefaults(rolloutSettings, given ?? {})
+  return { maxSurge: maxSurge ?? (sharesSockets ? 1 : 0), maxUnavailable: maxUnavailable ?? (sharesSockets ? 0 : 1), ...rollout }
+}

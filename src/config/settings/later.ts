@@ -1,0 +1,100 @@
+// Keys whose engine is not built yet: known, their values checked as far as they are settled, refused by `check` and `up`.
+import { setting, type SettingOptions, type SettingTable } from '../setting.ts'
+import type { ValueType } from '../value-type.ts'
+import { listOf, objectOf, recordOf } from '../values/collections.ts'
+import { command } from '../values/command.ts'
+import { positiveDuration } from '../values/duration.ts'
+import { nameKeys, nameOf } from '../values/names.ts'
+import { account, anyScalar, anything, boolean, decimal, filledText, integer, oneOf, path } from '../values/scalars.ts'
+import { size } from '../values/size.ts'
+import { environmentKeys } from './environment.ts'
+
+function later<Out, In>(type: ValueType<Out, In>, doc: string) {
+  return setting(type, { doc, laterEngine: true } as const satisfies SettingOptions<In>)
+}
+
+function rows<T extends SettingTable>(table: T): ValueType<unknown> {
+  return objectOf(table)
+}
+
+const row = <Out, In>(type: ValueType<Out, In>, doc: string) => setting(type, { doc })
+
+export const laterControlSettings = {
+  http: later(
+    rows({
+      listen: row(filledText, 'Address.'),
+      tokenFile: row(path, 'File with the token.'),
+      tls: row(rows({ cert: row(path, 'Certificate.'), key: row(path, 'Key.'), clientCa: row(path, 'CA of clients.') }), 'TLS.'),
+    }),
+    'The control API over TCP, never without token or client CA.',
+  ),
+  console: later(path, 'Unix socket for the one-line command language.'),
+} as const
+
+const forkserver = rows({
+  runtime: row(oneOf('node', 'python', 'perl', 'ruby'), 'Language.'),
+  preload: row(listOf(filledText), 'Modules to load before forking.'),
+  command: row(command, 'Own forkserver program.'),
+  env: row(recordOf(environmentKeys, anyScalar), 'Environment.'),
+  user: row(account, 'User.'),
+  auto: row(boolean, 'Start with the supervisor.'),
+})
+
+export const laterSupervisorSettings = {
+  logging: later(anything, 'Appenders, categories and layouts of all logs.'),
+  forkservers: later(recordOf(nameKeys('forkserver'), forkserver), 'Processes that load an application once and fork workers from it.'),
+  locks: later(recordOf(nameKeys('lock'), anything), 'Locks that decide who is main: `file`, `etcd`, `postgres`.'),
+} as const
+
+export const laterServiceSettings = {
+  forkserver: later(nameOf('forkserver'), 'Fork the workers from this forkserver.'),
+  entry: later(filledText, 'What a forked worker runs.'),
+  scaling: later(
+    rows({
+      min: row(integer({ min: 0 }), 'Fewest workers.'),
+      max: row(integer({ min: 1 }), 'Most workers.'),
+      metric: row(oneOf('busy', 'queue', 'cpu', 'memory'), 'What is measured.'),
+      target: row(decimal({ min: 0 }), 'What it should be.'),
+    }),
+    'Number of workers by load.',
+  ),
+  cgroup: later(
+    rows({ memoryMax: row(size, 'Memory.'), cpuMax: row(anyScalar, 'CPU.'), pidsMax: row(integer({ min: 1 }), 'Processes.') }),
+    'Limits by cgroup v2.',
+  ),
+  health: later(
+    rows({
+      http: row(filledText, 'URL.'),
+      tcp: row(anyScalar, 'Port.'),
+      exec: row(command, 'Command.'),
+      interval: row(positiveDuration, 'How often.'),
+      timeout: row(positiveDuration, 'How long one probe may take.'),
+      failures: row(integer({ min: 1 }), 'How many in a row.'),
+    }),
+    'Probes while the worker runs.',
+  ),
+  recycle: later(
+    rows({
+      maxRequests: row(integer({ min: 1 }), 'Requests.'),
+      maxMemory: row(size, 'Memory.'),
+      maxAge: row(positiveDuration, 'Age.'),
+      schedule: row(filledText, 'Cron.'),
+    }),
+    'Replace workers after so many requests, so much memory, so long a time.',
+  ),
+  slots: later(
+    rows({
+      lock: row(filledText, 'Lock.'),
+      mains: row(integer({ min: 1 }), 'Mains.'),
+      standbys: row(integer({ min: 0 }), 'Standbys.'),
+      warm: row(boolean, 'Standbys are started and wait.'),
+    }),
+    'Main and standby workers.',
+  ),
+  schedule: later(anything, 'Run as a job, by cron.'),
+  overlap: later(oneOf('skip', 'queue', 'replace'), 'What a job does when the last run is not over.'),
+  watch: later(anything, 'Restart when files change.'),
+  hooks: later(anything, 'Commands at state changes.'),
+  notify: later(anything, 'Messages at state changes.'),
+  logs: later(anything, 'Appenders and layout of the output of this service.'),
+} as const

@@ -1,0 +1,50 @@
+import { setting } from '../setting.ts'
+import { listOf } from '../values/collections.ts'
+import { duration, positiveDuration } from '../values/duration.ts'
+import { boolean, decimal, integer, oneOf, withWords } from '../values/scalars.ts'
+
+export const restartSettings = {
+  when: setting(oneOf('always', 'on-failure', 'never'), {
+    default: 'always',
+    doc: 'Which deaths are followed by a new process. With `on-failure` a clean end (exit 0, or TERM, INT or HUP after ready) is not.',
+    reason: 'a service is meant to run',
+    knownElsewhereAs: ['autorestart', 'policy', 'respawn'],
+  }),
+  immediate: setting(integer({ min: 0, max: 1000 }), {
+    default: 3,
+    unit: 'failures',
+    doc: 'So many failures in a row restart at once, before the back-off begins.',
+    reason: 'most failures are single, and waiting helps none of them',
+  }),
+  initial: setting(positiveDuration, { default: '100ms', doc: 'The first wait of the back-off.', reason: 'short enough not to be noticed' }),
+  factor: setting(decimal({ min: 1, max: 100 }), { default: 2, doc: 'Each wait is longer than the last by this factor.' }),
+  max: setting(positiveDuration, {
+    default: '30s',
+    doc: 'The longest wait of the back-off.',
+    reason: 'a crash loop costs little, and a repaired dependency is noticed soon',
+  }),
+  jitter: setting(decimal({ min: 0, max: 1 }), {
+    default: 0.2,
+    doc: 'Each wait is varied at random by up to this share.',
+    reason: 'workers that fell together do not come back in step',
+  }),
+  resetAfter: setting(duration, {
+    default: '1s',
+    doc: 'A process that lived this long after it became ready was sound: its death does not count as a failure.',
+    reason: 'a program that can not run usually ends within a second',
+    knownElsewhereAs: ['startsecs', 'minUptime', 'min_uptime'],
+  }),
+  maxRetries: setting(withWords(integer({ min: 0 }), { never: null }), {
+    default: 'never',
+    unit: 'failures',
+    doc: 'After so many failures in a row the worker becomes `fatal` and stays down; `never`: it goes on at `max`.',
+    reason: 'a supervisor that gives up at night helps nobody',
+    knownElsewhereAs: ['startretries', 'max_restarts'],
+  }),
+  delay: setting(duration, { default: 0, doc: 'Wait this long before every restart, also after a clean end.', reason: 'back in milliseconds' }),
+  unrecoverable: setting(listOf(integer({ min: 0, max: 255 })), {
+    default: [],
+    doc: 'Exit codes that make the worker `fatal` at once, as a wrong configuration that no restart mends.',
+  }),
+  stopAllOnUnrecoverable: setting(boolean, { default: false, doc: 'Such an exit stops the whole supervisor with all its services.' }),
+} as const

@@ -1,0 +1,105 @@
+import type { DependencyCondition } from '../effective.ts'
+import { ComputedDefault, setting } from '../setting.ts'
+import type { ValueType } from '../value-type.ts'
+import { listOf, objectOf, oneOrMore, recordOf } from '../values/collections.ts'
+import { command } from '../values/command.ts'
+import { positiveDuration } from '../values/duration.ts'
+import { instances } from '../values/instances.ts'
+import { nameKeys, nameOf } from '../values/names.ts'
+import { permissionBits } from '../values/octal.ts'
+import { output, standardInput } from '../values/output.ts'
+import { account, anyScalar, boolean, integer, nullable, oneOf, path, text, withWords } from '../values/scalars.ts'
+import { environmentKeys } from './environment.ts'
+import { heartbeatSettings } from './heartbeat.ts'
+import { laterServiceSettings } from './later.ts'
+import { limitSettings } from './limits.ts'
+import { ready } from './ready.ts'
+import { reloadWay } from './reload.ts'
+import { restartSettings } from './restart.ts'
+import { rolloutSettings } from './rollout.ts'
+import { stopSettings } from './stop.ts'
+
+const off = { off: null, never: null } as const
+const dependencies: ValueType<
+  Readonly<Record<string, DependencyCondition>>,
+  Readonly<Record<string, DependencyCondition>>
+> = recordOf(nameKeys('service'), oneOf('ready', 'started', 'exited'))
+
+export const serviceSettings = {
+  command: setting(command, {
+    required: true,
+    doc: 'What to run. A list is run as it is. A text is split at blanks, and run by `/bin/sh -c` only if it contains something that means something to a shell (one of ``|&;<>()$`\\"\'*?[]#~=%!{}`` or a newline).',
+    knownElsewhereAs: ['cmd', 'exec', 'script', 'ExecStart', 'run'],
+  }),
+  description: setting(text, { default: '', doc: 'One line for `status`.' }),
+  tags: setting(listOf(nameOf('tag', ['all'])), { default: [], doc: 'Groups of services for the command line: `holdfast restart @TAG`.', knownElsewhereAs: ['groups'] }),
+  instances: setting(instances, {
+    default: 1,
+    unit: 'workers',
+    doc: 'Number of workers: a number, `cpus`, or `cpus-1`. 0 is allowed.',
+    reason: 'not every program may run twice',
+    knownElsewhereAs: ['workers', 'numprocs', 'replicas', 'processes', 'scale'],
+  }),
+  autostart: setting(boolean, { default: true, doc: 'Start with the supervisor. Otherwise at `holdfast start`.' }),
+  dependsOn: setting(dependencies, {
+    default: {},
+    doc: 'Services that come first, each with what to wait for: `{ db: ready }`, `started` or `exited`. Stopped in reverse order.',
+    knownElsewhereAs: ['after', 'requires', 'needs'],
+  }),
+  cwd: setting(path, { default: new ComputedDefault("the config file's directory"), doc: 'Working directory.', knownElsewhereAs: ['directory', 'dir', 'workdir', 'WorkingDirectory', 'chdir'] }),
+  user: setting(nullable(account), { default: null, doc: 'User, by name or number, with its supplementary groups. Left out: the user of the supervisor.', knownElsewhereAs: ['uid', 'username'] }),
+  group: setting(nullable(account), { default: null, doc: 'Group. Left out: that of the user.', knownElsewhereAs: ['gid'] }),
+  umask: setting(nullable(permissionBits), { default: null, doc: "File mode mask, in octal: `'0022'`. Left out: that of the supervisor." }),
+  nice: setting(integer({ min: -20, max: 19 }), { default: 0, doc: 'Scheduling priority, from -20 (first) to 19.', knownElsewhereAs: ['priority'] }),
+  env: setting(recordOf(environmentKeys, anyScalar), {
+    default: {},
+    doc: "Environment variables, added to the supervisor's own environment.",
+    knownElsewhereAs: ['environment', 'envs', 'vars'],
+  }),
+  envFile: setting(oneOrMore(path), { default: [], doc: 'One or more files with `NAME=value` lines. `env` wins over them, a later file over an earlier one.', knownElsewhereAs: ['environmentFile', 'dotenv'] }),
+  limits: setting(objectOf(limitSettings), {
+    default: {},
+    doc: 'Resource limits: `{ nofile: 65536, core: 0 }`. A number sets both limits; also `unlimited` and `{ soft, hard }`.',
+    knownElsewhereAs: ['ulimits', 'rlimits'],
+  }),
+  session: setting(boolean, {
+    default: true,
+    doc: 'Run in a session and process group of its own. Without one the worker shares the group of the supervisor, a terminal signal reaches both, and `stop.group` is off.',
+    reason: 'signals reach a worker and its helpers, and nobody else',
+  }),
+  sockets: setting(listOf(nameOf('socket')), { default: [], doc: 'Sockets that the workers get, as file descriptors 3, 4, … in this order.', knownElsewhereAs: ['ports', 'listen', 'port'] }),
+  stdin: setting(nullable(standardInput), { default: null, doc: '`socket:NAME`: the listening socket as stdin, for programs in the manner of inetd. Left out: `/dev/null`.' }),
+  stdout: setting(output, { default: 'log', doc: '`log`, `ignore`, `inherit` (that of the supervisor), `file:PATH` (appended).', knownElsewhereAs: ['stdout_logfile', 'out_file'] }),
+  stderr: setting(output, { default: 'log', doc: 'As `stdout`.', knownElsewhereAs: ['stderr_logfile', 'error_file', 'redirect_stderr'] }),
+  startTimeout: setting(positiveDuration, {
+    default: '30s',
+    doc: 'A worker that is not ready after this time is ended, and the start counts as a failure.',
+    reason: 'a boot that takes longer is usually stuck; raise it for those that are not',
+    knownElsewhereAs: ['bootTimeout', 'listen_timeout'],
+  }),
+  ready: setting(ready, {
+    default: { delay: '1s' },
+    doc: 'How a worker shows that it serves: `notify`, or one of `{ delay }`, `{ tcp }`, `{ http }`, `{ exec }`, `{ log }`, `{ ipc: true }`. Probes run every 250 ms, each for 2 s at most.',
+    reason: 'what a program does not say can only be waited for',
+    knownElsewhereAs: ['readiness', 'wait_ready', 'healthcheck'],
+  }),
+  heartbeat: setting(withWords(nullable(objectOf(heartbeatSettings)), off), {
+    default: null,
+    doc: 'Signs of life that the worker gives: `{ interval, timeout, signals }`, or `off`.',
+    reason: 'needs the SDK or the heartbeat table',
+    knownElsewhereAs: ['watchdog'],
+  }),
+  requestTimeout: setting(withWords(nullable(positiveDuration), off), {
+    default: null,
+    doc: 'Longest time for one request; the worker writes the deadline, the supervisor ends a worker that misses it. Or `off`.',
+    reason: 'only the application knows what is long',
+  }),
+  restart: setting(objectOf(restartSettings), { doc: 'What follows a death: restart at once, back-off, give up.' }),
+  stop: setting(objectOf(stopSettings), { doc: 'How a worker is stopped.', knownElsewhereAs: ['kill'] }),
+  reload: setting(reloadWay, { default: 'rolling', doc: '`rolling` (new processes), `{ signal }` or `{ command }` (the same process reads its config again), each with a `timeout`.' }),
+  rollout: setting(objectOf(rolloutSettings), { doc: 'How a rolling restart goes.', knownElsewhereAs: ['deploy', 'update'] }),
+  ...laterServiceSettings,
+} as const
+
+/** Keys that a service can not do without, unless `defaults` give them. */
+export const service = objectOf(serviceSettings, 'layered')

@@ -1,0 +1,29 @@
+import { setting } from '../setting.ts'
+import { command } from '../values/command.ts'
+import { positiveDuration } from '../values/duration.ts'
+import { ladder } from '../values/ladder.ts'
+import { boolean, nullable, path } from '../values/scalars.ts'
+
+export const stopSettings = {
+  signals: setting(ladder, {
+    default: ['TERM', 'KILL'],
+    doc: 'The stop ladder: signals in order, each with the time it has to work. A step is `TERM` (waits `timeout`), `TERM/30s`, or `{ signal, every, increment, for }` (sent again and again). KILL is appended to a ladder that does not end in it, unless its last wait is `never`.',
+    reason: 'ask first, then insist',
+    knownElsewhereAs: ['stopsignal', 'kill_signal'],
+  }),
+  timeout: setting(positiveDuration, {
+    default: '10s',
+    doc: 'The wait of every step that has none of its own.',
+    reason: 'longer than a keep-alive connection of the SDK lives (6 s), so that clients can be let go in peace',
+    knownElsewhereAs: ['stopwaitsecs', 'kill_timeout', 'grace'],
+  }),
+  file: setting(nullable(path), { default: null, doc: 'Made before the first signal and removed afterwards; `%p` is the pid. For programs that look for a file.' }),
+  fileTimeout: setting(positiveDuration, { default: '10s', doc: 'How long the stop file may take to work before the first signal.', reason: 'as `timeout`' }),
+  command: setting(nullable(command), { default: null, doc: 'Run before the first signal, with `HOLDFAST_PID` in its environment.' }),
+  group: setting(boolean, {
+    doc: 'Signals go to the whole process group, helpers and grandchildren included. Off without a `session` of its own: the group would then be that of the supervisor.',
+    default: true,
+    reason: 'nothing is left behind',
+    knownElsewhereAs: ['stopasgroup', 'killasgroup', 'treekill'],
+  }),
+} as const

@@ -1,0 +1,74 @@
+// `${NAME}` and `${NAME:-default}` in the strings of a config; `$${` is a literal `${`.
+import type { Issue, Path } from './value-type.ts'
+import { isObject, WrittenScalar } from './written-scalar.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+const DEEPEST = 64
+// What a file may grow to by aliases; far more than any config has.
+const MOST_VALUES = 1_000_000
+
+/**
+ * The tree with every variable replaced; what needs no change is shared with the old one. Unset variables are reported with
+ * the place of each.
+ */
+export function substitute(tree: unknown, environment: Environment, report: (issue: Issue) => void): unknown {
+  let values = 0
+  return walk(tree, [])
+
+  function walk(value: unknown, path: Path): unknown {
+    values++
+    if (typeof value === 'string') return value.includes('${') ? replaceIn(value, path) : value
+    if (typeof value !== 'object' || value === null || value instanceof WrittenScalar) return value
+    if (values > MOST_VALUES || path.length > DEEPEST) {
+      const problem = values > MOST_VALUES ? `more than ${MOST_VALUES} values` : 'nested too deep'
+      report({ code: 'HF_CONFIG_SYNTAX', path, at: 'value', detail: { problem, mend: `A config has at most ${DEEPEST} levels.` } })
+      return null
+    }
+    if (Array.isArray(value)) return shareUnchanged(value, () => value.map((item, index) => walk(item, [...path, index])))
+    if (!isObject(value)) return value
+    const entries = Object.entries(value)
+    const replaced = entries.map(([key, item]): [string, unknown] => [key, walk(item, [...path, key])])
+    return replaced.every(([, item], index) => item === entries[index]?.[1]) ? value : Object.fromEntries(replaced)
+  }
+
+  function replaceIn(text: string, path: Path): unknown {
+    const replaced = replaceVariables(text, environment, (issue) => report({ ...issue, path, at: 'value' }))
+    return replaced === text ? text : asWritten(replaced)
+  }
+}
+
+function shareUnchanged(list: readonly unknown[], replace: () => unknown[]): readonly unknown[] {
+  const replaced = replace()
+  return replaced.every((item, index) => item === list[index]) ? list : replaced
+}
+
+/** `instances: ${WORKERS}` wants a number, `env: { N: ${WORKERS} }` the text: keep both. */
+function asWritten(text: string): unknown {
+  if (/^-?(0|[1-9]\d*)(\.\d+)?$/.test(text)) return new WrittenScalar(text, Number(text), true)
+  if (text === 'true' || text === 'false') return new WrittenScalar(text, text === 'true', true)
+  return text
+}
+
+const REFERENCE = /\$\$\{|\$\{([^}]*)(\}?)/g
+
+function replaceVariables(text: string, environment: Environment, report: (issue: Omit<Issue, 'path' | 'at'>) => void): string {
+  return text.replace(REFERENCE, (whole, inner: string | undefined, closing: string) => {
+    if (inner === undefined) return '${'
+    const complain = (problem: string, mend: string) => {
+      report({ code: 'HF_CONFIG_VARIABLE', detail: { problem, mend }, part: whole })
+      return whole
+    }
+    if (closing === '') return complain('"${" without a closing brace', LITERAL)
+    const match = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/.exec(inner)
+    if (match === null) return complain(`"${whole}" is not a variable`, `Write \${NAME} or \${NAME:-default}. ${LITERAL}`)
+    const [, name = '', fallback] = match
+    if (fallback?.includes('${')) return complain('a default can not contain a variable', 'Write the default out.')
+    const value = Object.hasOwn(environment, name) ? environment[name] : undefined
+    // As in a shell: with `:-` an empty variable counts as unset.
+    if (fallback !== undefined) return value === undefined || value === '' ? fallback : value
+    return value ?? complain(`environment variable ${name} is not set`, `Set it, or give a default: \${${name}:-value}`)
+  })
+}
+
+const LITERAL = 'For a literal ${ write $${.'

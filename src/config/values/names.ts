@@ -1,0 +1,35 @@
+import { Refusal, scalar, type ValueType } from '../value-type.ts'
+import { shorten } from '../written-scalar.ts'
+import type { KeyRule } from './collections.ts'
+import { readText } from './scalars.ts'
+
+const FORM = /^[A-Za-z][A-Za-z0-9_-]{0,62}$/
+const HINT = 'A name is a letter, then letters, digits, _ or -, at most 63 in all.'
+
+/** Names of services, sockets, supervisors, tags. */
+export function isName(text: string): boolean {
+  return FORM.test(text)
+}
+
+export function checkName(name: string, what: string, reserved: readonly string[] = []): Refusal | null {
+  if (!isName(name)) {
+    return new Refusal('HF_CONFIG_NAME', { problem: `"${shorten(name)}" is not a valid ${what} name`, mend: HINT })
+  }
+  if (reserved.includes(name)) {
+    return new Refusal('HF_CONFIG_NAME', { problem: `"${name}" is reserved and can not be a ${what} name`, mend: 'Choose another name.' })
+  }
+  return null
+}
+
+/** Keys that are names; `all` addresses everything on the command line. */
+export function nameKeys(what: string): KeyRule {
+  return { check: (key) => checkName(key, what, ['all']), schema: { pattern: FORM.source, not: { const: 'all' } } }
+}
+
+/** A value that is a name. */
+export function nameOf(what: string, reserved: readonly string[] = []): ValueType<string, string> {
+  return scalar('name', { type: 'string', pattern: FORM.source }, (raw) => {
+    const text = readText(raw, 'a name')
+    return text instanceof Refusal ? text : (checkName(text, what, reserved) ?? text)
+  })
+}

@@ -1,0 +1,86 @@
+// What a step of a slot looks like in the journal: from, to, and the cause in words.
+import { describeExit } from './exit-reason.ts'
+import { isServing } from './process-state.ts'
+import { seconds } from './process-transition.ts'
+import type { SlotEffect, SlotEvent } from './slot-event.ts'
+import { currentOf, type Live, type SlotContext, type SlotState } from './slot-state.ts'
+
+/** Every change of phase, and of the process beside, is written down with its cause. */
+export function notesOn(before: SlotState, event: SlotEvent, after: SlotState, context: SlotContext): SlotEffect[] {
+  return [...notePhase(before, event, after, context), ...noteOther(before, event, after)]
+}
+
+function notePhase(before: SlotState, event: SlotEvent, after: SlotState, context: SlotContext): SlotEffect[] {
+  const was = currentOf(before.phase)
+  const is = currentOf(after.phase)
+  if (before.phase.is === after.phase.is && was?.number === is?.number) return []
+  const live = is ?? was
+  const { number, generation } = live ?? { number: null, generation: context.generation }
+  const change = { from: before.phase.is, to: after.phase.is, reason: explain(before, event, after) }
+  return [{ do: 'note', event: nameOf(event), ...change, number, generation }]
+}
+
+function noteOther(before: SlotState, event: SlotEvent, after: SlotState): SlotEffect[] {
+  const was = before.other
+  const is = after.other
+  const note = (live: Live, from: string, to: string, reason: string): SlotEffect[] => [
+    { do: 'note', event: nameOf(event), from, to, reason, number: live.number, generation: live.generation },
+  ]
+  if (is !== null && was === null && is.is === 'coming') {
+    return note(is.live, 'none', 'coming', `generation ${is.live.generation} starts beside the worker in service`)
+  }
+  if (is?.is === 'coming' && was !== null && isServing(is.live.state) && !isServing(was.live.state)) {
+    return note(is.live, 'coming', 'coming', 'ready beside the worker in service')
+  }
+  if (is === null && was !== null && currentOf(after.phase)?.number !== was.live.number) {
+    return note(was.live, was.is, 'gone', lastExitText(after))
+  }
+  return []
+}
+
+function nameOf(event: SlotEvent): string {
+  return event.is === 'process' ? event.event.is : event.is
+}
+
+function explain(before: SlotState, event: SlotEvent, after: SlotState): string {
+  const { phase } = after
+  switch (phase.is) {
+    case 'stopped':
+      return before.phase.is === 'stopping' && after.lastExit !== null ? describeExit(after.lastExit) : phase.why
+    case 'waiting':
+      return `waits for ${phase.on.join(', ')}`
+    case 'starting':
+      return startReason(before, event, after)
+    case 'running':
+      return before.other?.is === 'coming' ? `generation ${phase.live.generation} takes over` : 'ready'
+    case 'stopping':
+      return phase.live.state.is === 'stopping' ? phase.live.state.descent.why.text : exitText(after, phase.live)
+    case 'backoff': {
+      const wait = seconds(phase.until - phase.since)
+      const loop = phase.crashLoop ? 'crash loop: ' : ''
+      return `${loop}${lastExitText(after)}; ${after.failures} failure${after.failures === 1 ? '' : 's'} in a row, next try in ${wait}`
+    }
+    case 'exited':
+      return lastExitText(after)
+    case 'fatal':
+      return phase.why
+  }
+}
+
+function startReason(before: SlotState, event: SlotEvent, after: SlotState): string {
+  if (event.is === 'start') return event.trial ? `generation ${event.generation} is rolled out` : 'started'
+  if (event.is === 'spare') return 'the worker in service is leaving; its successor starts beside it'
+  if (event.is === 'tick') return 'the back-off is over'
+  if (before.other?.is === 'coming') return `${lastExitText(after)}; its successor takes over while it boots`
+  return `${lastExitText(after)}; restarted at once`
+}
+
+function exitText(slot: SlotState, live: Live): string {
+  return live.state.is === 'sweeping'
+    ? `${describeExit(live.state.exit)}; its process group is not empty yet`
+    : lastExitText(slot)
+}
+
+function lastExitText(slot: SlotState): string {
+  return slot.lastExit === null ? 'no exit is known' : describeExit(slot.lastExit)
+}

@@ -1,0 +1,16 @@
+import { libcFunction } from './libc.ts'
+import { checked } from './os-error.ts'
+
+const F_GETFD = 1
+const F_SETFD = 2
+const FD_CLOEXEC = 1
+
+// fcntl is variadic in C: declared with the one argument that these commands take.
+const fcntl = libcFunction<[number, number, number], number>('int fcntl(int fd, int command, long argument)')
+
+/** Whether `fd` is closed in a program that this process executes. Node opens every fd of its own with it. */
+export function setCloseOnExec(fd: number, on: boolean): void {
+  const flags = checked(fcntl(fd, F_GETFD, 0), 'fcntl F_GETFD', `fd ${fd}`)
+  const wanted = on ? flags | FD_CLOEXEC : flags & ~FD_CLOEXEC
+  if (wanted !== flags) checked(fcntl(fd, F_SETFD, wanted), 'fcntl F_SETFD', `fd ${fd}`)
+}

@@ -1,0 +1,76 @@
+// Named pipes that outlive the supervisor: whoever writes holds an O_RDWR fd, and so a reading end of its own.
+import { chmodSync, chownSync, constants as fsConstants, lstatSync, openSync } from 'node:fs'
+import { constants } from 'node:os'
+import { errno, libcFunction } from './libc.ts'
+import { lastOsError, OsError, withOsErrors } from './os-error.ts'
+
+export interface FifoOptions {
+  readonly mode: number
+  /** null: ours. */
+  readonly uid: number | null
+  readonly gid: number | null
+}
+
+const F_SETPIPE_SZ = 1031
+const F_GETPIPE_SZ = 1032
+
+const mkfifo = libcFunction<[string, number], number>('int mkfifo(const char *path, uint32_t mode)')
+const read = libcFunction<[number, Buffer, number], number>('long read(int fd, void *buffer, size_t length)')
+const fcntl = libcFunction<[number, number, number], number>('int fcntl(int fd, int command, long argument)')
+
+/** Makes a FIFO with exactly this mode and owner. One that is there already is kept; anything else there is EEXIST. */
+export function makeFifo(path: string, { mode, uid, gid }: FifoOptions): void {
+  if (mkfifo(path, mode) === -1) {
+    const number = errno()
+    if (number !== constants.errno.EEXIST) throw new OsError('mkfifo', number, { subject: path })
+  }
+  withOsErrors(() => {
+    const stats = lstatSync(path)
+    if (!stats.isFIFO()) {
+      throw new OsError('mkfifo', constants.errno.EEXIST, { subject: path, explanation: 'something else is there' })
+    }
+    const owner = uid ?? stats.uid
+    const group = gid ?? stats.gid
+    if (owner !== stats.uid || group !== stats.gid) chownSync(path, owner, group)
+    // mkfifo takes the umask off.
+    if ((stats.mode & 0o7777) !== mode) chmodSync(path, mode)
+  })
+}
+
+/**
+ * Our end, non-blocking. O_RDWR, so that it never sees an end: an O_RDONLY one whose last writer is gone is readable
+ * for ever and spins.
+ */
+export function openFifo(path: string): number {
+  return withOsErrors(() => openSync(path, fsConstants.O_RDWR | fsConstants.O_NONBLOCK))
+}
+
+/** The child's end, blocking: a description of its own, since O_NONBLOCK is shared. Close ours after the spawn. */
+export function openFifoForChild(path: string): number {
+  return withOsErrors(() => openSync(path, fsConstants.O_RDWR))
+}
+
+/** /dev/null for reading and writing. */
+export function openDevNull(): number {
+  return withOsErrors(() => openSync('/dev/null', fsConstants.O_RDWR))
+}
+
+/** Reads what is there into `buffer`; 0 when there is nothing now (or, for other files, at the end). */
+export function readAvailable(fd: number, buffer: Buffer): number {
+  for (;;) {
+    const count = read(fd, buffer, buffer.length)
+    if (count !== -1) return count
+    const number = errno()
+    if (number === constants.errno.EAGAIN) return 0
+    if (number !== constants.errno.EINTR) throw lastOsError('read', `fd ${fd}`)
+  }
+}
+
+/**
+ * Asks for a pipe of `bytes` and returns what it is afterwards. Never throws: an ordinary user gets 1 MiB at most, and
+ * after 64 MiB in sum nothing more (every new pipe is then 8 KiB).
+ */
+export function setPipeSize(fd: number, bytes: number): number {
+  const size = fcntl(fd, F_SETPIPE_SZ, bytes)
+  return size > 0 ? size : Math.max(0, fcntl(fd, F_GETPIPE_SZ, 0))
+}

@@ -1,0 +1,156 @@
+// From one spec to another: only what changed is touched.
+import { diffSpecs, type ServiceDifference, type SpecDifference } from '../config/diff.ts'
+import type { ServiceSpec, SupervisorSpec } from '../config/effective.ts'
+import { HoldfastError } from '../errors/holdfast-error.ts'
+import { isRolling, specOf } from '../rollout/service-state.ts'
+import type { ApplyChange, ApplyReport, Progress, ServiceOutcome } from './engine-api.ts'
+import type { EngineParts } from './engine-parts.ts'
+import type { Interpreter } from './interpreter.ts'
+import { count, startOutcome } from './operation-outcome.ts'
+import type { Operations } from './operations.ts'
+
+export interface ApplyContext {
+  readonly parts: EngineParts
+  readonly interpreter: Interpreter
+  readonly operations: Operations
+  readonly current: SupervisorSpec
+}
+
+/** @param accept called once nothing can be refused any more: from then on `spec` is the one in force */
+export async function applySpec(
+  context: ApplyContext,
+  spec: SupervisorSpec,
+  options: { dryRun?: boolean; replace?: boolean },
+  accept: (spec: SupervisorSpec) => void,
+  onProgress?: (progress: Progress) => void,
+): Promise<ApplyReport> {
+  const diff = diffSpecs(inForce(context), spec)
+  const [refused] = diff.refused
+  if (refused !== undefined) throw new HoldfastError('HF_APPLY_REFUSED', { key: refused })
+  const changed = diff.services.filter(({ change }) => change !== 'unchanged')
+  if (options.replace !== true) refuseDuringRollout(context, changed)
+  const notes = scaleNotes(context, changed, spec)
+  const changes = diff.services.map((service) => describeChange(context, service, spec))
+  const report: ApplyReport = { changes, sockets: diff.sockets, notes }
+  if (options.dryRun === true) return report
+  openSockets(context, diff, spec)
+  accept(spec)
+  const services = await converge(context, changed, spec, onProgress)
+  closeSockets(context, diff)
+  return { ...report, outcome: { ok: services.every(({ ok }) => ok), services } }
+}
+
+/** What runs, not what was last asked for: after a failed rollout the next apply shows the difference again. */
+function inForce({ current, interpreter }: ApplyContext): SupervisorSpec {
+  const services: Record<string, ServiceSpec> = {}
+  for (const [name, { state }] of interpreter.services) services[name] = specOf(state, state.generation)
+  return { ...current, services }
+}
+
+function refuseDuringRollout({ interpreter }: ApplyContext, changed: readonly ServiceDifference[]): void {
+  for (const { service } of changed) {
+    const rollout = interpreter.services.get(service)?.state.rollout
+    if (rollout === undefined || !isRolling(rollout)) continue
+    throw new HoldfastError('HF_ROLLOUT_IN_PROGRESS', { service, since: interpreter.clock.iso(rollout.since) })
+  }
+}
+
+/** New sockets first, all or nothing: a port that is taken changes nothing. */
+function openSockets({ parts }: ApplyContext, { sockets }: SpecDifference, spec: SupervisorSpec): void {
+  const added = sockets.filter(({ change }) => change === 'added').flatMap(({ name }) => spec.sockets[name] ?? [])
+  const changed = sockets.filter(({ change }) => change === 'changed').flatMap(({ name }) => spec.sockets[name] ?? [])
+  parts.listeners.replaceAll(added, changed)
+}
+
+/** Only when nobody serves on them any more. */
+function closeSockets({ parts }: ApplyContext, { sockets }: SpecDifference): void {
+  for (const { name, change } of sockets) if (change === 'removed') parts.listeners.close(name)
+  parts.listeners.closeReplaced()
+}
+
+async function converge(
+  { interpreter, operations, parts }: ApplyContext,
+  changed: readonly ServiceDifference[],
+  spec: SupervisorSpec,
+  onProgress?: (progress: Progress) => void,
+): Promise<ServiceOutcome[]> {
+  const names = new Set(changed.map(({ service }) => service))
+  const unsubscribe = parts.journal.subscribe((entry) => {
+    if (entry.service === undefined || !names.has(entry.service)) return
+    onProgress?.({
+      service: entry.service,
+      message: `${entry.worker ?? entry.service} ${entry.to ?? entry.event}: ${entry.reason}`,
+    })
+  })
+  try {
+    const gone = changed.filter(({ change }) => change === 'removed').map(({ service }) => service)
+    const removed = await operations.stopInOrder(gone, 'removed from the config')
+    for (const name of gone) interpreter.remove(name)
+    const started = changed.filter(({ change }) => change === 'added').map((diff) => add(diff.service))
+    const deployed = changed.filter(({ change }) => change === 'changed').map((diff) => deploy(diff))
+    interpreter.refreshDependencies()
+    return [...removed, ...(await Promise.all([...started, ...deployed]))]
+  } finally {
+    unsubscribe()
+  }
+
+  function add(name: string): Promise<ServiceOutcome> {
+    const service = known(spec.services[name])
+    interpreter.add(service)
+    if (!service.autostart)
+      return Promise.resolve({ service: name, ok: true, message: 'added, not started (autostart: false)' })
+    interpreter.dispatch(name, { is: 'start', slots: null })
+    return operations.wait(name, (runtime) => startOutcome(runtime, null))
+  }
+
+  function deploy(diff: ServiceDifference): Promise<ServiceOutcome> {
+    const service = known(spec.services[diff.service])
+    const desired = diff.keys.includes('instances') ? service.instances : scaled(interpreter, diff.service)
+    return operations.roll(diff.service, { is: 'deploy', spec: service, renew: diff.restart, desired })
+  }
+}
+
+function known(spec: ServiceSpec | undefined): ServiceSpec {
+  if (spec === undefined) throw new Error('a changed service is missing in the new config (bug)')
+  return spec
+}
+
+function scaled(interpreter: Interpreter, name: string): number {
+  return interpreter.services.get(name)?.state.desired ?? 0
+}
+
+function scaleNotes(
+  { interpreter, current }: ApplyContext,
+  changed: readonly ServiceDifference[],
+  spec: SupervisorSpec,
+): string[] {
+  return changed.flatMap(({ service, keys }) => {
+    const desired = scaled(interpreter, service)
+    const before = current.services[service]?.instances
+    const after = spec.services[service]?.instances
+    if (!keys.includes('instances') || before === undefined || desired === before) return []
+    return [`${service}: the scale of ${desired} is reset to ${after}, because instances changed in the config`]
+  })
+}
+
+function describeChange({ interpreter }: ApplyContext, diff: ServiceDifference, spec: SupervisorSpec): ApplyChange {
+  const { service, change, keys, restart } = diff
+  return { service, change, keys, effect: effectOf() }
+
+  function effectOf(): string {
+    const state = interpreter.services.get(service)?.state
+    switch (change) {
+      case 'unchanged':
+        return 'untouched'
+      case 'added':
+        return `starts ${count(spec.services[service]?.instances ?? 0)}`
+      case 'removed':
+        return `stops ${count(state?.desired ?? 0)}`
+      case 'changed': {
+        if (restart)
+          return state?.wanted === 'up' ? `rolling restart of ${count(state.desired)}` : 'no restart: it is stopped'
+        return keys.includes('instances') ? `scales to ${count(spec.services[service]?.instances ?? 0)}` : 'no restart'
+      }
+    }
+  }
+}

@@ -1,0 +1,14 @@
+/** What the engine is given by whoever runs it: the daemon, or a program that embeds it. */
+export interface EngineHost {
+  /**
+   * True: the engine is the process (the daemon). It becomes a child subreaper and reaps on SIGCHLD, orphans too.
+   * False: it is a guest in somebody's program, touches no process globals, and watches its own children one by one.
+   */
+  readonly ownsProcess: boolean
+  /** The environment that services inherit, and in which sockets of systemd or start_server are looked for. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** End the workers of a dead supervisor first, by their stop ladder. */
+  readonly clean?: boolean
+  /** Called once, when the engine has gone down by its own decision (`restart.stopAllOnUnrecoverable`). */
+  readonly onDown?: (why: string) => void
+}

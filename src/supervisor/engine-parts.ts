@@ -1,0 +1,30 @@
+// What the parts of the engine share.
+import type { EpollLoop } from '../os/epoll.ts'
+import type { ChildReaper, WaitStatus } from '../os/reap.ts'
+import type { ServiceState } from '../rollout/service-state.ts'
+import type { AuxiliaryCommands } from './auxiliary-command.ts'
+import type { EngineHost } from './engine-host.ts'
+import type { Journal } from './journal.ts'
+import type { Listeners } from './listeners.ts'
+import type { RuntimePaths } from './runtime-paths.ts'
+import type { ServiceRuntime } from './service-runtime.ts'
+
+export interface EngineParts {
+  readonly host: EngineHost
+  readonly paths: RuntimePaths
+  readonly epoll: EpollLoop
+  readonly journal: Journal
+  readonly listeners: Listeners
+  readonly auxiliary: AuxiliaryCommands
+  readonly devNull: number
+  readonly hardNoFile: number
+  /** Own part of HOLDFAST_ID that all processes of this engine share. */
+  readonly idPrefix: string
+  readonly makeReaper: (
+    onExit: (pid: number, status: WaitStatus) => void,
+    beforeReap: (pid: number) => void,
+  ) => ChildReaper
+  readonly makeRuntime: (state: ServiceState) => ServiceRuntime
+  /** A worker ended with an exit code that stops everything. */
+  readonly stopAll: (why: string) => void
+}

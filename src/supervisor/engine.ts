@@ -1,0 +1,261 @@
+// The engine as its users see it: status, operations, apply, down.
+import { closeSync } from 'node:fs'
+import { join } from 'node:path'
+import type { SupervisorSpec } from '../config/effective.ts'
+import { HoldfastError } from '../errors/holdfast-error.ts'
+import type { ServiceLog } from '../logs/service-log.ts'
+import type { HeldLock } from '../os/file-lock.ts'
+import { pssOf, usageOf } from '../os/resource-usage.ts'
+import { withDependencies } from '../rollout/dependencies.ts'
+import { applySpec } from './apply.ts'
+import type {
+  ApplyReport,
+  Engine,
+  JournalEntry,
+  LogLine,
+  OperationOutcome,
+  OperationRequest,
+  Progress,
+  WhyReport,
+} from './engine-api.ts'
+import type { EngineParts } from './engine-parts.ts'
+import { intentOf, removeIntent, writeIntent } from './intent.ts'
+import type { Interpreter } from './interpreter.ts'
+import { startOutcome } from './operation-outcome.ts'
+import { Operations } from './operations.ts'
+import { removeWorkerDirectories } from './runtime-directory.ts'
+import { reportService } from './status.ts'
+import type { StatusReport } from './status-report.ts'
+import { VERSION } from './version.ts'
+import { explainWorkers } from './why.ts'
+
+export class LocalEngine implements Engine {
+  spec: SupervisorSpec
+  readonly journalFile: string
+  private readonly parts: EngineParts
+  private readonly interpreter: Interpreter
+  private readonly operations: Operations
+  private readonly lock: HeldLock
+  private readonly startedAt = new Date().toISOString()
+  private going: Promise<OperationOutcome> | null = null
+  private lastIntent = ''
+  private intentTurn: NodeJS.Immediate | null = null
+
+  constructor(spec: SupervisorSpec, parts: EngineParts, interpreter: Interpreter, lock: HeldLock) {
+    this.spec = spec
+    this.parts = parts
+    this.interpreter = interpreter
+    this.lock = lock
+    this.journalFile = parts.journal.file
+    this.operations = new Operations(interpreter, parts.journal)
+  }
+
+  start(): void {
+    const { services } = this.spec
+    this.parts.journal.write({
+      kind: 'supervisor',
+      event: 'up',
+      pid: process.pid,
+      reason: `supervisor ${VERSION} started`,
+    })
+    for (const service of Object.values(services)) this.interpreter.add(service)
+    const autostart = Object.values(services).filter((service) => service.autostart)
+    const order = withDependencies(
+      autostart.map(({ name }) => name),
+      services,
+    )
+    for (const name of order) this.interpreter.dispatch(name, { is: 'start', slots: null })
+    this.interpreter.onChange(() => this.scheduleIntent())
+  }
+
+  async settled(): Promise<OperationOutcome> {
+    const names = Object.values(this.spec.services)
+      .filter(({ autostart }) => autostart)
+      .map(({ name }) => name)
+    const services = await Promise.all(
+      names.map((name) => this.operations.wait(name, (runtime) => startOutcome(runtime, null))),
+    )
+    return { ok: services.every(({ ok }) => ok), services }
+  }
+
+  status(query: { targets?: readonly string[]; memory?: boolean } = {}): StatusReport {
+    const { interpreter, spec } = this
+    const targets = query.targets && query.targets.length > 0 ? query.targets : ['all']
+    const chosen = interpreter.services.size === 0 ? [] : this.resolve(targets)
+    const runtimes = chosen.flatMap(({ service, slots }) => {
+      const runtime = interpreter.services.get(service)
+      return runtime === undefined ? [] : [{ runtime, slots }]
+    })
+    const pids: number[] = []
+    for (const { runtime } of runtimes) {
+      const processes = [...runtime.slots.values()].flatMap((slot) => [...slot.processes.values()])
+      pids.push(...processes.map(({ identity }) => identity.pid))
+      if (processes.some(({ vitals }) => vitals !== null)) interpreter.heartbeats.refresh(runtime, processes)
+    }
+    const usage = usageOf(pids)
+    const sources = {
+      clock: interpreter.clock,
+      usageOf: (pid: number) => usage.get(pid) ?? null,
+      pssOf: query.memory ? pssOf : null,
+    }
+    return {
+      supervisor: {
+        pid: process.pid,
+        version: VERSION,
+        startedAt: this.startedAt,
+        config: spec.configFile,
+        node: process.version,
+        name: spec.name,
+      },
+      services: runtimes.map(({ runtime, slots }) => reportService(runtime, slots, sources)),
+      sockets: this.parts.listeners.report(),
+      forkservers: [],
+      locks: [],
+    }
+  }
+
+  async operate(request: OperationRequest, onProgress?: (progress: Progress) => void): Promise<OperationOutcome> {
+    if (this.going !== null && request.verb !== 'stop') throw new HoldfastError('HF_GOING_DOWN')
+    return this.operations.operate(request, onProgress)
+  }
+
+  async apply(
+    spec: SupervisorSpec,
+    options: { dryRun?: boolean; replace?: boolean } = {},
+    onProgress?: (progress: Progress) => void,
+  ): Promise<ApplyReport> {
+    if (this.going !== null) throw new HoldfastError('HF_GOING_DOWN')
+    const context = {
+      parts: this.parts,
+      interpreter: this.interpreter,
+      operations: this.operations,
+      current: this.spec,
+    }
+    return applySpec(
+      context,
+      spec,
+      options,
+      (accepted) => {
+        this.spec = accepted
+      },
+      onProgress,
+    )
+  }
+
+  why(target: string): Promise<WhyReport> {
+    return explainWorkers(target, this.resolve([target]), this.interpreter, this.parts.journal)
+  }
+
+  down(options: { timeout?: number; immediate?: boolean } = {}): Promise<OperationOutcome> {
+    if (this.going === null) {
+      this.going = this.goDown()
+    } else {
+      // Asked again: everything at once now, and one rung further.
+      for (const [name, { state }] of this.interpreter.services) {
+        const text = 'the supervisor goes down'
+        this.interpreter.dispatch(name, state.wanted === 'down' ? { is: 'hurry' } : { is: 'stop', slots: null, text })
+      }
+    }
+    if (options.immediate) {
+      const text = 'the supervisor goes down at once'
+      for (const name of this.interpreter.services.keys()) {
+        this.interpreter.dispatch(name, { is: 'stop', slots: null, text })
+        this.interpreter.dispatch(name, { is: 'kill', text })
+      }
+    }
+    return this.going
+  }
+
+  /** A worker's exit code asks for the end of everything. */
+  stopAll(why: string): void {
+    this.parts.journal.write({ kind: 'supervisor', event: 'stop-all', reason: why })
+    void this.down().then(() => this.parts.host.onDown?.(why))
+  }
+
+  reopenLogs(): void {
+    for (const { log } of this.interpreter.services.values()) log.reopen()
+  }
+
+  onEvent(listener: (entry: JournalEntry) => void): () => void {
+    return this.parts.journal.subscribe(listener)
+  }
+
+  onLine(services: readonly string[] | null, listener: (line: LogLine) => void): () => void {
+    const removals = [...this.interpreter.services]
+      .filter(([name]) => services?.includes(name) ?? true)
+      .map(([, { log }]) => log.onLine(listener))
+    return () => {
+      for (const remove of removals) remove()
+    }
+  }
+
+  logFile(service: string): string | null {
+    const spec = this.spec.services[service]
+    if (spec === undefined) return null
+    return spec.stdout === 'log' || spec.stderr === 'log' ? join(this.spec.logDir, `${service}.log`) : null
+  }
+
+  serviceLogs(services: readonly string[] | null): readonly ServiceLog[] {
+    return [...this.interpreter.services].filter(([name]) => services?.includes(name) ?? true).map(([, { log }]) => log)
+  }
+
+  journalWritten(): Promise<unknown> {
+    return this.parts.journal.flush()
+  }
+
+  resolve(targets: readonly string[]): { service: string; slots: number[] | null }[] {
+    return this.operations.resolve(targets)
+  }
+
+  dump(target = 'all'): unknown {
+    const services = this.resolve([target]).map(({ service }) => this.interpreter.services.get(service)?.state)
+    return { supervisor: { pid: process.pid, version: VERSION, memory: process.memoryUsage() }, services }
+  }
+
+  private async goDown(): Promise<OperationOutcome> {
+    const { interpreter, parts } = this
+    parts.journal.write({ kind: 'supervisor', event: 'down', pid: process.pid, reason: 'the supervisor goes down' })
+    const names = [...interpreter.services.keys()]
+    const services = await this.operations.stopInOrder(names, 'the supervisor goes down')
+    const left = await interpreter.sweepEverything()
+    await this.close()
+    if (left.length === 0) return { ok: true, services }
+    const message = `still there: ${left.map(({ pid }) => `pid ${pid}`).join(', ')}`
+    return { ok: false, services: [...services, { service: 'descendants', ok: false, message }] }
+  }
+
+  /** A hanging disk gets two seconds: what is not written by then is lost with the process. */
+  private async close(): Promise<void> {
+    const { interpreter, parts } = this
+    interpreter.close()
+    for (const { slots, log } of interpreter.services.values()) {
+      await log.close({ deadline: 2_000 })
+      for (const { lanes } of slots.values()) for (const lane of lanes) lane?.close()
+    }
+    parts.auxiliary.close()
+    parts.epoll.close()
+    parts.listeners.closeAll()
+    await parts.journal.close()
+    removeWorkerDirectories(parts.paths)
+    removeIntent(parts.paths.intent)
+    closeSync(parts.devNull)
+    this.lock.release()
+  }
+
+  /** Once a turn: a start of 1,000 services changes it 2,000 times. */
+  private scheduleIntent(): void {
+    this.intentTurn ??= setImmediate(() => {
+      this.intentTurn = null
+      this.keepIntent()
+    })
+  }
+
+  private keepIntent(): void {
+    if (this.going !== null) return
+    const intent = intentOf([...this.interpreter.services.values()].map(({ state }) => state))
+    const text = JSON.stringify(intent)
+    if (text === this.lastIntent) return
+    this.lastIntent = text
+    writeIntent(this.parts.paths.intent, intent)
+  }
+}

@@ -1,0 +1,118 @@
+// Reads the heartbeat tables once a tick, and ticks only while a service asks for it.
+import { freshVitals, heard, type Overdue, overdue, shifted } from '../lifecycle/heartbeat.ts'
+import { monotonicMillis } from '../os/monotonic-clock.ts'
+import type { RunningProcess, ServiceRuntime } from './service-runtime.ts'
+import type { SupervisedClock } from './supervised-clock.ts'
+
+const LONGEST_TICK = 500
+const SHORTEST_TICK = 25
+
+export class HeartbeatMonitor {
+  private readonly watched = new Map<RunningProcess, ServiceRuntime>()
+  private readonly clock: SupervisedClock
+  private readonly onOverdue: (process: RunningProcess, overdue: Overdue) => void
+  private readonly onFinishing: (process: RunningProcess) => void
+  private timer: NodeJS.Timeout | null = null
+  private interval = LONGEST_TICK
+
+  constructor(
+    clock: SupervisedClock,
+    onOverdue: (process: RunningProcess, overdue: Overdue) => void,
+    onFinishing: (process: RunningProcess) => void,
+  ) {
+    this.clock = clock
+    this.onOverdue = onOverdue
+    this.onFinishing = onFinishing
+  }
+
+  /** From ready on. Services without heartbeat and request deadlines cost nothing. */
+  watch(service: ServiceRuntime, process: RunningProcess): void {
+    const { heartbeat, requestTimeout } = process.spec
+    process.vitals = freshVitals(monotonicMillis(), process.spec)
+    if (heartbeat === null && requestTimeout === null) return
+    this.watched.set(process, service)
+    this.retime()
+  }
+
+  forget(process: RunningProcess): void {
+    if (this.watched.delete(process)) this.retime()
+  }
+
+  /** WATCHDOG=1 */
+  beat(process: RunningProcess): void {
+    if (process.vitals === null || process.spec.heartbeat === null) return
+    const deadline = monotonicMillis() + process.spec.heartbeat.timeout
+    process.vitals = heard(process.vitals, deadline, process.vitals.requestDeadline)
+    process.lastSeen = this.clock.now()
+  }
+
+  /** The supervisor did not run for so long. */
+  shift(gap: number): void {
+    for (const process of this.watched.keys()) {
+      if (process.vitals !== null) process.vitals = shifted(process.vitals, gap)
+    }
+  }
+
+  /** Takes over what the worker last wrote: for status, and before a deadline acts. */
+  refresh(service: ServiceRuntime, processes: readonly RunningProcess[]): void {
+    const addresses = processes.map(({ slot, lane, identity }) => ({ slot, lane: lane.index, pid: identity.pid }))
+    const entries = service.heartbeats.read(addresses)
+    for (const [index, process] of processes.entries()) {
+      const entry = entries[index]
+      if (!entry) continue
+      process.requests = entry.requests
+      process.busyMillis = entry.busy / 1e6
+      if (process.vitals === null) continue
+      const before = process.vitals
+      const requestDeadline = entry.requestDeadline === 0 ? null : entry.requestDeadline / 1e6
+      process.vitals = heard(before, entry.deadline / 1e6, requestDeadline)
+      if (process.vitals.heartbeatDeadline !== before.heartbeatDeadline) {
+        const timeout = process.spec.heartbeat?.timeout ?? 0
+        process.lastSeen =
+          this.clock.now() - Math.max(0, monotonicMillis() - (process.vitals.heartbeatDeadline - timeout))
+      }
+      if (entry.state === 'finishing') this.onFinishing(process)
+    }
+  }
+
+  close(): void {
+    this.watched.clear()
+    this.retime()
+  }
+
+  private retime(): void {
+    let interval = LONGEST_TICK
+    for (const { spec } of this.watched.keys()) {
+      const shortest = Math.min(spec.heartbeat?.timeout ?? LONGEST_TICK, spec.requestTimeout ?? LONGEST_TICK)
+      interval = Math.min(interval, Math.max(SHORTEST_TICK, shortest / 4))
+    }
+    if (this.watched.size > 0 && this.timer !== null && interval === this.interval) return
+    if (this.timer !== null) clearInterval(this.timer)
+    this.interval = interval
+    const idle = this.watched.size === 0
+    this.timer = idle ? null : setInterval(() => this.tick(), interval)
+    this.clock.expectWake('heartbeat', idle ? null : this.clock.now() + interval)
+  }
+
+  private tick(): void {
+    // The clock notices a gap (and shifts the deadlines) before any of them is looked at. What a worker writes right
+    // after a common pause is seen after one more turn of the loop.
+    this.clock.expectWake('heartbeat', this.clock.now() + this.interval)
+    setImmediate(() => this.look())
+  }
+
+  private look(): void {
+    const byService = new Map<ServiceRuntime, RunningProcess[]>()
+    for (const [process, service] of this.watched) {
+      const list = byService.get(service)
+      if (list === undefined) byService.set(service, [process])
+      else list.push(process)
+    }
+    for (const [service, processes] of byService) this.refresh(service, processes)
+    const now = monotonicMillis()
+    for (const process of [...this.watched.keys()]) {
+      const late = process.vitals === null ? null : overdue(process.vitals, now, process.spec)
+      if (late !== null) this.onOverdue(process, late)
+    }
+  }
+}

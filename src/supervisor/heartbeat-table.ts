@@ -1,0 +1,63 @@
+// One small file per service with a 64-byte slot for each lane of each worker: the worker writes, the supervisor reads.
+// An open fd for each service would be copied at every spawn, so the file is open only while it is looked at.
+import { closeSync, constants, fchownSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
+import { type HeartbeatSlot, readSlot, SLOT_BYTES } from '../wire/heartbeat-slot.ts'
+import type { LaneIndex } from './runtime-paths.ts'
+
+const empty = Buffer.alloc(SLOT_BYTES)
+const one = Buffer.alloc(SLOT_BYTES)
+
+export interface SlotAddress {
+  readonly slot: number
+  readonly lane: LaneIndex
+  readonly pid: number
+}
+
+export class HeartbeatTable {
+  readonly path: string
+  private readonly owner: { uid: number; gid: number } | null
+  private made = false
+
+  constructor(path: string, owner: { uid: number; gid: number } | null) {
+    this.path = path
+    this.owner = owner
+  }
+
+  /** Zeroes the slot for its next process. Returns `path:offset`, as it stands in HOLDFAST_HEARTBEAT. */
+  prepare(slot: number, lane: LaneIndex): string {
+    const offset = offsetOf(slot, lane)
+    const fd = openSync(this.path, constants.O_RDWR | constants.O_CREAT, 0o600)
+    try {
+      if (!this.made && this.owner !== null) fchownSync(fd, this.owner.uid, this.owner.gid)
+      this.made = true
+      if (fstatSync(fd).size < offset + SLOT_BYTES) ftruncateSync(fd, offset + SLOT_BYTES)
+      else writeSync(fd, empty, 0, SLOT_BYTES, offset)
+    } finally {
+      closeSync(fd)
+    }
+    return `${this.path}:${offset}`
+  }
+
+  /** What each worker last wrote; null before its first word, or where the entry is another process's. */
+  read(addresses: readonly SlotAddress[]): (HeartbeatSlot | null)[] {
+    let fd: number
+    try {
+      fd = openSync(this.path, 'r')
+    } catch {
+      return addresses.map(() => null)
+    }
+    try {
+      return addresses.map(({ slot, lane, pid }) => {
+        if (readSync(fd, one, 0, SLOT_BYTES, offsetOf(slot, lane)) < SLOT_BYTES) return null
+        const entry = readSlot(one, 0)
+        return entry.pid === pid ? entry : null
+      })
+    } finally {
+      closeSync(fd)
+    }
+  }
+}
+
+function offsetOf(slot: number, lane: LaneIndex): number {
+  return (slot * 2 + lane) * SLOT_BYTES
+}

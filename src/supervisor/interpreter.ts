@@ -1,0 +1,351 @@
+// The one place where pure and impure meet: one queue of events, one place where effects run, no await between reading
+// state and writing it.
+import { rmSync } from 'node:fs'
+import { constants } from 'node:os'
+import type { ServiceSpec } from '../config/effective.ts'
+import type { ProcessEffect } from '../lifecycle/process-effect.ts'
+import type { ProcessEvent } from '../lifecycle/process-event.ts'
+import type { ProcessIdentity } from '../lifecycle/process-state.ts'
+import type { SlotEffect } from '../lifecycle/slot-event.ts'
+import type { ChildReaper, WaitStatus } from '../os/reap.ts'
+import { groupExists, signalGroup } from '../os/send-signal.ts'
+import { unmetDependencies } from '../rollout/dependencies.ts'
+import type { ServiceEffect, ServiceEvent } from '../rollout/service-event.ts'
+import { deadlineOfService, newService } from '../rollout/service-state.ts'
+import { stepService } from '../rollout/service-step.ts'
+import { type NotifyMessage, NotifyParser } from '../wire/notify-text.ts'
+import { DeadlineTimer } from './deadline-timer.ts'
+import type { EngineParts } from './engine-parts.ts'
+import { GroupSweeper } from './group-sweeper.ts'
+import { HeartbeatMonitor } from './heartbeat-monitor.ts'
+import { ProcessEffects } from './process-effects.ts'
+import { inheritedEnvironment } from './process-environment.ts'
+import { type LaunchRequest, ProcessLauncher } from './process-launcher.ts'
+import { type RunningProcess, type ServiceRuntime, slotRuntime } from './service-runtime.ts'
+import { StraySweeper } from './stray-sweeper.ts'
+import { SupervisedClock } from './supervised-clock.ts'
+import { removeRecord } from './worker-record.ts'
+
+const { SIGTERM } = constants.signals
+
+/** An event without what every event has. */
+export type Happening = ServiceEvent extends infer E
+  ? E extends ServiceEvent
+    ? Omit<E, 'at' | 'random'>
+    : never
+  : never
+
+export class Interpreter {
+  readonly services = new Map<string, ServiceRuntime>()
+  readonly clock: SupervisedClock
+  readonly heartbeats: HeartbeatMonitor
+  private readonly parts: EngineParts
+  private readonly effects: ProcessEffects
+  private readonly reaper: ChildReaper
+  private readonly launcher: ProcessLauncher
+  private readonly timer: DeadlineTimer
+  private readonly groups = new GroupSweeper()
+  private readonly strays: StraySweeper
+  private readonly byPid = new Map<number, RunningProcess>()
+  private readonly queue: [string, Happening][] = []
+  private running = false
+  private readonly changed = new Set<string>()
+  private readonly changeListeners = new Set<(service: string) => void>()
+  private readonly reloadListeners = new Set<(service: string, slot: number, error: string | null) => void>()
+  private dependents = new Map<string, string[]>()
+
+  constructor(parts: EngineParts) {
+    this.parts = parts
+    this.clock = new SupervisedClock((gap) => this.onGap(gap))
+    this.timer = new DeadlineTimer(this.clock, (due) => this.onDue(due))
+    this.heartbeats = new HeartbeatMonitor(
+      this.clock,
+      (process, late) => this.tell(process, { is: 'overdue', at: this.clock.now(), ...late }),
+      (process) => this.tell(process, { is: 'finishing', at: this.clock.now() }),
+    )
+    this.reaper = parts.makeReaper(
+      (pid, status) => this.onExit(pid, status),
+      (pid) => this.beforeReap(pid),
+    )
+    parts.auxiliary.watchWith((pid) => this.reaper.watch(pid))
+    const isKnown = (pid: number): boolean => this.byPid.has(pid) || parts.auxiliary.owns(pid)
+    this.strays = new StraySweeper({ subreaper: parts.host.ownsProcess, isKnown })
+    this.effects = new ProcessEffects({
+      ...parts,
+      groups: this.groups,
+      heartbeats: this.heartbeats,
+      tell: (process, event) => this.tell(process, { ...event, at: this.clock.now() } as ProcessEvent),
+      isDead: (process) => !this.byPid.has(process.identity.pid),
+      release: (service, process) => this.release(service, process),
+      reloadDone: (process, error) => {
+        for (const listener of [...this.reloadListeners]) listener(process.service, process.slot, error)
+      },
+    })
+    this.launcher = new ProcessLauncher({
+      ...parts,
+      clock: this.clock,
+      outerId: parts.host.environment.HOLDFAST_ID ?? null,
+      environment: inheritedEnvironment(parts.host.environment),
+      watch: (pid) => this.reaper.watch(pid),
+      onSpawned: (process) => this.onSpawned(process),
+      onFailed: (request, error) => this.onSpawnFailed(request, error),
+      onNotify: (request, chunk) => this.onNotify(request, chunk),
+      onIpcReady: (request) => this.tellRequest(request, { is: 'ready', at: this.clock.now() }),
+    })
+  }
+
+  add(spec: ServiceSpec, generation = 1): void {
+    this.services.set(spec.name, this.parts.makeRuntime(newService(spec, generation)))
+    this.reindexDependencies()
+    this.updateGate(spec.name)
+  }
+
+  remove(name: string): void {
+    const service = this.services.get(name)
+    if (service === undefined) return
+    for (const { lanes } of service.slots.values()) for (const lane of lanes) lane?.close()
+    void service.log.close()
+    this.timer.set(name, null)
+    this.services.delete(name)
+    rmSync(this.parts.paths.service(name), { recursive: true, force: true })
+    this.reindexDependencies()
+  }
+
+  /** Takes an event; when this returns, all that follows from it at once has been done. */
+  dispatch(service: string, happening: Happening): void {
+    this.queue.push([service, happening])
+    if (this.running) return
+    this.running = true
+    try {
+      for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) this.step(...next)
+    } finally {
+      this.running = false
+    }
+    this.announceChanges()
+  }
+
+  /** Called after the service's state changed, once per burst of events. */
+  onChange(listener: (service: string) => void): () => void {
+    this.changeListeners.add(listener)
+    return () => this.changeListeners.delete(listener)
+  }
+
+  onReloadDone(listener: (service: string, slot: number, error: string | null) => void): () => void {
+    this.reloadListeners.add(listener)
+    return () => this.reloadListeners.delete(listener)
+  }
+
+  /** Ends whatever is left of everything this engine ever started. */
+  sweepEverything(): Promise<readonly ProcessIdentity[]> {
+    return new Promise((resolve) => this.strays.sweep(`${this.parts.idPrefix}.`, resolve))
+  }
+
+  close(): void {
+    this.timer.close()
+    this.heartbeats.close()
+    this.launcher.close()
+    this.groups.close()
+    this.strays.close()
+    this.reaper.close()
+  }
+
+  private step(name: string, happening: Happening): void {
+    const service = this.services.get(name)
+    if (service === undefined) return
+    const event = { ...happening, at: this.clock.now(), random: Math.random() } as ServiceEvent
+    const before = service.state
+    const [state, effects] = stepService(before, event)
+    service.state = state
+    if (state !== before) this.changed.add(name)
+    for (const effect of effects) this.perform(service, effect)
+    this.timer.set(name, deadlineOfService(service.state))
+  }
+
+  private announceChanges(): void {
+    for (const name of this.changed) {
+      this.changed.delete(name)
+      for (const dependent of this.dependents.get(name) ?? []) this.updateGate(dependent)
+      for (const listener of [...this.changeListeners]) listener(name)
+    }
+  }
+
+  private updateGate(name: string): void {
+    const service = this.services.get(name)
+    const spec = service?.state.specs[service.state.generation]
+    if (service === undefined || spec === undefined) return
+    const waitsFor = unmetDependencies(spec, (other) => this.services.get(other)?.state)
+    if (waitsFor.join() !== service.state.waitsFor.join()) this.dispatch(name, { is: 'gate', waitsFor })
+  }
+
+  private reindexDependencies(): void {
+    this.dependents = new Map()
+    for (const [name, { state }] of this.services) {
+      for (const dependency of Object.keys(state.specs[state.generation]?.dependsOn ?? {})) {
+        this.dependents.set(dependency, [...(this.dependents.get(dependency) ?? []), name])
+      }
+    }
+  }
+
+  /** After a change of `dependsOn`. */
+  refreshDependencies(): void {
+    this.reindexDependencies()
+    for (const name of this.services.keys()) this.updateGate(name)
+  }
+
+  // --- effects
+
+  private perform(service: ServiceRuntime, effect: ServiceEffect): void {
+    if (effect.do === 'slot') return this.performSlot(service, effect.slot, effect.effect)
+    const { event, from, to, reason, generation } = effect
+    this.parts.journal.write({ kind: 'rollout', service: service.state.name, event, from, to, reason, generation })
+  }
+
+  private performSlot(service: ServiceRuntime, slot: number, effect: SlotEffect): void {
+    const { name } = service.state
+    switch (effect.do) {
+      case 'spawn':
+        return this.launcher.request({ service, slot, number: effect.number, generation: effect.generation })
+      case 'process':
+        return this.performProcess(service, slot, effect.number, effect.effect)
+      case 'end-strays':
+        return this.endStrays(service, slot)
+      case 'stop-all':
+        return this.parts.stopAll(`${name}/${slot}: ${effect.why}`)
+      case 'trial-failed':
+        return
+      case 'note': {
+        const { event, from, to, reason, generation, number } = effect
+        const pid = number === null ? undefined : service.slots.get(slot)?.processes.get(number)?.identity.pid
+        const known = pid === undefined ? {} : { pid }
+        this.parts.journal.write({
+          kind: 'worker',
+          service: name,
+          worker: `${name}/${slot}`,
+          ...known,
+          generation,
+          from,
+          to,
+          event,
+          reason,
+        })
+      }
+    }
+  }
+
+  private performProcess(service: ServiceRuntime, slot: number, number: number, effect: ProcessEffect): void {
+    if (effect.do === 'cancel-spawn') return this.launcher.cancel(service, slot, number)
+    const process = service.slots.get(slot)?.processes.get(number)
+    if (process !== undefined) this.effects.perform(service, process, effect)
+  }
+
+  private endStrays(service: ServiceRuntime, slot: number): void {
+    const { name } = service.state
+    const prefix = `${this.parts.idPrefix}.${name}.${slot}.`
+    if (!this.strays.any(prefix)) return
+    service.strays++
+    this.strays.sweep(prefix, (left) => {
+      service.strays--
+      const rest = left.length === 0 ? '' : `; still there: ${left.map(({ pid }) => pid).join(', ')}`
+      const reason = `descendants that had left the process group were ended${rest}`
+      this.parts.journal.write({ kind: 'worker', service: name, worker: `${name}/${slot}`, event: 'strays', reason })
+      this.changed.add(name)
+      this.announceChanges()
+    })
+  }
+
+  private release(service: ServiceRuntime, process: RunningProcess): void {
+    process.closeChannel?.()
+    service.slots.get(process.slot)?.processes.delete(process.number)
+    removeRecord(this.parts.paths.record(process.service, process.slot, process.lane.index))
+  }
+
+  // --- what happens outside
+
+  private onSpawned(process: RunningProcess): void {
+    const service = this.services.get(process.service)
+    if (service === undefined) return
+    slotRuntime(service, process.slot).processes.set(process.number, process)
+    this.byPid.set(process.identity.pid, process)
+    this.tell(process, { is: 'spawned', at: process.startedAt, process: process.identity })
+  }
+
+  private onSpawnFailed(request: LaunchRequest, error: string): void {
+    slotRuntime(request.service, request.slot).lastOutput = []
+    this.tellRequest(request, { is: 'spawn-failed', at: this.clock.now(), error })
+  }
+
+  private onNotify(request: LaunchRequest, chunk: Buffer): void {
+    const process = request.service.slots.get(request.slot)?.processes.get(request.number)
+    if (process === undefined) return
+    process.notify ??= new NotifyParser()
+    for (const message of process.notify.push(chunk)) this.onMessage(process, message)
+  }
+
+  private onMessage(process: RunningProcess, message: NotifyMessage): void {
+    const at = this.clock.now()
+    switch (message.kind) {
+      case 'ready':
+        return this.tell(process, { is: 'ready', at })
+      case 'stopping':
+        return this.tell(process, { is: 'finishing', at })
+      case 'reloading':
+        return this.tell(process, { is: 'reloading', at })
+      case 'extend-timeout':
+        return this.tell(process, { is: 'extend', at, by: message.micros / 1_000 })
+      case 'watchdog':
+        return this.heartbeats.beat(process)
+      case 'status':
+        process.message = message.text
+    }
+  }
+
+  /** The dead leader still holds its pid: its group can be signalled without hitting a stranger. */
+  private beforeReap(pid: number): void {
+    const process = this.byPid.get(pid)
+    if (process?.spec.session && process.spec.stop.group) signalGroup(pid, SIGTERM)
+  }
+
+  private onExit(pid: number, status: WaitStatus): void {
+    const process = this.byPid.get(pid)
+    if (process === undefined) {
+      if (!this.parts.auxiliary.ended(pid, status)) this.groups.look()
+      return
+    }
+    this.byPid.delete(pid)
+    this.heartbeats.forget(process)
+    process.lane.endOfProcess()
+    const service = this.services.get(process.service)
+    if (service !== undefined) slotRuntime(service, process.slot).lastOutput = process.lane.lastOutput(10)
+    const leftover = process.spec.session && process.spec.stop.group && groupExists(pid)
+    const signal = status.signal?.replace(/^SIG/, '') ?? null
+    this.tell(process, { is: 'exited', at: this.clock.now(), code: status.code, signal, leftover })
+  }
+
+  /** Deadlines act last: output and messages that are already there come first. */
+  private onDue(due: readonly string[]): void {
+    for (const name of due) {
+      const service = this.services.get(name)
+      if (service === undefined) continue
+      for (const { processes } of service.slots.values()) for (const { lane } of processes.values()) lane.drain()
+      this.dispatch(name, { is: 'tick' })
+    }
+  }
+
+  private onGap(gap: number): void {
+    this.heartbeats.shift(gap)
+    const reason = `the supervisor did not run for ${(gap / 1000).toFixed(1)}s; all deadlines move by that`
+    this.parts.journal.write({ kind: 'supervisor', event: 'gap', reason })
+  }
+
+  private tell(process: RunningProcess, event: ProcessEvent): void {
+    this.dispatchProcess(process.service, process.slot, process.number, event)
+  }
+
+  private tellRequest({ service, slot, number }: LaunchRequest, event: ProcessEvent): void {
+    this.dispatchProcess(service.state.name, slot, number, event)
+  }
+
+  private dispatchProcess(service: string, slot: number, number: number, event: ProcessEvent): void {
+    this.dispatch(service, { is: 'slot', slot, event: { is: 'process', at: event.at, number, event } })
+  }
+}

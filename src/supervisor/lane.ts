@@ -1,0 +1,190 @@
+// One of the two places of a slot where a process can stand: its FIFOs, and our reading ends of them. A lane belongs to
+// one process at a time; FIFOs and fds are kept for the next one.
+import { closeSync, writeSync } from 'node:fs'
+import type { ServiceSpec } from '../config/effective.ts'
+import type { ServiceLog } from '../logs/service-log.ts'
+import type { StreamCapture } from '../logs/stream-capture.ts'
+import type { EpollLoop } from '../os/epoll.ts'
+import { makeFifo, openFifo, openFifoForChild, readAvailable } from '../os/fifo.ts'
+import type { LaneIndex, RuntimePaths } from './runtime-paths.ts'
+
+export interface LaneContext {
+  readonly paths: RuntimePaths
+  readonly epoll: EpollLoop
+  readonly log: ServiceLog
+  readonly owner: { uid: number; gid: number } | null
+  readonly devNull: number
+}
+
+interface Stream {
+  readonly capture: StreamCapture
+  readonly fd: number
+}
+
+const scratch = Buffer.allocUnsafe(16_384)
+
+/** The fds a new process gets from its lane; ours to close after the spawn, but for those that are not the lane's. */
+export interface LaneFds {
+  readonly out: number
+  readonly err: number
+  readonly notify: number
+  readonly command: number
+  readonly close: () => void
+}
+
+export class Lane {
+  readonly index: LaneIndex
+  readonly worker: string
+  private readonly slot: number
+  private readonly context: LaneContext
+  private out: Stream | null = null
+  private err: Stream | null = null
+  private notifyFd: number | null = null
+  private commandUsed = false
+  private onNotify: ((chunk: Buffer) => void) | null = null
+
+  constructor(index: LaneIndex, service: string, slot: number, context: LaneContext) {
+    this.index = index
+    this.slot = slot
+    this.worker = `${service}/${slot}`
+    this.context = context
+  }
+
+  /** Opens what the child will hold, and begins to listen. @throws OsError */
+  open(spec: ServiceSpec, onNotify: (chunk: Buffer) => void): LaneFds {
+    const mine: number[] = []
+    const forChild = (path: string): number => {
+      const fd = openFifoForChild(path)
+      mine.push(fd)
+      return fd
+    }
+    try {
+      this.onNotify = onNotify
+      const out = this.stream(spec, 'out', forChild)
+      const err = this.stream(spec, 'err', forChild)
+      const notify = this.listen(spec, forChild)
+      const command = this.command(spec, forChild)
+      return { out, err, notify, command, close: () => closeAll(mine) }
+    } catch (error) {
+      closeAll(mine)
+      throw error
+    }
+  }
+
+  /** Everything that its process has said so far is handed on, synchronously. */
+  drain(): void {
+    this.out?.capture.drain()
+    this.err?.capture.drain()
+    this.readNotify()
+  }
+
+  /** Its process is dead: all output, the unfinished line too. */
+  endOfProcess(): void {
+    this.readNotify()
+    this.onNotify = null
+    this.out?.capture.endOfProcess()
+    this.err?.capture.endOfProcess()
+  }
+
+  /** Each line of either stream. @returns the unsubscription */
+  onLine(listener: (line: string) => void): () => void {
+    const removals = [this.out, this.err].map((stream) => stream?.capture.onLine(({ line }) => listener(line)))
+    return () => {
+      for (const remove of removals) remove?.()
+    }
+  }
+
+  lastOutput(lines: number): string[] {
+    return [...(this.out?.capture.tail(lines) ?? []), ...(this.err?.capture.tail(lines) ?? [])].slice(-lines)
+  }
+
+  /** The message lies in the FIFO until the worker reads it; its own end keeps it there. False: nobody will. */
+  send(spec: ServiceSpec, text: string): boolean {
+    const fd = openFifo(this.path(spec, 'command'))
+    this.commandUsed = true
+    try {
+      writeSync(fd, text)
+      return true
+    } catch {
+      // Full: the worker has not read its commands for a long time. Signals reach it all the same.
+      return false
+    } finally {
+      closeSync(fd)
+    }
+  }
+
+  close(): void {
+    for (const stream of [this.out, this.err]) {
+      stream?.capture.close()
+      if (stream !== null) closeSync(stream.fd)
+    }
+    if (this.notifyFd !== null) {
+      this.context.epoll.remove(this.notifyFd)
+      closeSync(this.notifyFd)
+    }
+    this.out = null
+    this.err = null
+    this.notifyFd = null
+  }
+
+  private stream(spec: ServiceSpec, kind: 'out' | 'err', forChild: (path: string) => number): number {
+    const output = kind === 'out' ? spec.stdout : spec.stderr
+    if (output === 'ignore') return this.context.devNull
+    if (output === 'inherit') return kind === 'out' ? 1 : 2
+    const path = this.fifo(spec, kind)
+    this[kind] ??= this.capture(kind, path)
+    // The last words of this process, not of the one before it.
+    this[kind].capture.keepTail(false)
+    this[kind].capture.keepTail(true)
+    return forChild(path)
+  }
+
+  private capture(kind: 'out' | 'err', path: string): Stream {
+    const fd = openFifo(path)
+    return { capture: this.context.log.openStream({ worker: this.worker, stream: kind, fd }), fd }
+  }
+
+  private listen(spec: ServiceSpec, forChild: (path: string) => number): number {
+    const path = this.fifo(spec, 'notify')
+    if (this.notifyFd === null) {
+      const fd = openFifo(path)
+      this.notifyFd = fd
+      this.context.epoll.add(fd, () => this.readNotify())
+    }
+    return forChild(path)
+  }
+
+  private command(spec: ServiceSpec, forChild: (path: string) => number): number {
+    const fd = forChild(this.fifo(spec, 'command'))
+    // What the last process left unread is not for this one.
+    if (this.commandUsed) {
+      const reader = openFifo(this.path(spec, 'command'))
+      while (readAvailable(reader, scratch) > 0);
+      closeSync(reader)
+      this.commandUsed = false
+    }
+    return fd
+  }
+
+  /** One reading a wake-up: a worker that floods its channel gets its turn like everybody else. */
+  private readNotify(): void {
+    if (this.notifyFd === null) return
+    const length = readAvailable(this.notifyFd, scratch)
+    if (length > 0) this.onNotify?.(scratch.subarray(0, length))
+  }
+
+  private fifo(spec: ServiceSpec, end: 'out' | 'err' | 'notify' | 'command'): string {
+    const path = this.path(spec, end)
+    const { owner } = this.context
+    makeFifo(path, { mode: 0o600, uid: owner?.uid ?? null, gid: owner?.gid ?? null })
+    return path
+  }
+
+  private path(spec: ServiceSpec, end: 'out' | 'err' | 'notify' | 'command'): string {
+    return this.context.paths.fifo(spec.name, this.slot, this.index, end)
+  }
+}
+
+function closeAll(fds: readonly number[]): void {
+  for (const fd of fds) closeSync(fd)
+}

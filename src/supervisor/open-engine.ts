@@ -1,0 +1,131 @@
+// Brings an engine up: directories, lock, sockets, then the services in the order of their dependencies.
+import { join } from 'node:path'
+import type { SupervisorSpec } from '../config/effective.ts'
+import { HoldfastError } from '../errors/holdfast-error.ts'
+import { ServiceLog } from '../logs/service-log.ts'
+import { EpollLoop } from '../os/epoll.ts'
+import { openDevNull } from '../os/fifo.ts'
+import { type HeldLock, lockFile, lockHolder } from '../os/file-lock.ts'
+import { requirePlatform } from '../os/libc.ts'
+import { noFileLimit } from '../os/limits.ts'
+import { startTimeOf } from '../os/process-identity.ts'
+import { ChildReaper } from '../os/reap.ts'
+import type { ServiceState } from '../rollout/service-state.ts'
+import { specOf } from '../rollout/service-state.ts'
+import { AuxiliaryCommands } from './auxiliary-command.ts'
+import { LocalEngine } from './engine.ts'
+import type { Engine } from './engine-api.ts'
+import type { EngineHost } from './engine-host.ts'
+import type { EngineParts } from './engine-parts.ts'
+import { ownerOf } from './exec-settings.ts'
+import { HeartbeatTable } from './heartbeat-table.ts'
+import { Interpreter } from './interpreter.ts'
+import { Journal } from './journal.ts'
+import { endLeftovers, livingLeftovers } from './leftover.ts'
+import { Listeners } from './listeners.ts'
+import { prepareDirectories, prepareWorkerDirectories } from './runtime-directory.ts'
+import { journalPath, RuntimePaths } from './runtime-paths.ts'
+import type { ServiceRuntime } from './service-runtime.ts'
+
+let engines = 0
+
+/**
+ * Takes the supervisor lock, binds the sockets (all or none) and starts the autostart services.
+ * @throws HoldfastError HF_ALREADY_RUNNING, HF_WORKERS_ALIVE, HF_DIRECTORY, HF_SOCKET_BIND, HF_PLATFORM; nothing is left then
+ */
+export async function openEngine(spec: SupervisorSpec, host: EngineHost): Promise<Engine> {
+  requirePlatform()
+  prepareDirectories(spec)
+  const paths = new RuntimePaths(spec.runtimeDir)
+  const lock = takeLock(paths)
+  const listeners = new Listeners()
+  try {
+    await endOrRefuseLeftovers(spec.runtimeDir, host.clean ?? false)
+    prepareWorkerDirectories(paths)
+    listeners.openAll(Object.values(spec.sockets), host.environment)
+    return start(spec, host, { paths, lock, listeners })
+  } catch (error) {
+    listeners.closeAll()
+    lock.release()
+    throw error
+  }
+}
+
+interface Opened {
+  readonly paths: RuntimePaths
+  readonly lock: HeldLock
+  readonly listeners: Listeners
+}
+
+function start(spec: SupervisorSpec, host: EngineHost, { paths, lock, listeners }: Opened): Engine {
+  const epoll = new EpollLoop()
+  const journal = new Journal(journalPath(spec.stateDir))
+  const devNull = openDevNull()
+  const hardNoFile = noFileLimit().hard
+  const auxiliary = new AuxiliaryCommands({ devNull, softNoFile: Math.min(1_024, hardNoFile) })
+  let engine: LocalEngine | null = null
+  const parts: EngineParts = {
+    host,
+    paths,
+    epoll,
+    journal,
+    listeners,
+    auxiliary,
+    devNull,
+    hardNoFile,
+    idPrefix: engineId(),
+    makeReaper: (onExit, beforeReap) =>
+      new ChildReaper(host.ownsProcess ? 'subreaper' : 'own-children', onExit, beforeReap),
+    makeRuntime: (state) => makeRuntime(state, spec.logDir, paths, epoll, journal),
+    stopAll: (why) => engine?.stopAll(why),
+  }
+  const interpreter = new Interpreter(parts)
+  engine = new LocalEngine(spec, parts, interpreter, lock)
+  engine.start()
+  return engine
+}
+
+/** Unique among all engines of this machine since its boot, in all its namespaces: pid and start time of the process. */
+function engineId(): string {
+  const started = startTimeOf(process.pid) ?? 0
+  return `${process.pid.toString(36)}-${started.toString(36)}-${(engines++).toString(36)}`
+}
+
+function takeLock(paths: RuntimePaths): HeldLock {
+  const lock = lockFile(paths.lock)
+  if (lock === null) throw new HoldfastError('HF_ALREADY_RUNNING', { pid: lockHolder(paths.lock) ?? 'unknown' })
+  return lock
+}
+
+async function endOrRefuseLeftovers(runtimeDir: string, clean: boolean): Promise<void> {
+  const leftovers = livingLeftovers(runtimeDir)
+  if (leftovers.length === 0) return
+  const left = clean
+    ? (await endLeftovers(runtimeDir)).left
+    : leftovers.map(({ worker, pid }) => `${worker} (pid ${pid})`)
+  if (left.length > 0) throw new HoldfastError('HF_WORKERS_ALIVE', { workers: left.join(', ') })
+}
+
+function makeRuntime(
+  state: ServiceState,
+  logDir: string,
+  paths: RuntimePaths,
+  epoll: EpollLoop,
+  journal: Journal,
+): ServiceRuntime {
+  const spec = specOf(state, state.generation)
+  const owner = ownerOf(spec)
+  const note = (event: string, reason: string): void =>
+    journal.write({ kind: 'supervisor', service: spec.name, event, reason })
+  const log = new ServiceLog({
+    epoll,
+    file: join(logDir, `${spec.name}.log`),
+    stdout: spec.stdout,
+    stderr: spec.stderr,
+    onTrouble: (error, path) =>
+      note('log-trouble', `${path} can not be written: ${error.message}; output waits in the pipe`),
+    onRecovered: (_, path) => note('log-recovered', `${path} can be written again`),
+  })
+  const heartbeats = new HeartbeatTable(paths.heartbeat(spec.name), owner)
+  return { state, log, heartbeats, slots: new Map(), owner, strays: 0 }
+}

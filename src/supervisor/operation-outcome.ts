@@ -1,0 +1,85 @@
+// Whether an operation on a service has come to its end, and how: read off the state, never kept.
+import { describeExit } from '../lifecycle/exit-reason.ts'
+import type { SlotState } from '../lifecycle/slot-state.ts'
+import { slotServes } from '../lifecycle/slot-state.ts'
+import { isRolling, isWanted, readyCount, wantedSlots } from '../rollout/service-state.ts'
+import type { ServiceOutcome } from './engine-api.ts'
+import type { ServiceRuntime } from './service-runtime.ts'
+
+/** Null: not yet. */
+export type OutcomeSoFar = ServiceOutcome | null
+
+export function startOutcome(runtime: ServiceRuntime, slots: readonly number[] | null): OutcomeSoFar {
+  const { state } = runtime
+  const concerned = wantedSlots(state).filter((slot) => slots === null || slots.includes(slot.slot))
+  const failed = concerned.find((slot) => isGivingUp(slot))
+  if (failed !== undefined) return failure(runtime, failed, `start of ${state.name}/${failed.slot}`)
+  const done = concerned.every((slot) => slotServes(slot) || (slot.phase.is === 'exited' && slot.phase.clean))
+  if (!done) return null
+  return { service: state.name, ok: true, message: `${count(concerned.length)} ready` }
+}
+
+export function stopOutcome(runtime: ServiceRuntime, slots: readonly number[] | null): OutcomeSoFar {
+  const { state } = runtime
+  const concerned = state.slots.filter((slot) => slots === null || slots.includes(slot.slot))
+  const down = concerned.every((slot) => slot.phase.is === 'stopped' && slot.other === null)
+  if (!down || runtime.strays > 0) return null
+  return { service: state.name, ok: true, message: 'stopped' }
+}
+
+export function rolloutOutcome(runtime: ServiceRuntime): OutcomeSoFar {
+  const { state } = runtime
+  const { rollout, name } = state
+  if (isRolling(rollout)) return null
+  switch (rollout.is) {
+    case 'stable':
+      return {
+        service: name,
+        ok: true,
+        message: `${count(wantedSlots(state).length)} of generation ${state.generation} ready`,
+      }
+    case 'cancelled':
+      return { service: name, ok: false, message: `rollout ${rollout.reason}` }
+    case 'failed': {
+      const { step, reason, slot, generation } = rollout
+      const lastOutput = slot === null ? [] : (runtime.slots.get(slot)?.lastOutput ?? [])
+      const message = `generation ${generation} failed; generation ${state.generation} stays in service`
+      return { service: name, ok: false, message, step, reason, lastOutput }
+    }
+  }
+}
+
+export function scaleOutcome(runtime: ServiceRuntime): OutcomeSoFar {
+  const { state } = runtime
+  const failed = wantedSlots(state).find(isGivingUp)
+  if (failed !== undefined) return failure(runtime, failed, `start of ${state.name}/${failed.slot}`)
+  const settled = wantedSlots(state).every((slot) => slotServes(slot) || slot.phase.is === 'exited')
+  const gone = state.slots.every(
+    (slot) => isWanted(state, slot.slot) || (slot.phase.is === 'stopped' && slot.other === null),
+  )
+  if (!settled || !gone || runtime.strays > 0) return null
+  return { service: state.name, ok: true, message: `${readyCount(state)} of ${count(state.desired)} ready` }
+}
+
+export function count(workers: number): string {
+  return workers === 1 ? '1 worker' : `${workers} workers`
+}
+
+/** It is not trying any more, or only after a pause. */
+function isGivingUp(slot: SlotState): boolean {
+  return slot.phase.is === 'backoff' || slot.phase.is === 'fatal' || (slot.phase.is === 'exited' && !slot.phase.clean)
+}
+
+function failure(runtime: ServiceRuntime, slot: SlotState, step: string): ServiceOutcome {
+  const reason = slot.lastExit === null ? 'it did not start' : describeExit(slot.lastExit)
+  const next = slot.phase.is === 'backoff' ? 'it goes on trying' : 'it is given up'
+  const lastOutput = runtime.slots.get(slot.slot)?.lastOutput ?? []
+  return {
+    service: runtime.state.name,
+    ok: false,
+    message: `${runtime.state.name}/${slot.slot} does not come up; ${next}`,
+    step,
+    reason,
+    lastOutput,
+  }
+}

@@ -1,0 +1,314 @@
+// The operator's verbs: which services, in which order, and how each came out.
+import { HoldfastError } from '../errors/holdfast-error.ts'
+import { slotServes } from '../lifecycle/slot-state.ts'
+import { signalGroup, signalProcess } from '../os/send-signal.ts'
+import { parseSignal } from '../os/signals.ts'
+import { dependentsOf, stopWaves, withDependencies } from '../rollout/dependencies.ts'
+import { isDown, isRolling, specOf } from '../rollout/service-state.ts'
+import type { OperationOutcome, OperationRequest, Progress, ServiceOutcome } from './engine-api.ts'
+import type { Happening, Interpreter } from './interpreter.ts'
+import type { Journal } from './journal.ts'
+import {
+  count,
+  type OutcomeSoFar,
+  rolloutOutcome,
+  scaleOutcome,
+  startOutcome,
+  stopOutcome,
+} from './operation-outcome.ts'
+import { currentProcess, type ServiceRuntime } from './service-runtime.ts'
+import { type ResolvedTarget, resolveTargets } from './targets.ts'
+
+export class Operations {
+  private readonly interpreter: Interpreter
+  private readonly journal: Journal
+  private readonly waiting = new Set<{ service: string; look: () => void }>()
+
+  constructor(interpreter: Interpreter, journal: Journal) {
+    this.interpreter = interpreter
+    this.journal = journal
+    interpreter.onChange((service) => {
+      for (const wait of [...this.waiting]) if (wait.service === service) wait.look()
+    })
+  }
+
+  /** @throws HoldfastError HF_TARGET_UNKNOWN */
+  resolve(targets: readonly string[]): ResolvedTarget[] {
+    const services = [...this.interpreter.services.values()].map(({ state }) => ({
+      name: state.name,
+      tags: specOf(state, state.generation).tags,
+      slots:
+        state.slots.length > 0
+          ? state.slots.map(({ slot }) => slot)
+          : Array.from({ length: state.desired }, (_, slot) => slot),
+    }))
+    return resolveTargets(targets, services)
+  }
+
+  async operate(request: OperationRequest, onProgress?: (progress: Progress) => void): Promise<OperationOutcome> {
+    const targets = this.resolve(request.targets)
+    const names = new Set(targets.map(({ service }) => service))
+    const unsubscribe = onProgress === undefined ? () => {} : this.reportOn(names, onProgress)
+    try {
+      const services = await this.carryOut(request, targets, names)
+      return { ok: services.every(({ ok }) => ok), services }
+    } finally {
+      unsubscribe()
+    }
+  }
+
+  /** Waits until `look` finds an outcome. Looks at once, then after each change of the service. */
+  wait(service: string, look: (runtime: ServiceRuntime) => OutcomeSoFar): Promise<ServiceOutcome> {
+    return new Promise((resolve) => {
+      const wait = {
+        service,
+        look: () => {
+          const runtime = this.interpreter.services.get(service)
+          const outcome = runtime === undefined ? { service, ok: true, message: 'removed' } : look(runtime)
+          if (outcome === null) return
+          this.waiting.delete(wait)
+          resolve(outcome)
+        },
+      }
+      this.waiting.add(wait)
+      wait.look()
+    })
+  }
+
+  /** Stops services, dependents before what they depend on. */
+  async stopInOrder(names: readonly string[], text: string): Promise<ServiceOutcome[]> {
+    const outcomes: ServiceOutcome[] = []
+    for (const wave of stopWaves(names, this.specs())) {
+      for (const name of wave) this.interpreter.dispatch(name, { is: 'stop', slots: null, text })
+      outcomes.push(
+        ...(await Promise.all(wave.map((name) => this.wait(name, (runtime) => stopOutcome(runtime, null))))),
+      )
+    }
+    return outcomes
+  }
+
+  private carryOut(
+    request: OperationRequest,
+    targets: ResolvedTarget[],
+    names: Set<string>,
+  ): Promise<ServiceOutcome[]> {
+    switch (request.verb) {
+      case 'start':
+        return this.start(targets)
+      case 'stop':
+        return this.stop(targets, names, request.withDependents ?? false)
+      case 'restart':
+        return this.restart(targets, request)
+      case 'reload':
+        return this.reload(targets, request)
+      case 'scale':
+        return this.scale(targets, request.count ?? '')
+      case 'signal':
+        return Promise.resolve(this.signal(targets, request.signal ?? '', request.group ?? false))
+    }
+  }
+
+  private start(targets: readonly ResolvedTarget[]): Promise<ServiceOutcome[]> {
+    const asked = new Map(targets.map(({ service, slots }) => [service, slots]))
+    const order = withDependencies([...asked.keys()], this.specs())
+    return Promise.all(
+      order.map((name) => {
+        const slots = asked.get(name) ?? null
+        const already = startOutcome(this.runtime(name), slots)
+        if (already?.ok && this.runtime(name).state.wanted === 'up' && this.slotsServe(name, slots)) {
+          return { ...already, message: 'already running' }
+        }
+        this.interpreter.dispatch(name, { is: 'start', slots })
+        return this.wait(name, (runtime) => startOutcome(runtime, slots))
+      }),
+    )
+  }
+
+  private async stop(
+    targets: ResolvedTarget[],
+    names: Set<string>,
+    withDependents: boolean,
+  ): Promise<ServiceOutcome[]> {
+    const specs = this.specs()
+    const whole = targets.filter(({ slots }) => slots === null).map(({ service }) => service)
+    for (const name of whole) {
+      const dependents = dependentsOf(name, specs).filter((other) => !names.has(other) && this.isUp(other))
+      if (dependents.length > 0 && !withDependents) {
+        throw new HoldfastError('HF_DEPENDENTS_UP', { service: name, dependents: dependents.join(', ') })
+      }
+      whole.push(...dependents.filter((other) => !whole.includes(other)))
+    }
+    const text = 'stopped by the operator'
+    const workers = targets.flatMap(({ service, slots }) => (slots === null ? [] : [{ service, slots }]))
+    // A second request hurries the first.
+    for (const name of whole)
+      if (this.runtime(name).state.wanted === 'down') this.interpreter.dispatch(name, { is: 'hurry' })
+    const single = workers.map(({ service, slots }) => {
+      this.interpreter.dispatch(service, { is: 'stop', slots, text })
+      return this.wait(service, (runtime) => stopOutcome(runtime, slots))
+    })
+    const outcomes = await this.stopInOrder(whole, text)
+    return [...outcomes, ...(await Promise.all(single))]
+  }
+
+  private async restart(targets: readonly ResolvedTarget[], request: OperationRequest): Promise<ServiceOutcome[]> {
+    if (request.replace !== true) for (const { service } of targets) this.refuseDuringRollout(service)
+    const mode = request.cold === true ? 'cold' : 'rolling'
+    const cause = `${mode} restart asked by the operator`
+    const slotsOf = new Map(targets.map(({ service, slots }) => [service, slots]))
+    const outcomes: ServiceOutcome[] = []
+    // Dependencies first: what a service needs is there again before its own workers are replaced.
+    for (const wave of stopWaves([...slotsOf.keys()], this.specs()).reverse()) {
+      const started = wave.map((name) =>
+        this.roll(name, { is: 'restart', slots: slotsOf.get(name) ?? null, mode, cause }),
+      )
+      outcomes.push(...(await Promise.all(started)))
+    }
+    return outcomes
+  }
+
+  /** Starts a rollout and waits for its end; a later one that supersedes it ends the waiting too. */
+  roll(name: string, happening: Happening): Promise<ServiceOutcome> {
+    this.interpreter.dispatch(name, happening)
+    const { goal } = this.runtime(name).state
+    return this.wait(name, (runtime) => {
+      const superseded = runtime.state.lastGeneration > goal && isRolling(runtime.state.rollout)
+      if (superseded) return { service: name, ok: false, message: `superseded by generation ${runtime.state.goal}` }
+      const { rollout } = runtime.state
+      if (isRolling(rollout) || rollout.is !== 'stable') return rolloutOutcome(runtime)
+      return startOutcome(runtime, null)?.ok === false ? startOutcome(runtime, null) : rolloutOutcome(runtime)
+    })
+  }
+
+  private reload(targets: readonly ResolvedTarget[], request: OperationRequest): Promise<ServiceOutcome[]> {
+    for (const { service, slots } of targets) {
+      const running = this.runtime(service).state.slots.filter(
+        (slot) => slotServes(slot) && (slots?.includes(slot.slot) ?? true),
+      )
+      if (running.length === 0) throw new HoldfastError('HF_NOT_RUNNING', { target: service })
+    }
+    const rolling = targets.filter(({ service }) => this.reloadsByRolling(service))
+    const signalled = targets.filter(({ service }) => !this.reloadsByRolling(service))
+    const inPlace = signalled.map(({ service, slots }) => this.reloadInPlace(service, slots))
+    const rolled = rolling.length === 0 ? Promise.resolve([]) : this.restart(rolling, { ...request, cold: false })
+    return Promise.all([rolled, Promise.all(inPlace)]).then(([a, b]) => [...a, ...b])
+  }
+
+  private reloadInPlace(service: string, slots: readonly number[] | null): Promise<ServiceOutcome> {
+    const left = new Set(
+      this.runtime(service)
+        .state.slots.filter((slot) => slotServes(slot) && (slots?.includes(slot.slot) ?? true))
+        .map(({ slot }) => slot),
+    )
+    const total = left.size
+    const errors: string[] = []
+    return new Promise((resolve) => {
+      const stop = this.interpreter.onReloadDone((name, slot, error) => {
+        if (name !== service || !left.delete(slot)) return
+        if (error !== null) errors.push(`${service}/${slot}: ${error}`)
+        if (left.size > 0) return
+        stop()
+        const ok = errors.length === 0
+        resolve({
+          service,
+          ok,
+          message: ok ? `reloaded ${count(total)}` : 'reload failed',
+          ...(ok ? {} : { step: 'reload', reason: errors.join('; ') }),
+        })
+      })
+      this.interpreter.dispatch(service, { is: 'reload', slots: [...left] })
+    })
+  }
+
+  private scale(targets: readonly ResolvedTarget[], change: string): Promise<ServiceOutcome[]> {
+    const match = /^([+-]?)(\d{1,5})$/.exec(change)
+    if (match === null)
+      throw new HoldfastError('HF_BAD_REQUEST', { problem: `"${change}" is not a number of workers (4, +1, -2)` })
+    if (targets.some(({ slots }) => slots !== null)) {
+      throw new HoldfastError('HF_BAD_REQUEST', { problem: 'a single worker can not be scaled; name its service' })
+    }
+    const [, sign, digits] = match
+    return Promise.all(
+      targets.map(({ service }) => {
+        const { desired } = this.runtime(service).state
+        const wanted = sign === '' ? Number(digits) : desired + Number(`${sign}${digits}`)
+        this.interpreter.dispatch(service, { is: 'scale', desired: Math.max(0, wanted) })
+        return this.wait(service, scaleOutcome)
+      }),
+    )
+  }
+
+  private signal(targets: readonly ResolvedTarget[], name: string, group: boolean): ServiceOutcome[] {
+    const signal = parseSignal(name)
+    if (signal === null) throw new HoldfastError('HF_BAD_REQUEST', { problem: `there is no signal "${name}"` })
+    return targets.map(({ service, slots }) => {
+      const runtime = this.runtime(service)
+      const processes = runtime.state.slots
+        .filter((slot) => slots?.includes(slot.slot) ?? true)
+        .flatMap((slot) => currentProcess(runtime, slot) ?? [])
+      if (processes.length === 0) return { service, ok: false, message: 'is not running' }
+      for (const { identity, spec, slot } of processes) {
+        if (group && spec.session) signalGroup(identity.pid, signal.number)
+        else signalProcess(identity, signal.number)
+        const reason = `SIG${signal.name} by the operator`
+        this.journal.write({
+          kind: 'worker',
+          service,
+          worker: `${service}/${slot}`,
+          pid: identity.pid,
+          event: 'signal',
+          reason,
+        })
+      }
+      return { service, ok: true, message: `SIG${signal.name} sent to ${count(processes.length)}` }
+    })
+  }
+
+  private refuseDuringRollout(service: string): void {
+    const { rollout } = this.runtime(service).state
+    if (!isRolling(rollout)) return
+    throw new HoldfastError('HF_ROLLOUT_IN_PROGRESS', { service, since: this.interpreter.clock.iso(rollout.since) })
+  }
+
+  private reloadsByRolling(service: string): boolean {
+    const { state } = this.runtime(service)
+    return specOf(state, state.generation).reload.by === 'rolling'
+  }
+
+  private slotsServe(name: string, slots: readonly number[] | null): boolean {
+    const { state } = this.runtime(name)
+    const concerned = state.slots.filter((slot) => slots?.includes(slot.slot) ?? slot.slot < state.desired)
+    return concerned.length > 0 && concerned.every(slotServes) && (slots !== null || state.stoppedSlots.length === 0)
+  }
+
+  private isUp(name: string): boolean {
+    const { state } = this.runtime(name)
+    return state.wanted === 'up' && !isDown(state)
+  }
+
+  private specs() {
+    return Object.fromEntries(
+      [...this.interpreter.services].map(([name, { state }]) => [name, specOf(state, state.generation)]),
+    )
+  }
+
+  private runtime(name: string): ServiceRuntime {
+    const runtime = this.interpreter.services.get(name)
+    if (runtime === undefined) throw new Error(`no service ${name} (bug)`)
+    return runtime
+  }
+
+  private reportOn(names: ReadonlySet<string>, report: (progress: Progress) => void): () => void {
+    return this.journal.subscribe((entry) => {
+      if (entry.service === undefined || !names.has(entry.service)) return
+      const generation = entry.generation === undefined ? '' : ` (generation ${entry.generation})`
+      const subject = entry.worker ?? entry.service
+      const worker = entry.worker === undefined ? {} : { worker: entry.worker }
+      report({
+        service: entry.service,
+        ...worker,
+        message: `${subject} ${entry.to ?? entry.event}${generation}: ${entry.reason}`,
+      })
+    })
+  }
+}

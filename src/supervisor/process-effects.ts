@@ -1,0 +1,154 @@
+// Carries out the effects that concern one process.
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { ProcessEffect } from '../lifecycle/process-effect.ts'
+import type { ProcessEvent } from '../lifecycle/process-event.ts'
+import { groupExists, signalGroup, signalProcess } from '../os/send-signal.ts'
+import { parseSignal } from '../os/signals.ts'
+import { type CommandMessage, formatCommandMessage } from '../wire/command-messages.ts'
+import type { EngineParts } from './engine-parts.ts'
+import type { GroupSweeper } from './group-sweeper.ts'
+import type { HeartbeatMonitor } from './heartbeat-monitor.ts'
+import { inheritedEnvironment } from './process-environment.ts'
+import { watchReadiness } from './readiness.ts'
+import type { RunningProcess, ServiceRuntime } from './service-runtime.ts'
+
+/** A process event without its time. */
+export type ProcessHappening = ProcessEvent extends infer E ? (E extends ProcessEvent ? Omit<E, 'at'> : never) : never
+
+export interface ProcessEffectsContext extends EngineParts {
+  readonly groups: GroupSweeper
+  readonly heartbeats: HeartbeatMonitor
+  readonly tell: (process: RunningProcess, event: ProcessHappening) => void
+  readonly isDead: (process: RunningProcess) => boolean
+  readonly release: (service: ServiceRuntime, process: RunningProcess) => void
+  readonly reloadDone: (process: RunningProcess, error: string | null) => void
+}
+
+export class ProcessEffects {
+  private readonly context: ProcessEffectsContext
+
+  constructor(context: ProcessEffectsContext) {
+    this.context = context
+  }
+
+  perform(service: ServiceRuntime, process: RunningProcess, effect: ProcessEffect): void {
+    const { context } = this
+    switch (effect.do) {
+      case 'signal':
+        return this.signal(process, effect)
+      case 'tell-stop':
+        return this.tellStop(process, effect.reason, effect.deadlineIn)
+      case 'make-stop-file':
+        return this.makeStopFile(process, effect.path)
+      case 'remove-stop-file':
+        return rmSync(stopFilePath(effect.path, process), { force: true })
+      case 'run-stop-command':
+        return this.runFor(process, effect.command, process.spec.stop.timeout, 'stop-command', () => {})
+      case 'watch-readiness':
+        process.stopProbe = watchReadiness(process, context.auxiliary, this.commandEnvironment(process), () =>
+          context.tell(process, { is: 'ready' }),
+        )
+        return
+      case 'forget-readiness':
+        process.stopProbe?.()
+        process.stopProbe = null
+        return
+      case 'became-ready':
+        context.heartbeats.watch(service, process)
+        return context.listeners.restoreBacklog(process.spec.sockets)
+      case 'send-reload':
+        return this.sendReload(process)
+      case 'reload-done':
+        return context.reloadDone(process, effect.error)
+      case 'watch-group':
+        return context.groups.watch(effect.process.pid, () => context.tell(process, { is: 'swept' }))
+      case 'release':
+        return context.release(service, process)
+      case 'note':
+        return this.note(process, effect.event, effect.reason)
+    }
+  }
+
+  private signal(process: RunningProcess, { signal, scope, why }: ProcessEffect & { do: 'signal' }): void {
+    const { identity, spec } = process
+    const number = parseSignal(signal)?.number
+    if (number === undefined) throw new Error(`unknown signal ${signal} (bug: the config was checked)`)
+    // A worker in the supervisor's own session has no group of its own: the group would be us.
+    const group = scope === 'group' && spec.session
+    if (this.context.isDead(process)) {
+      // What is left of a group keeps its number from being used again.
+      if (group && groupExists(identity.pid)) signalGroup(identity.pid, number)
+    } else if (group) signalGroup(identity.pid, number)
+    else signalProcess(identity, number)
+    this.note(process, 'signal', `SIG${signal}${group ? ' to its process group' : ''}: ${why}`)
+  }
+
+  private tellStop(process: RunningProcess, reason: string, deadlineIn: number | null): void {
+    // Without an end of its own the worker is told a day: the protocol has no word for never.
+    const deadline = new Date(Date.now() + (deadlineIn ?? 86_400_000)).toISOString()
+    this.send(process, { stop: { reason, deadline } })
+  }
+
+  private makeStopFile(process: RunningProcess, pattern: string): void {
+    const path = stopFilePath(pattern, process)
+    try {
+      mkdirSync(dirname(path), { recursive: true })
+      writeFileSync(path, '')
+    } catch (error) {
+      this.note(process, 'stop-file', `the stop file ${path} could not be made: ${String(error)}`)
+    }
+  }
+
+  private sendReload(process: RunningProcess): void {
+    const { reload } = process.spec
+    const sent = (error: string | null): void => this.context.tell(process, { is: 'reload-sent', error })
+    if (reload.by === 'command') {
+      this.runFor(process, reload.command, reload.timeout, 'reload-command', ({ ok, text }) =>
+        sent(ok ? null : `the reload command ${text}`),
+      )
+    } else if (reload.by === 'signal') {
+      this.send(process, { reload: { config: {} } })
+      const number = parseSignal(reload.signal)?.number ?? 0
+      sent(signalProcess(process.identity, number) === 'sent' ? null : 'it is gone')
+    }
+  }
+
+  private send(process: RunningProcess, message: CommandMessage): void {
+    process.lane.send(process.spec, formatCommandMessage(message))
+  }
+
+  private runFor(
+    process: RunningProcess,
+    command: readonly string[],
+    timeout: number,
+    what: string,
+    onEnd: (outcome: { ok: boolean; text: string }) => void,
+  ): void {
+    this.context.auxiliary.run(process.spec, command, this.commandEnvironment(process), timeout, (outcome) => {
+      if (!outcome.ok) this.note(process, what, `${command.join(' ')}: ${outcome.text}`)
+      onEnd(outcome)
+    })
+  }
+
+  private commandEnvironment({ spec, identity, service, slot, id }: RunningProcess): Record<string, string> {
+    return {
+      ...inheritedEnvironment(this.context.host.environment),
+      ...spec.env,
+      HOLDFAST: '1',
+      HOLDFAST_SERVICE: service,
+      HOLDFAST_SLOT: String(slot),
+      HOLDFAST_ID: id,
+      HOLDFAST_PID: String(identity.pid),
+    }
+  }
+
+  private note({ service, slot, identity, generation }: RunningProcess, event: string, reason: string): void {
+    const worker = `${service}/${slot}`
+    this.context.journal.write({ kind: 'worker', service, worker, pid: identity.pid, generation, event, reason })
+  }
+}
+
+function stopFilePath(pattern: string, { identity }: RunningProcess): string {
+  return pattern.replaceAll('%p', String(identity.pid))
+}

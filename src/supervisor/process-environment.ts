@@ -1,0 +1,77 @@
+// What a worker finds in its environment (docs/workers.md lists it for users).
+import type { ServiceSpec } from '../config/effective.ts'
+
+/** Set by whoever started us for us, not for what we start. */
+const NOT_HANDED_ON =
+  /^(NOTIFY_SOCKET$|LISTEN_|SERVER_STARTER_|WATCHDOG_|NODE_CHANNEL_|HOLDFAST|FENCING_TOKEN$|UV_THREADPOOL_SIZE$)/
+
+/** The supervisor's environment at `up`, less what was meant for the supervisor itself. */
+export function inheritedEnvironment(
+  environment: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const kept: Record<string, string> = {}
+  for (const [name, value] of Object.entries(environment)) {
+    if (value !== undefined && !NOT_HANDED_ON.test(name)) kept[name] = value
+  }
+  return kept
+}
+
+export interface ProcessGifts {
+  readonly id: string
+  readonly slot: number
+  readonly generation: number
+  readonly role: 'main' | 'standby'
+  /** Name, fd in the child, and `host:port` or path as start_server writes it. */
+  readonly sockets: readonly {
+    readonly name: string
+    readonly fd: number
+    readonly starterKey: string
+    readonly backlog: number
+  }[]
+  readonly notifyFd: number
+  readonly commandFd: number
+  readonly channelFd: number | null
+  readonly heartbeat: string
+}
+
+/** Ours, on top of everything else: a worker must be able to trust these names. */
+export function giftEnvironment(spec: ServiceSpec, gifts: ProcessGifts): Record<string, string> {
+  const ours: Record<string, string> = {
+    HOLDFAST: '1',
+    HOLDFAST_SERVICE: spec.name,
+    HOLDFAST_SLOT: String(gifts.slot),
+    HOLDFAST_GENERATION: String(gifts.generation),
+    HOLDFAST_ROLE: gifts.role,
+    HOLDFAST_ID: gifts.id,
+    HOLDFAST_NOTIFY_FD: String(gifts.notifyFd),
+    HOLDFAST_COMMAND_FD: String(gifts.commandFd),
+    HOLDFAST_HEARTBEAT: gifts.heartbeat,
+  }
+  if (spec.heartbeat !== null) {
+    ours.HOLDFAST_HEARTBEAT_INTERVAL_MS = String(spec.heartbeat.interval)
+    ours.HOLDFAST_HEARTBEAT_TIMEOUT_MS = String(spec.heartbeat.timeout)
+  }
+  if (spec.requestTimeout !== null) ours.HOLDFAST_REQUEST_TIMEOUT_MS = String(spec.requestTimeout)
+  if (gifts.channelFd !== null) {
+    ours.NODE_CHANNEL_FD = String(gifts.channelFd)
+    ours.NODE_CHANNEL_SERIALIZATION_MODE = 'json'
+  }
+  if (gifts.sockets.length > 0) Object.assign(ours, socketEnvironment(gifts))
+  return ours
+}
+
+/** LISTEN_PID is missing: it is not known before the process is there, and comes from the exec chain. */
+function socketEnvironment({ sockets, generation }: ProcessGifts): Record<string, string> {
+  const ours: Record<string, string> = {
+    LISTEN_FDS: String(sockets.length),
+    LISTEN_FDNAMES: sockets.map(({ name }) => name).join(':'),
+    SERVER_STARTER_PORT: sockets.map(({ starterKey, fd }) => `${starterKey}=${fd}`).join(';'),
+    SERVER_STARTER_GENERATION: String(generation),
+  }
+  for (const { name, fd, backlog } of sockets) {
+    const upper = name.toUpperCase().replaceAll('-', '_')
+    ours[`HOLDFAST_SOCKET_${upper}`] = String(fd)
+    ours[`HOLDFAST_BACKLOG_${upper}`] = String(backlog)
+  }
+  return ours
+}

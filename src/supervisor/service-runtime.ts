@@ -1,0 +1,68 @@
+// What the interpreter keeps of a service beside its pure state: open things, and what the worker said of itself.
+import type { ServiceSpec } from '../config/effective.ts'
+import type { Vitals } from '../lifecycle/heartbeat.ts'
+import type { Instant, ProcessIdentity } from '../lifecycle/process-state.ts'
+import { currentOf, type SlotState } from '../lifecycle/slot-state.ts'
+import type { ServiceLog } from '../logs/service-log.ts'
+import type { ServiceState } from '../rollout/service-state.ts'
+import type { NotifyParser } from '../wire/notify-text.ts'
+import type { HeartbeatTable } from './heartbeat-table.ts'
+import type { Lane } from './lane.ts'
+
+/** A process that was spawned and is not gone yet. */
+export interface RunningProcess {
+  readonly service: string
+  readonly slot: number
+  readonly number: number
+  readonly generation: number
+  readonly spec: ServiceSpec
+  readonly lane: Lane
+  readonly identity: ProcessIdentity
+  readonly id: string
+  readonly startedAt: Instant
+  /** Deadlines that it writes itself; null until it is ready. */
+  vitals: Vitals | null
+  /** Supervisor time of its last sign of life. */
+  lastSeen: Instant | null
+  /** STATUS= */
+  message: string
+  requests: number | null
+  busyMillis: number | null
+  /** Cuts what it says on its notification fd into messages; made with its first word. */
+  notify: NotifyParser | null
+  /** Ends the readiness probe under way. */
+  stopProbe: (() => void) | null
+  /** Ends the reading of its IPC channel. */
+  closeChannel: (() => void) | null
+}
+
+export interface SlotRuntime {
+  readonly lanes: [Lane | null, Lane | null]
+  readonly processes: Map<number, RunningProcess>
+  /** The last lines of the process that ended last, for error messages. */
+  lastOutput: readonly string[]
+}
+
+export interface ServiceRuntime {
+  state: ServiceState
+  readonly log: ServiceLog
+  readonly heartbeats: HeartbeatTable
+  readonly slots: Map<number, SlotRuntime>
+  readonly owner: { readonly uid: number; readonly gid: number } | null
+  /** Descendants outside of the process groups that are being ended. */
+  strays: number
+}
+
+export function slotRuntime(service: ServiceRuntime, slot: number): SlotRuntime {
+  const known = service.slots.get(slot)
+  if (known !== undefined) return known
+  const made: SlotRuntime = { lanes: [null, null], processes: new Map(), lastOutput: [] }
+  service.slots.set(slot, made)
+  return made
+}
+
+/** The process in service of a slot, if it is there. */
+export function currentProcess(service: ServiceRuntime, slot: SlotState): RunningProcess | null {
+  const live = currentOf(slot.phase)
+  return live === null ? null : (service.slots.get(slot.slot)?.processes.get(live.number) ?? null)
+}

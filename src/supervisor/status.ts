@@ -1,0 +1,155 @@
+// From the engine's state to what `status` shows.
+import type { ServiceSpec } from '../config/effective.ts'
+import { describeExit } from '../lifecycle/exit-reason.ts'
+import { isServing, type ProcessExit } from '../lifecycle/process-state.ts'
+import { currentOf, type SlotState, slotServes } from '../lifecycle/slot-state.ts'
+import { isWanted, readyCount, type ServiceState, specOf, wantedSlots } from '../rollout/service-state.ts'
+import { currentProcess, type RunningProcess, type ServiceRuntime } from './service-runtime.ts'
+import type { ExitReport, OtherProcessReport, ServiceReport, ServiceStateName, WorkerReport } from './status-report.ts'
+import type { SupervisedClock } from './supervised-clock.ts'
+
+export interface Usage {
+  readonly rss: number
+  readonly cpuSeconds: number
+}
+
+export interface StatusSources {
+  readonly clock: SupervisedClock
+  readonly usageOf: (pid: number) => Usage | null
+  /** Null: not asked for. */
+  readonly pssOf: ((pid: number) => number | null) | null
+}
+
+/** `slots` null: all. */
+export function reportService(
+  runtime: ServiceRuntime,
+  slots: readonly number[] | null,
+  sources: StatusSources,
+): ServiceReport {
+  const { state } = runtime
+  const spec = specOf(state, state.generation)
+  const shown = state.slots.filter((slot) => slots === null || slots.includes(slot.slot))
+  return {
+    name: state.name,
+    description: spec.description,
+    tags: [...spec.tags],
+    state: serviceStateName(state),
+    desired: state.wanted === 'up' ? state.desired : 0,
+    ready: readyCount(state),
+    generation: state.generation,
+    target: state.goal,
+    rollout: { state: state.rollout.is, reason: rolloutReason(state) },
+    workers: shown.map((slot) => reportWorker(runtime, slot, sources)),
+  }
+}
+
+export function serviceStateName(state: ServiceState): ServiceStateName {
+  const live = state.slots.filter((slot) => slot.phase.is !== 'stopped' || slot.other !== null)
+  if (live.length === 0) return 'stopped'
+  if (state.wanted === 'down') return 'stopping'
+  const wanted = wantedSlots(state)
+  if (wanted.length === 0) return live.some((slot) => slot.phase.is === 'stopping') ? 'stopping' : 'stopped'
+  const serving = wanted.filter(slotServes).length
+  if (serving === wanted.length) return 'running'
+  if (serving > 0) return 'degraded'
+  const names = new Set(wanted.map((slot) => slot.phase.is))
+  for (const name of ['fatal', 'backoff', 'waiting', 'starting', 'stopping', 'exited'] as const) {
+    if (names.has(name)) return name
+  }
+  return 'stopped'
+}
+
+function reportWorker(runtime: ServiceRuntime, slot: SlotState, sources: StatusSources): WorkerReport {
+  const { clock } = sources
+  const { state } = runtime
+  const live = currentOf(slot.phase)
+  const process = currentProcess(runtime, slot)
+  const spec = specOf(state, live?.generation ?? state.generation)
+  const pid = process?.identity.pid ?? null
+  const usage = pid === null ? null : sources.usageOf(pid)
+  return {
+    id: `${state.name}/${slot.slot}`,
+    slot: slot.slot,
+    state: slot.phase.is,
+    ready: slotServes(slot),
+    role: 'main',
+    pid,
+    startTime: process?.identity.startTime ?? null,
+    generation: live?.generation ?? state.generation,
+    since: clock.iso(slot.phase.since),
+    startedAt: process === null ? null : clock.iso(process.startedAt),
+    restarts: slot.restarts,
+    failures: failuresNow(slot, spec, clock),
+    nextRetryAt: slot.phase.is === 'backoff' ? clock.iso(slot.phase.until) : null,
+    other: reportOther(runtime, slot),
+    lastExit: slot.lastExit === null ? null : reportExit(slot.lastExit, clock),
+    heartbeatAge: heartbeatAge(process, clock),
+    requests: process?.requests ?? null,
+    busy: busyShare(process, clock),
+    rss: usage?.rss ?? null,
+    ...(sources.pssOf === null ? {} : { pss: pid === null ? null : sources.pssOf(pid) }),
+    cpuSeconds: usage?.cpuSeconds ?? null,
+    adopted: false,
+    message: messageOf(state, slot, process),
+  }
+}
+
+/** A worker that has been ready long enough has no failures behind it, although the next death has not said so yet. */
+function failuresNow(slot: SlotState, spec: ServiceSpec, clock: SupervisedClock): number {
+  const state = currentOf(slot.phase)?.state
+  if (state?.is === 'ready' && clock.now() - state.readyAt >= spec.restart.resetAfter) return 0
+  return slot.failures
+}
+
+function reportOther(runtime: ServiceRuntime, slot: SlotState): OtherProcessReport | null {
+  if (slot.other === null) return null
+  const { is, live } = slot.other
+  const pid = runtime.slots.get(slot.slot)?.processes.get(live.number)?.identity.pid
+  return pid === undefined ? null : { pid, generation: live.generation, state: is, ready: isServing(live.state) }
+}
+
+function reportExit(exit: ProcessExit, clock: SupervisedClock): ExitReport {
+  const { code, signal, at } = exit
+  return { code, signal: signal === null ? null : `SIG${signal}`, at: clock.iso(at), reason: describeExit(exit) }
+}
+
+function heartbeatAge(process: RunningProcess | null, clock: SupervisedClock): number | null {
+  if (process === null || process.spec.heartbeat === null || process.lastSeen === null) return null
+  return Math.max(0, Math.round(clock.now() - process.lastSeen)) / 1000
+}
+
+function busyShare(process: RunningProcess | null, clock: SupervisedClock): number | null {
+  if (process === null || process.busyMillis === null) return null
+  const age = Math.max(1, clock.now() - process.startedAt)
+  return Math.round(Math.min(1, process.busyMillis / age) * 1000) / 1000
+}
+
+function messageOf(state: ServiceState, slot: SlotState, process: RunningProcess | null): string {
+  switch (slot.phase.is) {
+    case 'waiting':
+      return `waits for ${slot.phase.on.join(', ')}`
+    case 'backoff':
+      return `${slot.phase.crashLoop ? 'crash loop: ' : ''}${slot.lastExit === null ? '' : describeExit(slot.lastExit)}`
+    case 'fatal':
+      return slot.phase.why
+    case 'stopped':
+      return isWanted(state, slot.slot) ? '' : slot.phase.why
+    case 'exited':
+      return slot.lastExit === null ? '' : describeExit(slot.lastExit)
+    default:
+      return process?.message ?? ''
+  }
+}
+
+function rolloutReason(state: ServiceState): string {
+  switch (state.rollout.is) {
+    case 'stable':
+      return ''
+    case 'failed':
+      return `${state.rollout.step}: ${state.rollout.reason}`
+    case 'cancelled':
+      return state.rollout.reason
+    default:
+      return state.rollout.cause
+  }
+}

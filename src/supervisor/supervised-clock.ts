@@ -1,0 +1,43 @@
+// The supervisor's time: CLOCK_MONOTONIC less the time during which the supervisor itself did not run. A deadline written
+// in it moves by itself when the supervisor was stopped (SIGSTOP, a suspended machine, a debugger).
+
+import type { Instant } from '../lifecycle/process-state.ts'
+import { monotonicMillis } from '../os/monotonic-clock.ts'
+
+/** Lateness of a timer from which on it counts as "did not run". */
+const GAP_FROM = 1_000
+
+export class SupervisedClock {
+  private lost = 0
+  private readonly expected = new Map<string, number>()
+  private readonly onGap: (gap: number) => void
+
+  constructor(onGap: (gap: number) => void) {
+    this.onGap = onGap
+  }
+
+  /** Milliseconds of supervisor time. Notices a gap on the way, whichever event came first after it. */
+  now(): Instant {
+    const raw = monotonicMillis()
+    let due = Number.POSITIVE_INFINITY
+    for (const at of this.expected.values()) due = Math.min(due, at)
+    const gap = raw - due
+    if (gap > GAP_FROM) {
+      this.lost += gap
+      for (const [timer, at] of this.expected) this.expected.set(timer, at + gap)
+      this.onGap(gap)
+    }
+    return raw - this.lost
+  }
+
+  /** This timer should fire at this supervisor time; null: it is not armed. While none is, nobody can tell a gap. */
+  expectWake(timer: string, at: Instant | null): void {
+    if (at === null) this.expected.delete(timer)
+    else this.expected.set(timer, at + this.lost)
+  }
+
+  /** Wall clock of a supervisor time, ISO 8601. Right as long as the wall clock was not set since. */
+  iso(at: Instant): string {
+    return new Date(Date.now() - (this.now() - at)).toISOString()
+  }
+}

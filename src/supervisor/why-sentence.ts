@@ -1,0 +1,33 @@
+// One sentence that answers "why", read off the journal alone, so that it works without a supervisor too.
+import type { JournalEntry } from './engine-api.ts'
+
+/** Entries of one worker, oldest first. The last change of state, and what led to it. */
+export function whySentence(worker: string, entries: readonly JournalEntry[]): string {
+  const last = entries.findLast((entry) => entry.to !== undefined)
+  if (last === undefined) return `${worker}: nothing has happened to it yet`
+  const since = `since ${last.at}`
+  switch (last.to) {
+    case 'running':
+      return `${worker} runs ${since}${restartCause(entries)}`
+    case 'starting':
+      return `${worker} is starting ${since}: ${last.reason}`
+    case 'stopping':
+      return `${worker} is stopping ${since}: ${last.reason}`
+    case 'backoff':
+      return `${worker} is down and will be tried again ${since}: ${last.reason}`
+    case 'waiting':
+      return `${worker} ${last.reason} ${since}`
+    case 'fatal':
+      return `${worker} is given up ${since}: ${last.reason}`
+    default:
+      return `${worker} is ${last.to} ${since}: ${last.reason}`
+  }
+}
+
+/** Why the process in service is not the first one. */
+function restartCause(entries: readonly JournalEntry[]): string {
+  const start = entries.findLast(
+    (entry) => entry.to === 'starting' || (entry.to === 'running' && entry.from === 'running'),
+  )
+  return start === undefined || start.event === 'start' ? '' : `; it was replaced: ${start.reason}`
+}

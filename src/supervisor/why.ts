@@ -1,0 +1,40 @@
+import { readJournal } from '../logs/journal-file.ts'
+import type { JournalEntry, WhyReport } from './engine-api.ts'
+import type { Interpreter } from './interpreter.ts'
+import type { Journal } from './journal.ts'
+import type { ResolvedTarget } from './targets.ts'
+import { whySentence } from './why-sentence.ts'
+
+/** Entries shown of each worker. */
+const CHAIN = 12
+
+/** The cause in one sentence and the chain of events behind it, for each worker that the target names. */
+export async function explainWorkers(
+  target: string,
+  resolved: readonly ResolvedTarget[],
+  interpreter: Interpreter,
+  journal: Journal,
+): Promise<WhyReport> {
+  await journal.flush()
+  const answers = await Promise.all(
+    resolved.map(async ({ service, slots }) => {
+      const entries = await readJournal<JournalEntry>(journal.file, {
+        last: 500,
+        filter: (entry) => entry.service === service,
+      })
+      const known = interpreter.services.get(service)?.state.slots.map(({ slot }) => slot) ?? []
+      const asked = slots ?? (known.length > 0 ? known : [0])
+      return asked.map((slot) => answer(`${service}/${slot}`, entries))
+    }),
+  )
+  return { target, answers: answers.flat() }
+}
+
+function answer(worker: string, entries: readonly JournalEntry[]): WhyReport['answers'][number] {
+  const own = entries.filter((entry) => entry.worker === worker || entry.kind === 'rollout')
+  const sentence = whySentence(
+    worker,
+    own.filter((entry) => entry.worker === worker),
+  )
+  return { worker, sentence, chain: own.slice(-CHAIN) }
+}

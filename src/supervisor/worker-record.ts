@@ -1,0 +1,62 @@
+// What a later supervisor has to know of a running process: one small file each, written atomically at the spawn.
+import { readdirSync, readFileSync, unlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ServiceSpec } from '../config/effective.ts'
+import { writeFileAtomically } from '../os/atomic-file.ts'
+import type { LaneIndex } from './runtime-paths.ts'
+
+export interface WorkerRecord {
+  readonly version: 1
+  readonly service: string
+  readonly slot: number
+  readonly lane: LaneIndex
+  readonly number: number
+  readonly generation: number
+  readonly id: string
+  readonly pid: number
+  readonly startTime: number
+  readonly bootId: string
+  /** ISO 8601 */
+  readonly startedAt: string
+  readonly specHash: string
+  /** Names of the sockets at fds 3, 4, … */
+  readonly sockets: readonly string[]
+  /** How it is to be stopped when its supervisor is dead. */
+  readonly stop: ServiceSpec['stop']
+  readonly session: boolean
+  readonly cwd: string
+  readonly user: string | null
+}
+
+export function writeRecord(path: string, record: WorkerRecord): void {
+  writeFileAtomically(path, JSON.stringify(record), 0o600)
+}
+
+export function removeRecord(path: string): void {
+  try {
+    unlinkSync(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+}
+
+/** Every record that can be read; one that can not is no reason to forget the others. */
+export function readRecords(directory: string): { path: string; record: WorkerRecord }[] {
+  let names: string[]
+  try {
+    names = readdirSync(directory)
+  } catch {
+    return []
+  }
+  return names
+    .filter((name) => name.endsWith('.json'))
+    .flatMap((name) => {
+      const path = join(directory, name)
+      try {
+        const record = JSON.parse(readFileSync(path, 'utf8')) as WorkerRecord
+        return record.version === 1 ? [{ path, record }] : []
+      } catch {
+        return []
+      }
+    })
+}

@@ -1,0 +1,314 @@
+import { parseCommandMessage } from '../wire/command-messages.ts'
+import { VARIABLES } from '../wire/worker-environment.ts'
+import { builtins } from './builtins.ts'
+import { CommandChannel } from './command-channel.ts'
+import { GracefulStop } from './graceful-stop.ts'
+import { HeartbeatWriter } from './heartbeat-writer.ts'
+import { HttpAccounting } from './http-accounting.ts'
+import { inheritedFd } from './inherited-fd.ts'
+import { bind, drainOf, type Listener, listenerOf, placeOf } from './listen.ts'
+import { createLogger } from './logger.ts'
+import { MainRole } from './main-role.ts'
+import { NotifyChannel } from './notify-channel.ts'
+import { type Environment, readEnvironment, type WorkerSetting } from './read-environment.ts'
+import { Reload } from './reload.ts'
+import { RequestAccounting } from './request-accounting.ts'
+import type { BoundAddress, Listenable, ListenFallback, Promotion, Role, StopRequest, Worker } from './worker.ts'
+
+/** A loop that calls `tick` a million times a second need not look at the command FIFO each time. */
+const tickMillis = 20
+const reloadPairMillis = 1_000
+const statusLimit = 1024
+
+/** The SDK over one environment. Where that does not say HOLDFAST=1 nothing is opened, written or listened for. */
+export function createWorker(env: Environment): Worker {
+  return new NodeWorker(env, readEnvironment(env))
+}
+
+class NodeWorker implements Worker {
+  readonly logger = createLogger()
+  exitOnStop = true
+  readonly #env: Environment
+  readonly #setting: WorkerSetting
+  readonly #notify: NotifyChannel
+  readonly #commands: CommandChannel | null
+  readonly #heartbeat: HeartbeatWriter
+  readonly #requests: RequestAccounting
+  readonly #http: HttpAccounting
+  readonly #role: MainRole
+  readonly #reload: Reload
+  readonly #stop: GracefulStop
+  readonly #aborter = new AbortController()
+  readonly #listening = new Set<string>()
+  readonly #problems: string[] = []
+  #beatTimer: NodeJS.Timeout | null = null
+  #ready = false
+  #ticked = 0
+  #hearsHangup = false
+  #reloadMessageAt = Number.NEGATIVE_INFINITY
+  /** The program looks at `signal` or `tick`: it will end by itself. */
+  #endsItself = false
+
+  constructor(env: Environment, setting: WorkerSetting) {
+    this.#env = env
+    this.#setting = setting
+    // Threads share the process's descriptors and its slot, which belong to the main thread; signals never reach them.
+    const owns = setting.supervised && builtins.workerThreads().isMainThread
+    const notifyFd = owns ? this.#given(VARIABLES.notifyFd, setting.notifyFd) : null
+    const commandFd = owns ? this.#given(VARIABLES.commandFd, setting.commandFd) : null
+    this.#notify = new NotifyChannel(notifyFd)
+    this.#commands = commandFd === null ? null : new CommandChannel(commandFd, (line) => this.#obey(line))
+    this.#heartbeat = new HeartbeatWriter(owns ? setting.heartbeat : null, {
+      generation: setting.generation,
+      timeoutMillis: setting.heartbeatTimeout,
+    })
+    this.#requests = new RequestAccounting(this.#heartbeat, setting.requestTimeout)
+    this.#http = new HttpAccounting(this.#requests)
+    this.#role = new MainRole(setting.role, setting.fencingToken, (error) => this.#report('onPromote', error))
+    this.#reload = new Reload({
+      reloading: () => this.#notify.send('RELOADING=1', 'keep'),
+      reloaded: () => this.#notify.send('READY=1', 'keep'),
+      failed: (error) => this.#report('onReload', error),
+    })
+    this.#stop = new GracefulStop({
+      begun: (request) => this.#begun(request),
+      workDone: () => this.#requests.idle(),
+      failed: (error) => this.#report('onStop', error),
+      ended: (how) => this.#ended(how),
+    })
+    if (!owns) return
+    this.#heartbeat.state('booting')
+    this.autoHeartbeat = true
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => void this.#ask(`received ${signal}`, null))
+    }
+  }
+
+  get supervised(): boolean {
+    return this.#setting.supervised
+  }
+
+  get service(): string {
+    return this.#setting.service
+  }
+
+  get slot(): number {
+    return this.#setting.slot
+  }
+
+  get generation(): number {
+    return this.#setting.generation
+  }
+
+  get role(): Role {
+    return this.#role.role
+  }
+
+  get id(): string {
+    return this.#setting.id
+  }
+
+  get config(): unknown {
+    return this.#reload.config
+  }
+
+  get signal(): AbortSignal {
+    this.#endsItself = true
+    return this.#aborter.signal
+  }
+
+  get autoHeartbeat(): boolean {
+    return this.#beatTimer !== null
+  }
+
+  set autoHeartbeat(on: boolean) {
+    if (this.#beatTimer !== null) clearInterval(this.#beatTimer)
+    this.#beatTimer = null
+    const interval = this.#setting.heartbeatInterval
+    if (!on || interval === null || !this.#heartbeat.writes) return
+    this.#beatTimer = setInterval(() => this.#heartbeat.beat(), interval).unref()
+  }
+
+  async listen(name: string, given: Listenable, fallback: ListenFallback | number = {}): Promise<BoundAddress> {
+    const listener = await listenerOf(given)
+    if (this.#listening.has(name)) throw new Error(`this worker listens on socket "${name}" already`)
+    const own = typeof fallback === 'number' ? { port: fallback } : fallback
+    const place = placeOf(name, this.supervised, this.#env, own)
+    if (this.#stop.asked) {
+      // Too late to begin anything: end as if it had listened, and never tell the program that it does.
+      this.#ended('finished')
+      return new Promise(() => {})
+    }
+    this.#listening.add(name)
+    const drain = drainOf(listener)
+    this.#count(listener)
+    try {
+      const address = await bind(listener, place)
+      this.#stop.addDrain(drain)
+      if (place.is === 'own') this.logger.info(`socket "${name}" listens on ${describe(address)}`)
+      return address
+    } catch (error) {
+      this.#listening.delete(name)
+      throw error
+    }
+  }
+
+  ready(): void {
+    if (this.#ready) return
+    this.#ready = true
+    for (const problem of this.#problems.splice(0)) this.logger.warn(problem)
+    if (!this.#stop.asked) this.#heartbeat.state('ready')
+    if (this.autoHeartbeat) this.#heartbeat.beat()
+    this.#notify.send('READY=1', 'keep')
+  }
+
+  heartbeat(): void {
+    if (this.#heartbeat.writes) this.#heartbeat.beat()
+    else if (this.#setting.heartbeatTimeout !== null) this.#notify.send('WATCHDOG=1', 'may-drop')
+  }
+
+  tick(): boolean {
+    this.#endsItself = true
+    if (!this.supervised) return !this.#stop.asked
+    const now = performance.now()
+    if (now - this.#ticked >= tickMillis) {
+      this.#ticked = now
+      this.heartbeat()
+      this.#commands?.poll()
+    }
+    return !this.#stop.asked
+  }
+
+  status(text: string): void {
+    const line = text.replace(/\s*[\r\n]+\s*/g, ' ').slice(0, statusLimit)
+    this.#notify.send(`STATUS=${line}`, 'may-drop')
+  }
+
+  finishing(): void {
+    this.#heartbeat.state('finishing')
+    this.#notify.send('STOPPING=1', 'keep')
+  }
+
+  request<T>(fn: () => T): T {
+    const request = {}
+    const end = (): void => this.#requests.end(request, 'done')
+    this.#requests.begin(request)
+    let result: T
+    try {
+      result = fn()
+    } catch (error) {
+      end()
+      throw error
+    }
+    if (result instanceof Promise) result.then(end, end)
+    else end()
+    return result
+  }
+
+  stop(reason = 'the worker stops itself'): Promise<void> {
+    return this.#ask(reason, null)
+  }
+
+  onStop(fn: (request: StopRequest) => unknown): void {
+    this.#stop.onStop(fn)
+  }
+
+  onReload(fn: (config: unknown) => unknown): void {
+    if (this.supervised && !this.#hearsHangup) process.on('SIGHUP', () => this.#hangup())
+    this.#hearsHangup = true
+    this.#reload.onReload(fn)
+  }
+
+  onPromote(fn: (promotion: Promotion) => unknown): void {
+    this.#role.onPromote(fn)
+  }
+
+  fencingToken(): string | null {
+    return this.#role.token
+  }
+
+  assertMain(): void {
+    this.#role.assertMain()
+  }
+
+  /** With `reload: { signal: HUP }` the message comes first, then the signal: together they are one reload. */
+  #hangup(): void {
+    this.#commands?.poll()
+    if (performance.now() - this.#reloadMessageAt > reloadPairMillis) this.#reload.ask((inForce) => inForce)
+  }
+
+  #obey(line: string): void {
+    const message = parseCommandMessage(line)
+    if (message === null) return
+    if ('stop' in message) void this.#ask(message.stop.reason, Date.parse(message.stop.deadline))
+    else if ('reload' in message) {
+      this.#reloadMessageAt = performance.now()
+      this.#reload.ask(() => message.reload.config)
+    } else if ('promote' in message) this.#role.promote(message.promote)
+    else this.#role.lose(message.lost.reason)
+  }
+
+  /** @param deadline milliseconds of the wall clock; null or NaN: not said. */
+  #ask(reason: string, deadline: number | null): Promise<void> {
+    const said = deadline !== null && !Number.isNaN(deadline)
+    // The signal carries no deadline; it must not push back the one that the message brought.
+    if (!said && this.#stop.asked) return this.#stop.finished
+    return this.#stop.ask({ reason, deadline: new Date(said ? deadline : Date.now() + this.#setting.stopTimeout) })
+  }
+
+  #begun(request: StopRequest): void {
+    this.#heartbeat.state('draining')
+    this.#notify.send('STOPPING=1', 'keep')
+    // An Error, because `fetch` and others throw the signal's reason.
+    this.#aborter.abort(new StopAskedError(request))
+  }
+
+  #ended(how: 'finished' | 'time-up'): void {
+    if (!this.exitOnStop) return
+    const leaveItToTheProgram = this.#endsItself && !this.#stop.hasWork && this.#listening.size === 0
+    if (how === 'finished' && leaveItToTheProgram) return
+    process.exit()
+  }
+
+  #count(listener: Listener): void {
+    if (!this.#heartbeat.writes) return
+    if (listener.is === 'http') this.#http.watch(listener.server, listener.requestsOn)
+    if (listener.is !== 'http2') return
+    listener.server.on('stream', (stream) => {
+      this.#requests.begin(stream)
+      stream.once('close', () => this.#requests.end(stream, stream.rstCode === 0 ? 'done' : 'gone'))
+    })
+  }
+
+  /** A descriptor that did not reach this process is told once the program uses the SDK; importing it stays silent. */
+  #given(variable: string, fd: number | null): number | null {
+    if (fd === null) return null
+    try {
+      return inheritedFd(variable, fd, 'fifo')
+    } catch (error) {
+      this.#problems.push(messageOf(error))
+      return null
+    }
+  }
+
+  #report(where: 'onReload' | 'onStop' | 'onPromote', error: unknown): void {
+    this.logger.error(`${where}:`, error)
+    this.status(`${where} failed: ${messageOf(error)}`)
+  }
+}
+
+class StopAskedError extends Error {
+  constructor(request: StopRequest) {
+    super(request.reason, { cause: request })
+    this.name = 'AbortError'
+  }
+}
+
+function describe(address: BoundAddress): string {
+  if (address === null || typeof address === 'string') return String(address)
+  return address.family === 'IPv6' ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,65 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync } from 'node:fs'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import type { LogStream } from '../../src/logs/log-line.ts'
+import { ServiceLog, type ServiceLogOptions } from '../../src/logs/service-log.ts'
+import type { StreamCapture } from '../../src/logs/stream-capture.ts'
+import { EpollLoop } from '../../src/os/epoll.ts'
+import { makeFifo, openFifo, openFifoForChild } from '../../src/os/fifo.ts'
+import { temporaryDirectory } from './support.ts'
+
+export interface Stream {
+  readonly capture: StreamCapture
+  /** Runs a command with this stream as its stdout. */
+  run(command: string, ...args: string[]): ChildProcess
+  /** Runs it to its end and reads what it said. */
+  runToEnd(command: string, ...args: string[]): Promise<void>
+  /** A writer's end. */
+  openForWriting(): number
+}
+
+/** A service's log in a directory of its own, with FIFOs as a supervisor would have them. All is closed with the test. */
+export function captureSetup(options: Partial<ServiceLogOptions> = {}) {
+  const directory = temporaryDirectory()
+  const epoll = new EpollLoop()
+  const file = join(directory, 'web.log')
+  const log = new ServiceLog({ epoll, file, stdout: 'log', stderr: 'log', ...options })
+  const open: number[] = []
+  let fifos = 0
+
+  const openStream = (worker = 'web/0', stream: LogStream = 'out'): Stream => {
+    const path = join(directory, `fifo${fifos++}`)
+    makeFifo(path, { mode: 0o600, uid: null, gid: null })
+    const fd = openFifo(path)
+    open.push(fd)
+    const capture = log.openStream({ fd, worker, stream })
+    const run = (command: string, ...args: string[]): ChildProcess => {
+      const out = openFifoForChild(path)
+      const child = spawn(command, args, { stdio: ['ignore', out, 'inherit'] })
+      closeSync(out)
+      return child
+    }
+    return {
+      capture,
+      run,
+      openForWriting: () => {
+        const writer = openFifoForChild(path)
+        open.push(writer)
+        return writer
+      },
+      async runToEnd(command, ...args) {
+        await once(run(command, ...args), 'exit')
+        capture.endOfProcess()
+      },
+    }
+  }
+
+  onTestFinished(async () => {
+    await log.close({ deadline: 200 })
+    epoll.close()
+    for (const fd of open) closeSync(fd)
+  })
+  return { directory, epoll, log, file, openStream }
+}

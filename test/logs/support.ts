@@ -1,0 +1,69 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { onTestFinished, type TestContext } from 'vitest'
+
+export function temporaryDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-logs-'))
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  return directory
+}
+
+/** Waits until the condition holds; fails after the deadline (milliseconds). */
+export async function eventually(what: string, condition: () => boolean, deadline = 10_000): Promise<void> {
+  const end = performance.now() + deadline
+  while (!condition()) {
+    if (performance.now() > end) throw new Error(`not within ${deadline} ms: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+}
+
+/** The bytes of FILE.n … FILE.1, FILE in the order they were written. */
+export function readSet(path: string): Buffer {
+  return Buffer.concat(filesOfSet(path).map((file) => readFileSync(file)))
+}
+
+export function filesOfSet(path: string): string[] {
+  const name = basename(path)
+  const numbers = readdirSync(dirname(path))
+    .filter((file) => file === name || (file.startsWith(`${name}.`) && /^\d+$/.test(file.slice(name.length + 1))))
+    .map((file) => (file === name ? 0 : Number(file.slice(name.length + 1))))
+  return numbers.sort((one, other) => other - one).map((number) => (number === 0 ? path : `${path}.${number}`))
+}
+
+export function linesOf(bytes: Buffer): string[] {
+  const text = bytes.toString('utf8')
+  if (text !== '' && !text.endsWith('\n')) throw new Error('torn at the end')
+  return text.split('\n').slice(0, -1)
+}
+
+/** The longest time that the event loop did not turn, in milliseconds, until stop(). */
+export function watchEventLoop(): { stop(): number } {
+  let longest = 0
+  let last = performance.now()
+  const timer = setInterval(() => {
+    const now = performance.now()
+    longest = Math.max(longest, now - last)
+    last = now
+  }, 1)
+  return {
+    stop() {
+      clearInterval(timer)
+      return Math.max(longest, performance.now() - last)
+    },
+  }
+}
+
+/** A piece of memory as a file system; skips the test where it cannot be mounted. */
+export function smallFileSystem(context: TestContext, size: string): string {
+  const directory = temporaryDirectory()
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', directory], { stdio: 'ignore' })
+  } catch {
+    console.warn(`SKIPPED: ${context.task.name}: no right to mount a file system`)
+    context.skip()
+  }
+  onTestFinished(() => void execFileSync('umount', ['-l', directory]))
+  return directory
+}

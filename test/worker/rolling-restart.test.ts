@@ -1,0 +1,115 @@
+// The promise that matters most: clients notice nothing when a worker is replaced. 50 keep-alive clients that never retry and
+// a stream of new connections, while the worker on one shared socket is replaced every second.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { RawHttpClient } from './raw-http-client.ts'
+import { type WorkerProcess, Workshop } from './worker-process.ts'
+
+let workshop: Workshop
+beforeAll(() => {
+  workshop = new Workshop()
+})
+afterAll(() => workshop.close())
+
+const millis = 10_000
+const program = `
+  import http from 'node:http'
+  const server = http.createServer((q, r) => setTimeout(() => {
+    const body = worker.slot + ' of ' + process.pid
+    r.writeHead(200, { 'Content-Length': body.length })
+    r.end(body)
+  }, q.url === '/slow' ? 150 : 0))
+  await worker.listen('http', server)
+  worker.ready()`
+
+class Load {
+  readonly failures: string[] = []
+  requests = 0
+  connections = 0
+  running = true
+  readonly #port: number
+
+  constructor(port: number) {
+    this.#port = port
+  }
+
+  /** Requests `gap` apart on one connection, a new one only when the server said `close` or left while it was idle. */
+  async keepAliveClient(path: string, gap: number): Promise<void> {
+    let client: RawHttpClient | null = null
+    while (this.running) {
+      try {
+        if (client === null || client.ended) client = await this.#connect()
+        const answer = await client.get(path)
+        if (answer.status !== 200) this.failures.push(`${path}: status ${answer.status}`)
+        this.requests++
+        if (answer.close) {
+          client.close()
+          client = null
+        }
+      } catch (error) {
+        this.failures.push(`keep-alive ${path}: ${(error as Error).message}`)
+        client = null
+      }
+      await sleep(gap)
+    }
+    client?.close()
+  }
+
+  async newConnections(gap: number): Promise<void> {
+    while (this.running) {
+      void this.#once()
+      await sleep(gap)
+    }
+  }
+
+  async #once(): Promise<void> {
+    try {
+      const client = await this.#connect()
+      await client.get()
+      this.requests++
+      client.close()
+    } catch (error) {
+      this.failures.push(`new connection: ${(error as Error).message}`)
+    }
+  }
+
+  #connect(): Promise<RawHttpClient> {
+    this.connections++
+    return RawHttpClient.connect(this.#port)
+  }
+}
+
+it('loses no request while the worker is replaced again and again', { timeout: 40_000 }, async () => {
+  const socket = workshop.tcpSocket()
+  const path = workshop.program(program)
+  const startOne = async (): Promise<WorkerProcess> => {
+    const worker = workshop.start({ program: path, sockets: { http: socket.fd } })
+    await worker.notified('READY=1')
+    return worker
+  }
+  let current = await startOne()
+  const load = new Load(socket.port)
+  const clients = [load.newConnections(10)]
+  for (let n = 0; n < 30; n++) clients.push(load.keepAliveClient('/', 20))
+  for (let n = 0; n < 10; n++) clients.push(load.keepAliveClient('/slow', 5))
+  for (let n = 0; n < 10; n++) clients.push(load.keepAliveClient('/', 2_500))
+
+  const old: WorkerProcess[] = []
+  const end = Date.now() + millis
+  while (Date.now() < end) {
+    await sleep(500)
+    const next = await startOne()
+    current.askToStop('rolling restart', 10_000)
+    current.signal('SIGTERM')
+    old.push(current)
+    current = next
+  }
+  load.running = false
+  await Promise.all(clients)
+  const exits = await Promise.all(old.map((worker) => worker.exited))
+  expect(load.failures).toEqual([])
+  expect(new Set(exits.map((exit) => JSON.stringify(exit)))).toEqual(new Set(['{"code":0,"signal":null}']))
+  expect(old.length).toBeGreaterThan(5)
+  // Connections were really kept: far fewer than requests.
+  expect(load.requests).toBeGreaterThan(load.connections * 2)
+})
