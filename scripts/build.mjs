@@ -6,6 +6,9 @@ import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, re
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+/** esbuild's ESM output has no `require`, which koffi (CommonJS, native) is loaded with. */
+const requireShim = "import { createRequire as __createRequire } from 'node:module';const require = __createRequire(import.meta.url);"
+
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const dist = join(root, 'dist')
 const force = process.argv.includes('--force')
@@ -51,6 +54,7 @@ async function bundleAll(outdir) {
   const bundles = await Promise.all([
     build({ ...cjs, entryPoints: ['src/cli/main.ts'], outfile: join(outdir, 'cli.cjs'), banner: { js: '#!/usr/bin/env node' }, plugins: [neighbours()] }),
     build({ ...cjs, entryPoints: ['src/cli/supervise.ts'], outfile: join(outdir, 'supervise.cjs'), plugins: [neighbours()] }),
+    build({ ...cjs, entryPoints: ['src/cli/offline.ts'], outfile: join(outdir, 'offline.cjs') }),
     build({ ...cjs, entryPoints: ['src/config/load.ts'], outfile: join(outdir, 'load.cjs') }),
     build({ ...cjs, entryPoints: ['src/index.ts'], outfile: join(outdir, 'index.cjs'), minify: false, plugins: [neighbours()] }),
     build({ ...common, format: 'esm', entryPoints: ['src/index.ts'], outfile: join(outdir, 'index.js'), plugins: [neighbours()], banner: { js: requireShim } }),
@@ -63,7 +67,11 @@ async function bundleAll(outdir) {
 
 /** Dynamic imports of these modules stay imports, of the bundle that stands beside. */
 function neighbours() {
-  const own = { 'cli/supervise.ts': './supervise.cjs', 'config/load.ts': './load.cjs' }
+  const own = {
+    'cli/supervise.ts': './supervise.cjs',
+    'cli/offline.ts': './offline.cjs',
+    'config/load.ts': './load.cjs',
+  }
   return {
     name: 'neighbours',
     setup(hooks) {
@@ -76,9 +84,6 @@ function neighbours() {
     },
   }
 }
-
-/** esbuild's ESM output has no `require`, which koffi (CommonJS, native) is loaded with. */
-const requireShim = "import { createRequire as __createRequire } from 'node:module';const require = __createRequire(import.meta.url);"
 
 function writeNotices(outdir, bundles) {
   const packages = new Set()

@@ -1,14 +1,22 @@
 // The whole protocol in Node without the SDK: a socket, a line to say ready, a line now and then, a line (or TERM) to stop.
 // 'holdfast/worker' does this and more: a drain that keeps keep-alive clients, heartbeats at 1.4 µs, request deadlines.
-import { writeSync } from 'node:fs'
+import { constants, openSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 
 const http = process.getBuiltinModule('node:http')
 const { HOLDFAST_NOTIFY_FD, HOLDFAST_COMMAND_FD, HOLDFAST_SOCKET_NODE, HOLDFAST_BACKLOG_NODE } = process.env
-const say = (text) => writeSync(Number(HOLDFAST_NOTIFY_FD), `${text}\n`)
+const notify = openSync(`/proc/self/fd/${HOLDFAST_NOTIFY_FD}`, constants.O_WRONLY | constants.O_NONBLOCK)
 
-const server = http.createServer((request, response) => {
+function say(text) {
+  try {
+    writeSync(notify, `${text}\n`)
+  } catch (error) {
+    if (error.code !== 'EAGAIN') throw error // EAGAIN: no supervisor reads at the moment; go on without
+  }
+}
+
+const server = http.createServer((_request, response) => {
   response.setHeader('Connection', 'close')
   response.end(`hello from node, pid ${process.pid}\n`)
 })

@@ -9,8 +9,10 @@ my $notify   = IO::Handle->new_from_fd($ENV{HOLDFAST_NOTIFY_FD},  'w');
 my $commands = IO::Handle->new_from_fd($ENV{HOLDFAST_COMMAND_FD}, 'r');
 my $listener = IO::Socket::INET->new_from_fd($ENV{HOLDFAST_SOCKET_PERL}, 'r+');
 $listener->blocking(0);    # two workers may wait for the same connection
-$notify->autoflush(1);
 STDOUT->autoflush(1);
+
+$notify->blocking(0);     # while no supervisor reads, words are lost, and work goes on
+sub say_to_supervisor { $notify->syswrite("$_[0]\n") }
 
 my $stopping = 0;
 $SIG{TERM} = sub { $stopping = 1 };
@@ -18,6 +20,7 @@ $SIG{TERM} = sub { $stopping = 1 };
 sub answer {
     my ($connection) = @_;
     $connection->blocking(1);
+    IO::Select->new($connection)->can_read(2) or return;
     $connection->sysread(my $request, 65536);
     my $body = "hello from perl, pid $$\n";
     $connection->print("HTTP/1.1 200 OK\r\nContent-Length: ", length $body, "\r\nConnection: close\r\n\r\n$body");
@@ -25,7 +28,7 @@ sub answer {
 }
 
 my $waiting = IO::Select->new($listener, $commands);
-$notify->print("READY=1\n");
+say_to_supervisor('READY=1');
 until ($stopping) {
     for my $handle ($waiting->can_read(1)) {
         if ($handle == $listener) {
@@ -38,6 +41,6 @@ until ($stopping) {
             $stopping = 1 if $messages =~ /^\{"stop"/m;
         }
     }
-    $notify->print("WATCHDOG=1\n");
+    say_to_supervisor('WATCHDOG=1');
 }
-$notify->print("STOPPING=1\n");
+say_to_supervisor('STOPPING=1');

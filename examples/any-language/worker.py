@@ -9,6 +9,7 @@ notify = int(os.environ["HOLDFAST_NOTIFY_FD"])
 commands = int(os.environ["HOLDFAST_COMMAND_FD"])
 listener = socket.socket(fileno=int(os.environ["HOLDFAST_SOCKET_PYTHON"]))
 listener.setblocking(False)  # two workers may wait for the same connection
+os.set_blocking(notify, False)
 stopping = False
 
 
@@ -18,12 +19,15 @@ def stop(*_):
 
 
 def say(text):
-    os.write(notify, f"{text}\n".encode())
+    try:
+        os.write(notify, f"{text}\n".encode())
+    except BlockingIOError:
+        pass  # no supervisor reads at the moment: go on without
 
 
 def answer(connection):
     with connection:
-        connection.settimeout(5)
+        connection.settimeout(2)
         connection.recv(65536)
         body = f"hello from python, pid {os.getpid()}\n"
         head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"

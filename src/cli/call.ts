@@ -12,7 +12,11 @@ export function call(context: Context, request: ControlRequest): Promise<Control
   return callAt(context, placeOf(context), request)
 }
 
-export async function callAt(context: Context, place: SupervisorPlace, request: ControlRequest): Promise<ControlAnswer> {
+export async function callAt(
+  context: Context,
+  place: SupervisorPlace,
+  request: ControlRequest,
+): Promise<ControlAnswer> {
   try {
     return await callSupervisor(place.socket, request)
   } catch (error) {

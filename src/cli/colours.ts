@@ -19,9 +19,17 @@ const coloured: Paint = (colour, text) => {
 }
 
 /** Colours only for a terminal, and not where the user said no (`--no-color`, NO_COLOR with any value but the empty one). */
-export function paintFor(isTty: boolean, noColorOption: boolean, environment: Record<string, string | undefined>): Paint {
+export function paintFor(
+  isTty: boolean,
+  noColorOption: boolean,
+  environment: Record<string, string | undefined>,
+): Paint {
   const refused = noColorOption || (environment.NO_COLOR ?? '') !== '' || environment.TERM === 'dumb'
   return isTty && !refused ? coloured : plain
+}
+
+export function isColoured(paint: Paint): boolean {
+  return paint !== plain
 }
 
 export function colourOfState(state: string): Colour {

@@ -49,7 +49,11 @@ async function askDown(context: Context, place: SupervisorPlace): Promise<DownAn
 }
 
 /** Nobody answers at the socket: the supervisor is on its way out, has lost its socket, or is dead. */
-async function downWithoutSocket(context: Context, pointer: Pointer, identity: ProcessIdentity | null): Promise<number> {
+async function downWithoutSocket(
+  context: Context,
+  pointer: Pointer,
+  identity: ProcessIdentity | null,
+): Promise<number> {
   const { command, out } = context
   const say = (text: string) => {
     if (!command.global.quiet && !command.global.json) out.write(`${text}\n`)

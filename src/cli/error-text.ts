@@ -11,5 +11,9 @@ export function errorText(error: unknown, paint: Paint, json: boolean): string {
 }
 
 function internal(error: unknown): HoldfastError {
-  return new HoldfastError('HF_INTERNAL', { problem: error instanceof Error ? error.message : String(error) }, { cause: error })
+  return new HoldfastError(
+    'HF_INTERNAL',
+    { problem: error instanceof Error ? error.message : String(error) },
+    { cause: error },
+  )
 }

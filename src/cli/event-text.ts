@@ -3,6 +3,11 @@ import { colourOfState, type Paint } from './colours.ts'
 
 /** One line: `2026-01-02T03:04:05.678Z web/0 running → backoff  exited with code 1 (pid 77, generation 3)`. */
 export function eventText(entry: JournalEntry, paint: Paint): string {
+  return `${paint('dim', entry.at)} ${eventSentence(entry, paint)}\n`
+}
+
+/** Without the time. */
+export function eventSentence(entry: JournalEntry, paint: Paint): string {
   const subject = entry.worker ?? entry.service ?? 'supervisor'
   const { from, to } = entry
   const change = to === undefined || from === to ? entry.event : from === undefined ? to : `${from} → ${to}`
@@ -12,5 +17,5 @@ export function eventText(entry: JournalEntry, paint: Paint): string {
     ...(entry.generation === undefined ? [] : [`generation ${entry.generation}`]),
   ]
   const tail = facts.length > 0 ? paint('dim', ` (${facts.join(', ')})`) : ''
-  return `${paint('dim', entry.at)} ${paint('bold', subject)} ${paint(colour, change)}  ${entry.reason}${tail}\n`
+  return `${paint('bold', subject)} ${paint(colour, change)}  ${entry.reason}${tail}`
 }

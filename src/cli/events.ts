@@ -17,7 +17,8 @@ async function eventsFromSupervisor(context: Context): Promise<number> {
   const last = typeof lines === 'number' ? lines : undefined
   const path = `/v1/events${queryString({ last, target: command.arguments, follow: follow === true })}`
   const onEvent = (event: string, data: unknown) => {
-    if (event === 'entry') writer.write(command.global.json ? `${JSON.stringify(data)}\n` : eventText(data as JournalEntry, paint))
+    if (event === 'entry')
+      writer.write(command.global.json ? `${JSON.stringify(data)}\n` : eventText(data as JournalEntry, paint))
   }
   await Promise.race([writer.failed, call(context, { method: 'GET', path, onEvent })])
   writer.flush()

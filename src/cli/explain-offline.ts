@@ -1,25 +1,22 @@
 import type { JournalEntry, WhyReport } from '../supervisor/engine-api.ts'
+import { whySentence } from '../supervisor/why-sentence.ts'
 
-const CHAIN = 10
+/** As long as the chain of a living supervisor. */
+const CHAIN = 12
 
 /** The state that each worker was left in, from its journal entries (oldest first). */
 export function explainOffline(target: string, journal: readonly JournalEntry[]): WhyReport {
-  const byWorker = new Map<string, JournalEntry[]>()
-  for (const entry of journal) {
-    const subject = entry.worker ?? entry.service ?? ''
-    const entries = byWorker.get(subject)
-    if (entries) entries.push(entry)
-    else byWorker.set(subject, [entry])
-  }
-  const answers = [...byWorker].map(([worker, entries]) => {
-    const last = entries.findLast((entry) => entry.to !== undefined) ?? entries.at(-1)
-    return { worker, sentence: sentenceFor(worker, last), chain: entries.slice(-CHAIN) }
+  const workers = new Set(journal.flatMap(({ worker }) => (worker === undefined ? [] : [worker])))
+  const answers = [...workers].map((worker) => {
+    const service = worker.split('/')[0]
+    const own = journal.filter(
+      (entry) => entry.worker === worker || (entry.kind === 'rollout' && entry.service === service),
+    )
+    const sentence = whySentence(
+      worker,
+      own.filter((entry) => entry.worker === worker),
+    )
+    return { worker, sentence, chain: own.slice(-CHAIN) }
   })
   return { target, answers }
-}
-
-function sentenceFor(worker: string, last: JournalEntry | undefined): string {
-  if (last === undefined) return `${worker}: the journal has nothing about it`
-  const state = last.to === undefined ? last.event : `was ${last.to}`
-  return `${worker} ${state} when the supervisor was last heard of: ${last.reason}`
 }

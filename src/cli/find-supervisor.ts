@@ -32,7 +32,10 @@ export function findSupervisor(options: SearchOptions, around: Surroundings): Su
   if (socket !== null) return { socket, pointer: null }
   const configFile = configFileOf(options.config, around)
   if (configFile === null) {
-    throw new HoldfastError('HF_UNREACHABLE', { where: `: no config file in ${around.cwd} or /etc/holdfast`, config: ' -c FILE' })
+    throw new HoldfastError('HF_UNREACHABLE', {
+      where: `: no config file in ${around.cwd} or /etc/holdfast`,
+      config: ' -c FILE',
+    })
   }
   const pointer = findPointer(configFile, pointerBases(around.environment, around.uid), around.uid)
   if (pointer) return { socket: pointer.socket, pointer }
@@ -66,5 +69,8 @@ function realPath(path: string): string {
 }
 
 function unreachable(named: string | null, configFile: string): HoldfastError {
-  return new HoldfastError('HF_UNREACHABLE', { where: ` for ${configFile}`, config: named === null ? '' : ` -c ${named}` })
+  return new HoldfastError('HF_UNREACHABLE', {
+    where: ` for ${configFile}`,
+    config: named === null ? '' : ` -c ${named}`,
+  })
 }

@@ -10,8 +10,7 @@ const GROUPS: readonly (readonly [VerbRow['group'], string])[] = [
   ['later', 'Not available yet'],
 ]
 
-const TARGETS =
-  'TARGET is a service (web), one of its workers (web/2), a tag (@blue), a shell glob (web*) or "all".\n'
+const TARGETS = 'TARGET is a service (web), one of its workers (web/2), a tag (@blue), a shell glob (web*) or "all".\n'
 
 export function generalHelp(paint: Paint): string {
   const groups = GROUPS.map(([group, title]) => {

@@ -30,3 +30,8 @@ export function humanSize(bytes: number): string {
   }
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${SIZES[unit]}`
 }
+
+/** `1 error`, `3 errors`. */
+export function printableCount(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}

@@ -23,7 +23,10 @@ async function logsFromSupervisor(context: Context): Promise<number> {
     const query = { ...history, stream: typeof stream === 'string' ? stream : undefined, follow: follow === true }
     return call(context, { method: 'GET', path: `/v1/logs/${targetPath(targets)}${queryString(query)}`, onEvent })
   }
-  const first = { lines: typeof lines === 'number' ? lines : undefined, since: typeof since === 'number' ? `${since}ms` : undefined }
+  const first = {
+    lines: typeof lines === 'number' ? lines : undefined,
+    since: typeof since === 'number' ? `${since}ms` : undefined,
+  }
   await Promise.race([writer.failed, followThrough(ask, first, err.write.bind(err))])
   writer.flush()
   if (follow && !command.global.quiet) err.write('the supervisor has ended\n')
@@ -31,7 +34,11 @@ async function logsFromSupervisor(context: Context): Promise<number> {
 }
 
 /** Too slow a terminal is cut off by the supervisor: go on with what is new, and say so. */
-async function followThrough(ask: (history: object) => Promise<unknown>, first: object, note: (text: string) => void): Promise<void> {
+async function followThrough(
+  ask: (history: object) => Promise<unknown>,
+  first: object,
+  note: (text: string) => void,
+): Promise<void> {
   for (let history = first; ; history = { lines: 0 }) {
     try {
       await ask(history)

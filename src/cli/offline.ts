@@ -6,7 +6,7 @@ import { readJournal } from '../logs/journal-file.ts'
 import { mergeLogs } from '../logs/merge-logs.ts'
 import { readLastLines } from '../logs/read-log.ts'
 import type { JournalEntry } from '../supervisor/engine-api.ts'
-import { journalPath } from '../supervisor/runtime-paths.ts'
+
 import { type ResolvedTarget, resolveTargets, type TargetService } from '../supervisor/targets.ts'
 import type { Context } from './context.ts'
 import { eventText } from './event-text.ts'
@@ -24,10 +24,12 @@ export interface RecordDirectories {
 const DEFAULT_COUNT = 50
 /** Enough of the journal to know every service and to explain its end. */
 const ENTRIES_READ = 20_000
+/** As the engine calls it. */
+const JOURNAL = 'journal.jsonl'
 const SUPERVISOR_LOG = 'holdfast'
 
 export async function offline(context: Context, verb: OfflineVerb, directories: RecordDirectories): Promise<number> {
-  const journal = await readJournal<JournalEntry>(journalPath(directories.stateDir), { last: ENTRIES_READ })
+  const journal = await readJournal<JournalEntry>(join(directories.stateDir, JOURNAL), { last: ENTRIES_READ })
   sayNotRunning(context, journal)
   if (verb === 'events') showEvents(context, journal, directories)
   else if (verb === 'why') showWhy(context, journal, directories)
@@ -58,7 +60,11 @@ function showWhy(context: Context, journal: readonly JournalEntry[], directories
   out.write(command.global.json ? `${JSON.stringify(report)}\n` : whyText(report, paint))
 }
 
-async function showLogs(context: Context, journal: readonly JournalEntry[], directories: RecordDirectories): Promise<void> {
+async function showLogs(
+  context: Context,
+  journal: readonly JournalEntry[],
+  directories: RecordDirectories,
+): Promise<void> {
   const { command, out, paint } = context
   const { since, stream, lines: asked } = command.options
   const lines = typeof asked === 'number' ? asked : since === undefined ? DEFAULT_COUNT : Number.POSITIVE_INFINITY
@@ -80,7 +86,11 @@ async function showLogs(context: Context, journal: readonly JournalEntry[], dire
   writer.flush()
 }
 
-function resolve({ command }: Context, journal: readonly JournalEntry[], directories: RecordDirectories): ResolvedTarget[] {
+function resolve(
+  { command }: Context,
+  journal: readonly JournalEntry[],
+  directories: RecordDirectories,
+): ResolvedTarget[] {
   const targets = command.arguments.length > 0 ? command.arguments : ['all']
   return resolveTargets(targets, knownServices(journal, directories.logDir))
 }
@@ -107,7 +117,12 @@ function logFilesIn(directory: string): string[] {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
     const problem = (error as Error).message
-    throw new HoldfastError('HF_DIRECTORY', { what: 'log directory', dir: directory, problem, mend: 'Check its owner and mode.' })
+    throw new HoldfastError('HF_DIRECTORY', {
+      what: 'log directory',
+      dir: directory,
+      problem,
+      mend: 'Check its owner and mode.',
+    })
   }
 }
 

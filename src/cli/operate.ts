@@ -57,7 +57,13 @@ export async function callWithProgress(context: Context, path: string, body: unk
   }
 }
 
-async function awaitDone(context: Context, path: string, body: unknown, view: ProgressView, signal?: AbortSignal): Promise<unknown> {
+async function awaitDone(
+  context: Context,
+  path: string,
+  body: unknown,
+  view: ProgressView,
+  signal?: AbortSignal,
+): Promise<unknown> {
   const answer = await call(context, {
     method: 'POST',
     path,

@@ -1,6 +1,5 @@
 // why, events and logs without a supervisor: from the directories that its pointer, or else the config, names.
 import { pointerBases } from '../config/runtime-base.ts'
-import { HoldfastError } from '../errors/holdfast-error.ts'
 import { isUnreachable } from './call.ts'
 import type { Context } from './context.ts'
 import { configFileOf, namedSocket } from './find-supervisor.ts'
@@ -30,11 +29,7 @@ async function directoriesOf(context: Context): Promise<RecordDirectories | null
 }
 
 async function directoriesOfConfig({ environment, uid }: Context, file: string): Promise<RecordDirectories | null> {
-  try {
-    const { loadConfig } = await import('../config/load.ts')
-    return (await loadConfig(file, { environment, uid })).spec
-  } catch (error) {
-    if (error instanceof HoldfastError) return null
-    throw error
-  }
+  const { loadConfig } = await import('../config/load.ts')
+  const result = await loadConfig(file, environment, { uid })
+  return result.ok ? result.spec : null
 }

@@ -72,7 +72,9 @@ function readOptions(words: readonly string[], verb: VerbRow | null): { options:
   const shorts = (row: OptionRow) => (row.short === undefined ? {} : { short: row.short })
   const { tokens } = parseArgs({
     args: verb?.name === 'scale' ? words.map(shieldNegative) : [...words],
-    options: Object.fromEntries(rows.map((row) => [row.long, { type: row.value ? 'string' : 'boolean', ...shorts(row) }])),
+    options: Object.fromEntries(
+      rows.map((row) => [row.long, { type: row.value ? 'string' : 'boolean', ...shorts(row) }]),
+    ),
     strict: false,
     allowPositionals: true,
     tokens: true,
@@ -85,7 +87,7 @@ function readOptions(words: readonly string[], verb: VerbRow | null): { options:
     const row = rows.find(({ long }) => long === token.name)
     if (!row) throw unknownOption(token.rawName, rows, verb)
     if (row.later) throw new HoldfastError('HF_NOT_AVAILABLE', { what: `holdfast ${verb?.name} --${row.long}` })
-    options[row.long] = valueOf(row, token.rawName, token.value, verb)
+    options[row.long] = optionValue(row, token.rawName, token.value, verb)
   }
   return { options, positionals }
 }
@@ -99,16 +101,23 @@ function unshield(word: string): string {
   return word.startsWith('\0') ? word.slice(1) : word
 }
 
-function valueOf(row: OptionRow, raw: string, text: string | undefined, verb: VerbRow | null): string | number | true {
+function optionValue(
+  row: OptionRow,
+  raw: string,
+  text: string | undefined,
+  verb: VerbRow | null,
+): string | number | true {
   const verbName = verb?.name ?? ''
   if (!row.value) {
     if (text !== undefined) throw usage(`${raw} takes no value`, verbName)
     return true
   }
   if (text === undefined || text === '') throw usage(`${raw} needs a value: ${raw} ${row.value}`, verbName)
-  if (row.kind === 'count' && !/^\d{1,9}$/.test(text)) throw usage(`${raw} needs a whole number, not "${text}"`, verbName)
+  if (row.kind === 'count' && !/^\d{1,9}$/.test(text))
+    throw usage(`${raw} needs a whole number, not "${text}"`, verbName)
   if (row.kind === 'count') return Number(text)
-  if (row.choices && !row.choices.includes(text)) throw usage(`${raw} must be ${row.choices.join(' or ')}, not "${text}"`, verbName)
+  if (row.choices && !row.choices.includes(text))
+    throw usage(`${raw} must be ${row.choices.join(' or ')}, not "${text}"`, verbName)
   if (row.kind !== 'duration') return text
   const millis = parseDuration(text)
   if (millis === null) throw usage(`${raw} needs a duration such as 500ms, 10s or 5m, not "${text}"`, verbName)
@@ -116,9 +125,15 @@ function valueOf(row: OptionRow, raw: string, text: string | undefined, verb: Ve
 }
 
 function unknownOption(raw: string, rows: readonly OptionRow[], verb: VerbRow | null): HoldfastError {
-  const near = nearestName(raw.replace(/^-+/, ''), rows.map((row) => row.long))
+  const near = nearestName(
+    raw.replace(/^-+/, ''),
+    rows.map((row) => row.long),
+  )
   const where = verb ? ` of "holdfast ${verb.name}"` : ''
-  return usage(`unknown option ${raw}${where}${near && raw.startsWith('--') ? `; did you mean --${near}?` : ''}`, verb?.name ?? '')
+  return usage(
+    `unknown option ${raw}${where}${near && raw.startsWith('--') ? `; did you mean --${near}?` : ''}`,
+    verb?.name ?? '',
+  )
 }
 
 function checkArguments(verb: VerbRow, given: readonly string[]): void {

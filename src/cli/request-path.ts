@@ -6,7 +6,9 @@ export function targetPath(targets: readonly string[]): string {
 }
 
 /** `?a=1&b=2`, or nothing. Fields that are undefined or false are left out, lists are repeated. */
-export function queryString(fields: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>): string {
+export function queryString(
+  fields: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>,
+): string {
   const pairs: string[] = []
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined || value === false) continue

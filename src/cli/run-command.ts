@@ -1,13 +1,15 @@
 // One call of `holdfast`: parse, run the verb, turn every error into a sentence and an exit code.
 import { HoldfastError } from '../errors/holdfast-error.ts'
+import { VERSION } from '../supervisor/version.ts'
 import { apply } from './apply.ts'
 import { check } from './check.ts'
 import { paintFor } from './colours.ts'
-import { config, evaluate } from './config.ts'
+import { config } from './config.ts'
 import type { Context, RunVerb } from './context.ts'
 import { down } from './down.ts'
 import { dump } from './dump.ts'
 import { errorText } from './error-text.ts'
+import { evaluate } from './evaluate.ts'
 import { events } from './events.ts'
 import type { Surroundings } from './find-supervisor.ts'
 import { generalHelp, verbHelp } from './help.ts'
@@ -16,7 +18,7 @@ import { operate } from './operate.ts'
 import { type Output, ReaderGone } from './output.ts'
 import { type Command, parseCommand } from './parse-command.ts'
 import { status } from './status.ts'
-import { version } from './version.ts'
+
 import { why } from './why.ts'
 
 export interface Streams {
@@ -53,8 +55,9 @@ export async function runCommand(argv: readonly string[], streams: Streams, arou
   const paintErr = paintFor(streams.err.isTty, noColor, around.environment)
   try {
     const parsed = parseCommand(argv)
-    if (parsed.is === 'command') return await runnerOf(parsed.command)({ ...around, ...streams, paint, paintErr, command: parsed.command })
-    if (parsed.is === 'version') streams.out.write(`${version}\n`)
+    if (parsed.is === 'command')
+      return await runnerOf(parsed.command)({ ...around, ...streams, paint, paintErr, command: parsed.command })
+    if (parsed.is === 'version') streams.out.write(`${VERSION}\n`)
     else streams.out.write(parsed.verb ? verbHelp(parsed.verb, paint) : generalHelp(paint))
     return 0
   } catch (error) {

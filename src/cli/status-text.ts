@@ -28,13 +28,19 @@ function serviceTable(services: readonly ServiceReport[], options: StatusTextOpt
   const workers = services.flatMap((service) => service.workers)
   const memory = workers.some((worker) => typeof worker.pss === 'number') ? 'PSS' : 'MEMORY'
   const header = ['SERVICE', 'STATE', 'READY', 'PID', 'UPTIME', 'RESTARTS', 'CPU', memory, 'MESSAGE']
-  return tableText(header, services.flatMap((service) => serviceRows(service, options)), options.paint, options.width)
+  return tableText(
+    header,
+    services.flatMap((service) => serviceRows(service, options)),
+    options.paint,
+    options.width,
+  )
 }
 
 function serviceRows(service: ServiceReport, options: StatusTextOptions): Cell[][] {
   const [only, ...more] = service.workers
   if (only && more.length === 0 && service.desired === 1) return [workerRow(only, service, options)]
-  const sum = (pick: (worker: WorkerReport) => number | null) => service.workers.reduce((total, worker) => total + (pick(worker) ?? 0), 0)
+  const sum = (pick: (worker: WorkerReport) => number | null) =>
+    service.workers.reduce((total, worker) => total + (pick(worker) ?? 0), 0)
   const running = service.workers.some((worker) => worker.pid !== null)
   const head: Cell[] = [
     { text: service.name },
@@ -50,7 +56,9 @@ function serviceRows(service: ServiceReport, options: StatusTextOptions): Cell[]
 /** @param service given: the only worker stands for its service. */
 function workerRow(worker: WorkerReport, service: ServiceReport | null, { now }: StatusTextOptions): Cell[] {
   const state = service?.state ?? worker.state
-  const message = [service ? rolloutMessage(service) : '', workerMessage(worker, now)].filter((text) => text !== '').join('; ')
+  const message = [service ? rolloutMessage(service) : '', workerMessage(worker, now)]
+    .filter((text) => text !== '')
+    .join('; ')
   return [
     { text: service ? service.name : `  ${worker.id}` },
     { text: state, colour: colourOfState(state) },

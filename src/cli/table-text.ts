@@ -7,7 +7,12 @@ export interface Cell {
 }
 
 /** Aligned columns, two blanks apart, no trailing blanks. The last column is cut at `width`. */
-export function tableText(header: readonly string[], rows: readonly (readonly Cell[])[], paint: Paint, width: number | null): string {
+export function tableText(
+  header: readonly string[],
+  rows: readonly (readonly Cell[])[],
+  paint: Paint,
+  width: number | null,
+): string {
   const widths = header.map((title, column) => {
     let widest = title.length
     for (const row of rows) widest = Math.max(widest, row[column]?.text.length ?? 0)
@@ -17,7 +22,10 @@ export function tableText(header: readonly string[], rows: readonly (readonly Ce
   const before = widths.slice(0, last).reduce((sum, each) => sum + each + 2, 0)
   const room = width === null ? Number.POSITIVE_INFINITY : Math.max(20, width - before)
   const line = (cells: readonly Cell[]) =>
-    cells.map((cell, column) => cellText(cell, column === last ? null : (widths[column] ?? 0), room, paint)).join('  ').trimEnd()
+    cells
+      .map((cell, column) => cellText(cell, column === last ? null : (widths[column] ?? 0), room, paint))
+      .join('  ')
+      .trimEnd()
   const titles = header.map((text, column): Cell => ({ text, colour: 'dim', right: rows[0]?.[column]?.right ?? false }))
   return [titles, ...rows].map((cells) => `${line(cells)}\n`).join('')
 }

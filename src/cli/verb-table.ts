@@ -28,7 +28,12 @@ export interface VerbRow {
 }
 
 export const GLOBAL_OPTIONS: readonly OptionRow[] = [
-  { long: 'config', short: 'c', value: 'FILE', doc: 'the config file; default: holdfast.yaml|yml|json|js|mjs|ts here, else /etc/holdfast/holdfast.yaml' },
+  {
+    long: 'config',
+    short: 'c',
+    value: 'FILE',
+    doc: 'the config file; default: holdfast.yaml|yml|json|js|mjs|ts here, else /etc/holdfast/holdfast.yaml',
+  },
   { long: 'socket', value: 'PATH', doc: "the supervisor's control socket, instead of finding it by the config" },
   { long: 'json', doc: 'machine-readable output' },
   { long: 'no-color', doc: 'no colours, also on a terminal (as does NO_COLOR)' },
@@ -38,7 +43,12 @@ export const GLOBAL_OPTIONS: readonly OptionRow[] = [
 ]
 
 const noWait: OptionRow = { long: 'no-wait', doc: 'return at once, the operation goes on' }
-const timeout: OptionRow = { long: 'timeout', value: 'D', kind: 'duration', doc: 'wait at most this long (exit 124); the operation goes on' }
+const timeout: OptionRow = {
+  long: 'timeout',
+  value: 'D',
+  kind: 'duration',
+  doc: 'wait at most this long (exit 124); the operation goes on',
+}
 const replace: OptionRow = { long: 'replace', doc: 'supersede a rollout in progress' }
 const waiting = [noWait, timeout]
 
@@ -148,7 +158,8 @@ const DRIVE: readonly VerbRow[] = [
     arguments: ['TARGET…'],
     group: 'drive',
     summary: "rolling restart by the service's rollout",
-    details: 'New workers become ready first, then old ones drain. If a new one fails, the old ones stay: exit 1 with the reason and its last output.',
+    details:
+      'New workers become ready first, then old ones drain. If a new one fails, the old ones stay: exit 1 with the reason and its last output.',
     options: [...waiting, { long: 'cold', doc: 'stop all workers, then start' }, replace],
     examples: [
       ['holdfast restart web', 'no request is dropped'],
@@ -237,10 +248,10 @@ const LATER: readonly VerbRow[] = [
   later('completion', ['SHELL'], "the shell's completion"),
 ]
 
-/** The detached supervisor; started by `up --detach` with the parsed config in a file. */
+/** The detached supervisor; started by `up --detach`, which hands it the parsed config. */
 const SUPERVISE: VerbRow = {
   name: 'supervise',
-  arguments: ['HANDOVER'],
+  arguments: [],
   group: 'run',
   summary: 'the detached supervisor itself',
   options: [],

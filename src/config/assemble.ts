@@ -26,7 +26,11 @@ export interface AssembleOptions {
 }
 
 /** The spec; meaningless when `findings` has errors. */
-export function assemble(files: readonly [ConfigFile, ...ConfigFile[]], options: AssembleOptions, findings: Findings): SupervisorSpec {
+export function assemble(
+  files: readonly [ConfigFile, ...ConfigFile[]],
+  options: AssembleOptions,
+  findings: Findings,
+): SupervisorSpec {
   const [main] = files
   const declared = collectDeclared(files, findings)
   const sockets = resolveSockets(declared)
@@ -35,23 +39,43 @@ export function assemble(files: readonly [ConfigFile, ...ConfigFile[]], options:
   warnSharing(declared, services, sockets, findings)
   reportCircles(declared, findings)
   if (declared.serviceNames.length === 0) {
-    findings.warn(standing(main.source, ['services'], []), 'key', 'there is nothing to run', 'Declare something under services.')
+    findings.warn(
+      standing(main.source, ['services'], []),
+      'key',
+      'there is nothing to run',
+      'Declare something under services.',
+    )
   }
   const directories = resolveDirectories(main.settings, options)
   const control = resolveControl(main.settings, directories.runtimeDir)
   checkControlSocket(control.socket, main.source, findings)
-  return { configFile: options.configFile, ...directories, control, sockets: Object.fromEntries(sockets), services: Object.fromEntries(services) }
+  return {
+    configFile: options.configFile,
+    ...directories,
+    control,
+    sockets: Object.fromEntries(sockets),
+    services: Object.fromEntries(services),
+  }
 }
 
 function resolveDirectories(given: FileSettings, { configFile, directory, environment, uid }: AssembleOptions) {
   const name = given.name ?? defaultName(configFile ?? join(directory, 'config'))
   const logDir = given.logDir ?? join(directory, 'log')
-  return { name, runtimeDir: given.runtimeDir ?? defaultRuntimeDir(environment, uid, name), logDir, stateDir: given.stateDir ?? logDir }
+  return {
+    name,
+    runtimeDir: given.runtimeDir ?? defaultRuntimeDir(environment, uid, name),
+    logDir,
+    stateDir: given.stateDir ?? logDir,
+  }
 }
 
 function resolveControl(given: FileSettings, runtimeDir: string): ControlSpec {
   const { socket, mode, allow } = withDefaults(controlSettings, given.control ?? {})
-  return { socket: socket ?? join(runtimeDir, 'holdfast.sock'), mode: mode ?? (allow.length > 0 ? 0o666 : 0o600), allow }
+  return {
+    socket: socket ?? join(runtimeDir, 'holdfast.sock'),
+    mode: mode ?? (allow.length > 0 ? 0o666 : 0o600),
+    allow,
+  }
 }
 
 function resolveSockets({ sockets }: Declared): ReadonlyMap<string, SocketSpec> {
@@ -68,7 +92,11 @@ function resolveSocket({ name, settings }: DeclaredSocket): SocketSpec | null {
   return listen === undefined ? null : { name, listen, ...rest }
 }
 
-function resolveServices(declared: Declared, { directory }: AssembleOptions, findings: Findings): ReadonlyMap<string, ServiceSpec> {
+function resolveServices(
+  declared: Declared,
+  { directory }: AssembleOptions,
+  findings: Findings,
+): ReadonlyMap<string, ServiceSpec> {
   const specs = new Map<string, ServiceSpec>()
   const readEnvironmentFiles = environmentFileReader(findings)
   for (const service of declared.services.values()) {
@@ -85,7 +113,11 @@ function reportCircles({ services }: Declared, findings: Findings): void {
   for (const circle of findCircles([...services.keys()], needs)) {
     const [first = '', second = ''] = circle
     const where = services.get(first)?.at('dependsOn', second)
-    const detail = { what: 'services depend on each other', circle: circle.join(' → '), mend: 'Take one of the dependencies out.' }
+    const detail = {
+      what: 'services depend on each other',
+      circle: circle.join(' → '),
+      mend: 'Take one of the dependencies out.',
+    }
     if (where !== undefined) findings.error(where, 'key', 'HF_CONFIG_CYCLE', detail)
   }
 }

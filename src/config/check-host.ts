@@ -38,7 +38,8 @@ type Report = (path: Path, problem: string, mend: string) => void
 
 function checkService(service: ServiceSpec, environment: Environment, report: Report): void {
   const path = ['services', service.name]
-  if (service.user !== null && checkUser(service.user, [...path, 'user'], report)) checkMayBecome(service.user, [...path, 'user'], report)
+  if (service.user !== null && checkUser(service.user, [...path, 'user'], report))
+    checkMayBecome(service.user, [...path, 'user'], report)
   if (service.group !== null) checkGroup(service.group, [...path, 'group'], report)
   const problem = directoryProblem(service.cwd, constants.X_OK)
   if (problem !== null) report([...path, 'cwd'], `working directory ${service.cwd}: ${problem}`, 'Make it, or set cwd.')
@@ -52,20 +53,35 @@ function checkService(service: ServiceSpec, environment: Environment, report: Re
 function checkCommands(service: ServiceSpec, environment: Environment, report: Report): void {
   const path = ['services', service.name]
   checkCommand(service.command, [...path, 'command'], service, environment, report)
-  if (service.ready.by === 'exec') checkCommand(service.ready.command, [...path, 'ready', 'exec'], service, environment, report)
-  if (service.reload.by === 'command') checkCommand(service.reload.command, [...path, 'reload', 'command'], service, environment, report)
-  if (service.stop.command !== null) checkCommand(service.stop.command, [...path, 'stop', 'command'], service, environment, report)
+  if (service.ready.by === 'exec')
+    checkCommand(service.ready.command, [...path, 'ready', 'exec'], service, environment, report)
+  if (service.reload.by === 'command')
+    checkCommand(service.reload.command, [...path, 'reload', 'command'], service, environment, report)
+  if (service.stop.command !== null)
+    checkCommand(service.stop.command, [...path, 'stop', 'command'], service, environment, report)
 }
 
-function checkCommand(command: readonly string[], path: Path, { env, cwd }: ServiceSpec, environment: Environment, report: Report): void {
+function checkCommand(
+  command: readonly string[],
+  path: Path,
+  { env, cwd }: ServiceSpec,
+  environment: Environment,
+  report: Report,
+): void {
   const program = command[0] ?? ''
   try {
     findCommand(program, env.PATH ?? environment.PATH, cwd)
   } catch (error) {
     if (!(error instanceof OsError)) throw error
     const isMissing = error.code === 'ENOENT'
-    const mend = isMissing ? `Install it, or give its path; a relative one is taken from ${cwd}.` : 'Make it executable: chmod +x.'
-    report(path, isMissing ? `command not found: ${program}` : `command cannot be run: ${program}: ${error.problem}`, mend)
+    const mend = isMissing
+      ? `Install it, or give its path; a relative one is taken from ${cwd}.`
+      : 'Make it executable: chmod +x.'
+    report(
+      path,
+      isMissing ? `command not found: ${program}` : `command cannot be run: ${program}: ${error.problem}`,
+      mend,
+    )
   }
 }
 
@@ -90,7 +106,11 @@ function checkSupervisorDirectories({ runtimeDir, logDir, stateDir }: Supervisor
   const owner = statOf(runtimeDir)?.uid
   const own = process.geteuid?.()
   if (owner !== undefined && own !== undefined && owner !== own) {
-    report(['runtimeDir'], `${runtimeDir} belongs to ${lookupUser(owner)?.name ?? owner}`, 'Choose another runtimeDir, or run holdfast as that user.')
+    report(
+      ['runtimeDir'],
+      `${runtimeDir} belongs to ${lookupUser(owner)?.name ?? owner}`,
+      'Choose another runtimeDir, or run holdfast as that user.',
+    )
   }
   checkWritable(logDir, ['logDir'], report)
   if (stateDir !== logDir) checkWritable(stateDir, ['stateDir'], report)
@@ -115,7 +135,11 @@ function directoryProblem(directory: string, access: number): string | null {
     return null
   } catch (error) {
     const isReadOnly = error instanceof Error && 'code' in error && error.code === 'EROFS'
-    return isReadOnly ? 'the file system is read-only' : access === constants.X_OK ? 'no permission to enter it' : 'no permission to write'
+    return isReadOnly
+      ? 'the file system is read-only'
+      : access === constants.X_OK
+        ? 'no permission to enter it'
+        : 'no permission to write'
   }
 }
 
@@ -140,8 +164,10 @@ function checkSocket(socket: SocketSpec, addresses: boolean, report: Report): vo
 function checkUnixSocket(file: string, addresses: boolean, path: Path, report: Report): void {
   checkWritable(dirname(file), path, report)
   const stats = statOf(file)
-  if (stats !== null && !stats.isSocket()) report(path, `${file} is there and is no socket`, 'Remove it, or choose another path.')
-  else if (addresses && stats !== null && isListening(file)) report(path, `${file} is in use`, 'Stop who listens on it, or choose another path.')
+  if (stats !== null && !stats.isSocket())
+    report(path, `${file} is there and is no socket`, 'Remove it, or choose another path.')
+  else if (addresses && stats !== null && isListening(file))
+    report(path, `${file} is in use`, 'Stop who listens on it, or choose another path.')
 }
 
 /** Binds for a moment, as `up` will do. */
@@ -166,7 +192,9 @@ const MEND_BIND: Readonly<Record<string, string>> = {
 function isListening(path: string): boolean {
   try {
     // Flags 00010000 are "accepts connections".
-    return readFileSync('/proc/net/unix', 'utf8').split('\n').some((line) => / 00010000 /.test(line) && line.endsWith(` ${path}`))
+    return readFileSync('/proc/net/unix', 'utf8')
+      .split('\n')
+      .some((line) => / 00010000 /.test(line) && line.endsWith(` ${path}`))
   } catch {
     return false
   }

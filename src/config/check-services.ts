@@ -3,11 +3,15 @@ import type { Declared, DeclaredService } from './declared.ts'
 import { suggestion } from './did-you-mean.ts'
 import type { ServiceSpec, SignalStep } from './effective.ts'
 import type { Findings, Standing } from './findings.ts'
-import { hasPath } from './source-file.ts'
 import { formatDuration } from './values/duration.ts'
 
 /** @param spec null where the service has no command. */
-export function checkService(service: DeclaredService, spec: ServiceSpec | null, declared: Declared, findings: Findings): void {
+export function checkService(
+  service: DeclaredService,
+  spec: ServiceSpec | null,
+  declared: Declared,
+  findings: Findings,
+): void {
   checkReferences(service, declared, findings)
   checkWorkers(service, findings)
   if (spec === null) return
@@ -22,12 +26,17 @@ function checkReferences(service: DeclaredService, declared: Declared, findings:
   const unknown = (where: Standing, at: 'key' | 'value', what: string, name: string, known: readonly string[]) =>
     findings.error(where, at, 'HF_CONFIG_REFERENCE', { what, name, mend: suggestion(name, known, what) })
   for (const name of Object.keys(dependsOn)) {
-    if (!declared.serviceNames.includes(name)) unknown(service.at('dependsOn', name), 'key', 'service', name, declared.serviceNames)
+    if (!declared.serviceNames.includes(name))
+      unknown(service.at('dependsOn', name), 'key', 'service', name, declared.serviceNames)
   }
   for (const [index, name] of sockets.entries()) {
-    if (!declared.socketNames.includes(name)) unknown(service.at('sockets', index), 'value', 'socket', name, declared.socketNames)
+    if (!declared.socketNames.includes(name))
+      unknown(service.at('sockets', index), 'value', 'socket', name, declared.socketNames)
     if (sockets.indexOf(name) < index) {
-      findings.error(service.at('sockets', index), 'value', 'HF_CONFIG_CONFLICT', { problem: `socket "${name}" is listed twice`, mend: 'Take one out.' })
+      findings.error(service.at('sockets', index), 'value', 'HF_CONFIG_CONFLICT', {
+        problem: `socket "${name}" is listed twice`,
+        mend: 'Take one out.',
+      })
     }
   }
   if (stdin && !declared.socketNames.includes(stdin.socket)) {
@@ -36,28 +45,44 @@ function checkReferences(service: DeclaredService, declared: Declared, findings:
 }
 
 function checkWorkers(service: DeclaredService, findings: Findings): void {
-  const { settings } = service
-  const at = service.at()
-  const isGiven = (key: string) => hasPath(service.at(key).source, service.at(key).standsAt)
-  if (settings.command === undefined && !isGiven('command') && settings.forkserver === undefined && !isGiven('forkserver')) {
-    const where = { ...at, path: [...at.path, 'command'], standsAt: [...at.standsAt, 'command'] }
-    findings.error(where, 'key', 'HF_CONFIG_MISSING', { key: 'command', mend: 'Say what to run, as command: node server.js' })
-  }
+  const { command, forkserver, slots, instances } = service.settings
+  if (command === undefined && forkserver === undefined) reportNoCommand(service, findings)
   if (service.name === 'holdfast') {
-    const detail = { problem: '"holdfast" can not be a service name: its log would be that of the supervisor', mend: 'Choose another name.' }
-    findings.error(at, 'key', 'HF_CONFIG_NAME', detail)
+    const detail = {
+      problem: '"holdfast" can not be a service name: its log would be that of the supervisor',
+      mend: 'Choose another name.',
+    }
+    findings.error(service.at(), 'key', 'HF_CONFIG_NAME', detail)
   }
-  if (isGiven('slots') && isGiven('instances')) {
-    const detail = { problem: 'slots and instances can not be used together', mend: 'slots sets instances to mains + standbys.' }
+  if (slots !== undefined && instances !== undefined) {
+    const detail = {
+      problem: 'slots and instances can not be used together',
+      mend: 'slots sets instances to mains + standbys.',
+    }
     findings.error(service.at('instances'), 'key', 'HF_CONFIG_CONFLICT', detail)
   }
+}
+
+function reportNoCommand(service: DeclaredService, findings: Findings): void {
+  const at = service.at()
+  const where = { ...at, path: [...at.path, 'command'], standsAt: [...at.standsAt, 'command'] }
+  // A command or forkserver that was refused is told about already.
+  const isGiven = ['command', 'forkserver'].some((key) => findings.isRefused(service.at(key)))
+  if (!isGiven)
+    findings.error(where, 'key', 'HF_CONFIG_MISSING', {
+      key: 'command',
+      mend: 'Say what to run, as command: node server.js',
+    })
 }
 
 function checkRestart(service: DeclaredService, { restart }: ServiceSpec, findings: Findings): void {
   if (restart.initial <= restart.max || findings.isRefused(service.at('restart'))) return
   const problem = `the first wait (${formatDuration(restart.initial)}) is longer than the longest (${formatDuration(restart.max)})`
   const key = service.settings.restart?.initial === undefined ? 'max' : 'initial'
-  findings.error(service.at('restart', key), 'value', 'HF_CONFIG_CONFLICT', { problem, mend: 'Raise restart.max or lower restart.initial.' })
+  findings.error(service.at('restart', key), 'value', 'HF_CONFIG_CONFLICT', {
+    problem,
+    mend: 'Raise restart.max or lower restart.initial.',
+  })
 }
 
 function checkRollout(service: DeclaredService, { rollout }: ServiceSpec, findings: Findings): void {
@@ -91,7 +116,8 @@ function checkStop(service: DeclaredService, { stop, session, sockets }: Service
   warnUnreachableSteps(service, ['stop', 'signals'], stop.signals, findings)
   const wait = stop.signals[0]?.wait ?? null
   if (sockets.length === 0 || wait === null || wait > SHORTEST_DRAIN) return
-  const where = service.settings.stop?.timeout === undefined ? service.at('stop', 'signals') : service.at('stop', 'timeout')
+  const where =
+    service.settings.stop?.timeout === undefined ? service.at('stop', 'signals') : service.at('stop', 'timeout')
   findings.warn(
     where,
     'value',
@@ -100,14 +126,28 @@ function checkStop(service: DeclaredService, { stop, session, sockets }: Service
   )
 }
 
-function warnUnreachableSteps(service: DeclaredService, keys: readonly string[], steps: readonly SignalStep[], findings: Findings): void {
+function warnUnreachableSteps(
+  service: DeclaredService,
+  keys: readonly string[],
+  steps: readonly SignalStep[],
+  findings: Findings,
+): void {
   const endless = steps.findIndex(({ wait }, index) => wait === null && index < steps.length - 1)
   if (endless < 0) return
-  findings.warn(service.at(...keys, endless), 'value', 'the steps after this one are never reached', 'It waits for ever; give it a time.')
+  findings.warn(
+    service.at(...keys, endless),
+    'value',
+    'the steps after this one are never reached',
+    'It waits for ever; give it a time.',
+  )
 }
 
 /** A job that others wait for to end must not be started again and again. */
-export function warnEndlessExits(service: DeclaredService, specs: ReadonlyMap<string, ServiceSpec>, findings: Findings): void {
+export function warnEndlessExits(
+  service: DeclaredService,
+  specs: ReadonlyMap<string, ServiceSpec>,
+  findings: Findings,
+): void {
   for (const [name, condition] of Object.entries(service.settings.dependsOn ?? {})) {
     if (condition !== 'exited' || specs.get(name)?.restart.when !== 'always') continue
     findings.warn(
@@ -118,4 +158,3 @@ export function warnEndlessExits(service: DeclaredService, specs: ReadonlyMap<st
     )
   }
 }
-

@@ -18,7 +18,10 @@ export function checkSockets(declared: Declared, specs: ReadonlyMap<string, Sock
     if (spec === undefined) continue
     const taken = earlier.find((other) => overlap(other, spec))
     if (taken !== undefined) {
-      const detail = { problem: `${formatListenAddress(spec.listen)} is already taken by socket "${taken.name}"`, mend: 'Give each its own address.' }
+      const detail = {
+        problem: `${formatListenAddress(spec.listen)} is already taken by socket "${taken.name}"`,
+        mend: 'Give each its own address.',
+      }
       findings.error(standingOfListen(socket), 'value', 'HF_CONFIG_CONFLICT', detail)
     }
     earlier.push(spec)
@@ -34,19 +37,30 @@ function standingOfListen(socket: DeclaredSocket) {
 }
 
 function rawValue(tree: unknown, path: readonly (string | number)[]): unknown {
-  return path.reduce<unknown>((value, key) => (typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined), tree)
+  return path.reduce<unknown>(
+    (value, key) => (typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined),
+    tree,
+  )
 }
 
 function checkAddress(socket: DeclaredSocket, { listen }: SocketSpec, findings: Findings): void {
   if (listen.family === 'unix') {
     if (!isTooLongForSocket(listen.path)) return
     const problem = `the path has ${Buffer.byteLength(listen.path)} bytes, more than ${LONGEST_SOCKET_PATH}: ${listen.path}`
-    findings.error(standingOfListen(socket), 'value', 'HF_CONFIG_VALUE', { problem, mend: 'The kernel takes no longer ones; choose a shorter directory.' })
+    findings.error(standingOfListen(socket), 'value', 'HF_CONFIG_VALUE', {
+      problem,
+      mend: 'The kernel takes no longer ones; choose a shorter directory.',
+    })
     return
   }
   for (const key of ['mode', 'user', 'group'] as const) {
     if (socket.settings[key] === undefined || socket.settings[key] === null) continue
-    findings.warn(socket.at(key), 'key', `${key} has no effect on ${formatListenAddress(listen)}`, 'Only unix sockets have permissions.')
+    findings.warn(
+      socket.at(key),
+      'key',
+      `${key} has no effect on ${formatListenAddress(listen)}`,
+      'Only unix sockets have permissions.',
+    )
   }
 }
 
@@ -57,7 +71,8 @@ function overlap(a: SocketSpec, b: SocketSpec): boolean {
   }
   if (a.listen.port === 0 || a.listen.port !== b.listen.port) return false
   if (a.listen.family.slice(0, 3) !== b.listen.family.slice(0, 3)) return false
-  if (a.listen.family === b.listen.family) return sameHost(a.listen) === sameHost(b.listen) || isAny(a.listen) || isAny(b.listen)
+  if (a.listen.family === b.listen.family)
+    return sameHost(a.listen) === sameHost(b.listen) || isAny(a.listen) || isAny(b.listen)
   const six = a.listen.family.endsWith('6') ? a : b
   // An IPv6 wildcard that also takes IPv4 needs the port of both.
   return !six.v6only && isAny(six.listen)
@@ -73,7 +88,12 @@ function sameHost(listen: ListenAddress): string {
 }
 
 /** Who shares a socket with whom, and under which names the workers would find them. */
-export function warnSharing(declared: Declared, specs: ReadonlyMap<string, ServiceSpec>, sockets: ReadonlyMap<string, SocketSpec>, findings: Findings): void {
+export function warnSharing(
+  declared: Declared,
+  specs: ReadonlyMap<string, ServiceSpec>,
+  sockets: ReadonlyMap<string, SocketSpec>,
+  findings: Findings,
+): void {
   for (const socket of declared.sockets.values()) {
     const users = [...specs.values()].filter((service) => service.sockets.includes(socket.name))
     const node = users.find((service) => isNodeCommand(service.command))
@@ -89,11 +109,21 @@ export function warnSharing(declared: Declared, specs: ReadonlyMap<string, Servi
   for (const service of declared.services.values()) warnSameVariable(service, findings)
 }
 
-function warnSameVariable(service: { settings: { sockets?: readonly string[] }; at: DeclaredSocket['at'] }, findings: Findings): void {
-  const variables = (service.settings.sockets ?? []).map((name) => `HOLDFAST_SOCKET_${name.toUpperCase().replaceAll('-', '_')}`)
+function warnSameVariable(
+  service: { settings: { sockets?: readonly string[] }; at: DeclaredSocket['at'] },
+  findings: Findings,
+): void {
+  const variables = (service.settings.sockets ?? []).map(
+    (name) => `HOLDFAST_SOCKET_${name.toUpperCase().replaceAll('-', '_')}`,
+  )
   const twice = variables.findIndex((name, index) => variables.indexOf(name) < index)
   if (twice < 0 || new Set(service.settings.sockets).size < variables.length) return
-  findings.warn(service.at('sockets', twice), 'value', `two sockets would both be ${variables[twice]}`, 'Rename one of them.')
+  findings.warn(
+    service.at('sockets', twice),
+    'value',
+    `two sockets would both be ${variables[twice]}`,
+    'Rename one of them.',
+  )
 }
 
 /** Whether a command starts Node; of a shell text the first word is looked at. */

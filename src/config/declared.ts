@@ -41,7 +41,8 @@ export function collectDeclared(files: readonly ConfigFile[], findings: Findings
   for (const file of files) {
     const defaults = defaultsFor(file)
     for (const [name, given] of Object.entries(file.settings.services ?? {})) {
-      if (serviceNames.get(name) === file.source) services.set(name, declaredService(name, mergeSparse(serviceSettings, defaults, given), file))
+      if (serviceNames.get(name) === file.source)
+        services.set(name, declaredService(name, mergeSparse(serviceSettings, defaults, given), file))
     }
     for (const [name, settings] of Object.entries(file.settings.sockets ?? {})) {
       const at = (...keys: (string | number)[]) => standing(file.source, ['sockets', name, ...keys], [])
@@ -52,7 +53,11 @@ export function collectDeclared(files: readonly ConfigFile[], findings: Findings
 }
 
 /** Which file declares each name; a name that a second file declares too is an error. */
-function collectNames(files: readonly ConfigFile[], key: 'services' | 'sockets', findings: Findings): Map<string, SourceFile> {
+function collectNames(
+  files: readonly ConfigFile[],
+  key: 'services' | 'sockets',
+  findings: Findings,
+): Map<string, SourceFile> {
   const names = new Map<string, SourceFile>()
   for (const { source } of files) {
     for (const name of keysAt(source, [key])) {
@@ -64,11 +69,22 @@ function collectNames(files: readonly ConfigFile[], key: 'services' | 'sockets',
   return names
 }
 
-function reportDuplicate(key: 'services' | 'sockets', name: string, first: SourceFile, source: SourceFile, findings: Findings): void {
+function reportDuplicate(
+  key: 'services' | 'sockets',
+  name: string,
+  first: SourceFile,
+  source: SourceFile,
+  findings: Findings,
+): void {
   const path = [key, name]
   const spot = first.spot(path, 'key')
   const place = spot === null ? first.file : `${first.file}:${spot.line}:${spot.column}`
-  const detail = { what: key.slice(0, -1), name, first: place, mend: `Rename one of them (${basename(first.file)}, ${basename(source.file)}).` }
+  const detail = {
+    what: key.slice(0, -1),
+    name,
+    first: place,
+    mend: `Rename one of them (${basename(first.file)}, ${basename(source.file)}).`,
+  }
   findings.error({ source, path, standsAt: path }, 'key', 'HF_CONFIG_DUPLICATE', detail)
 }
 

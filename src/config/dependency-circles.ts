@@ -1,7 +1,10 @@
 /**
  * Circles in a graph of names, each as `[a, b, a]`, each name in at most one of them. `next` gives what a name needs.
  */
-export function findCircles(names: readonly string[], next: (name: string) => readonly string[]): readonly (readonly string[])[] {
+export function findCircles(
+  names: readonly string[],
+  next: (name: string) => readonly string[],
+): readonly (readonly string[])[] {
   const done = new Set<string>()
   const circles: string[][] = []
   for (const start of names) {

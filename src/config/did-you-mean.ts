@@ -5,7 +5,8 @@ export function nearestName(given: string, names: Iterable<string>): string | nu
   // A third of the letters may be wrong: "restrat" finds "restart", "xyz" finds nothing.
   let bestDistance = Math.max(1, Math.floor(given.length / 3)) + 1
   for (const name of names) {
-    const distance = plain(name) === plainGiven ? 0 : editDistance(given.toLowerCase(), name.toLowerCase(), bestDistance)
+    const distance =
+      plain(name) === plainGiven ? 0 : editDistance(given.toLowerCase(), name.toLowerCase(), bestDistance)
     if (distance < bestDistance) {
       best = name
       bestDistance = distance
@@ -29,7 +30,8 @@ export function editDistance(a: string, b: string, limit = Number.POSITIVE_INFIN
     for (let j = 1; j <= b.length; j++) {
       const same = a[i - 1] === b[j - 1]
       let cost = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + (same ? 0 : 1))
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) cost = Math.min(cost, (beforeLast[j - 2] ?? 0) + 1)
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        cost = Math.min(cost, (beforeLast[j - 2] ?? 0) + 1)
       row.push(cost)
     }
     if (Math.min(...row) >= limit) return limit

@@ -47,7 +47,11 @@ export function diffSpecs(oldSpec: SupervisorSpec, newSpec: SupervisorSpec): Spe
   return {
     services: [...names].map((service) => diffService(service, oldSpec, newSpec)),
     sockets,
-    refused: differingKeys({ name, runtimeDir, control }, { name: newSpec.name, runtimeDir: newSpec.runtimeDir, control: newSpec.control }, ['control']),
+    refused: differingKeys(
+      { name, runtimeDir, control },
+      { name: newSpec.name, runtimeDir: newSpec.runtimeDir, control: newSpec.control },
+      ['control'],
+    ),
     supervisor: (['logDir', 'stateDir'] as const).filter((key) => oldSpec[key] !== newSpec[key]),
   }
 }
@@ -86,7 +90,15 @@ function socketsUsed({ sockets, stdin }: ServiceSpec): readonly string[] {
 }
 
 /** Objects of which the keys are told: `env.PORT` rather than `env`. Lists and unions are told as a whole. */
-const OBJECTS: readonly string[] = ['env', 'limits', 'dependsOn', 'restart', 'stop', 'rollout', 'heartbeat'] satisfies (keyof ServiceSpec)[]
+const OBJECTS: readonly string[] = [
+  'env',
+  'limits',
+  'dependsOn',
+  'restart',
+  'stop',
+  'rollout',
+  'heartbeat',
+] satisfies (keyof ServiceSpec)[]
 
 function differingKeys(before: object, after: object, objects: readonly string[]): string[] {
   const [was, is] = [new Map(Object.entries(before)), new Map(Object.entries(after))]
@@ -94,7 +106,8 @@ function differingKeys(before: object, after: object, objects: readonly string[]
   return [...keys].flatMap((key) => {
     const [a, b]: unknown[] = [was.get(key), is.get(key)]
     if (stableJson(a) === stableJson(b)) return []
-    if (objects.includes(key) && isObject(a) && isObject(b)) return differingKeys(a, b, []).map((inner) => `${key}.${inner}`)
+    if (objects.includes(key) && isObject(a) && isObject(b))
+      return differingKeys(a, b, []).map((inner) => `${key}.${inner}`)
     return [key]
   })
 }
@@ -110,12 +123,19 @@ function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefine
 /** Of what a process was started with: two services with the same hash can share a process. 32 hexadecimal digits. */
 export function specHash(service: ServiceSpec): string {
   const relevant = Object.entries(service).filter(([key]) => NEEDS_NEW_PROCESS.has(key))
-  return createHash('sha256').update(stableJson(Object.fromEntries(relevant))).digest('hex').slice(0, 32)
+  return createHash('sha256')
+    .update(stableJson(Object.fromEntries(relevant)))
+    .digest('hex')
+    .slice(0, 32)
 }
 
 /** The order in which keys were written does not matter. */
 function stableJson(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    isObject(inner) && !Array.isArray(inner) ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner,
-  ) ?? 'undefined'
+  return (
+    JSON.stringify(value, (_key, inner: unknown) =>
+      isObject(inner) && !Array.isArray(inner)
+        ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+        : inner,
+    ) ?? 'undefined'
+  )
 }

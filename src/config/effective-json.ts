@@ -62,7 +62,11 @@ function writeService({ name: _, ...service }: ServiceSpec) {
     heartbeat:
       heartbeat === null
         ? ('off' as const)
-        : { interval: formatDuration(heartbeat.interval), timeout: formatDuration(heartbeat.timeout), signals: heartbeat.signals.map(writeStep) },
+        : {
+            interval: formatDuration(heartbeat.interval),
+            timeout: formatDuration(heartbeat.timeout),
+            signals: heartbeat.signals.map(writeStep),
+          },
     requestTimeout: requestTimeout === null ? ('off' as const) : formatDuration(requestTimeout),
     restart: {
       ...restart,
@@ -72,7 +76,12 @@ function writeService({ name: _, ...service }: ServiceSpec) {
       maxRetries: restart.maxRetries ?? ('never' as const),
       delay: formatDuration(restart.delay),
     },
-    stop: { ...stop, signals: stop.signals.map(writeStep), timeout: formatDuration(stop.timeout), fileTimeout: formatDuration(stop.fileTimeout) },
+    stop: {
+      ...stop,
+      signals: stop.signals.map(writeStep),
+      timeout: formatDuration(stop.timeout),
+      fileTimeout: formatDuration(stop.fileTimeout),
+    },
     reload: writeReload(service.reload),
     rollout: { ...rollout, minReady: formatDuration(rollout.minReady), timeout: formatDuration(rollout.timeout) },
   }

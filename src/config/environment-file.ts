@@ -8,7 +8,9 @@ import { hasPath } from './source-file.ts'
 const LARGEST = 1024 * 1024
 
 /** Reads `envFile`s, each once; what can not be read is reported at the service that names it. */
-export function environmentFileReader(findings: Findings): (service: DeclaredService) => Readonly<Record<string, string>> {
+export function environmentFileReader(
+  findings: Findings,
+): (service: DeclaredService) => Readonly<Record<string, string>> {
   const known = new Map<string, EnvironmentFile>()
   return (service) => {
     const joined: [string, string][] = []
@@ -44,5 +46,8 @@ function readEnvironmentFile(file: string): EnvironmentFile {
 function reportFile(service: DeclaredService, index: number, problem: string, findings: Findings): void {
   const inList = service.at('envFile', index)
   const where = hasPath(inList.source, inList.standsAt) ? inList : service.at('envFile')
-  findings.error(where, 'value', 'HF_CONFIG_VALUE', { problem, mend: 'envFile must be a readable file with NAME=value lines.' })
+  findings.error(where, 'value', 'HF_CONFIG_VALUE', {
+    problem,
+    mend: 'envFile must be a readable file with NAME=value lines.',
+  })
 }

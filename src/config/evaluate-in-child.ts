@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { descendantsOf } from '../os/descendants.ts'
 import { LARGEST_CONFIG } from './read-source.ts'
 import type { Environment } from './substitute.ts'
 import { formatDuration } from './values/duration.ts'
@@ -11,7 +12,13 @@ import { formatSize } from './values/size.ts'
 
 export type Evaluation =
   | { readonly ok: true; readonly config: unknown }
-  | { readonly ok: false; readonly problem: string; readonly mend: string; readonly line?: number; readonly column?: number }
+  | {
+      readonly ok: false
+      readonly problem: string
+      readonly mend: string
+      readonly line?: number
+      readonly column?: number
+    }
 
 export interface EvaluationOptions {
   readonly environment: Environment
@@ -27,7 +34,8 @@ export function isModule(file: string): boolean {
 }
 
 export async function evaluateModule(file: string, options: EvaluationOptions): Promise<Evaluation> {
-  if (!existsSync(file)) return { ok: false, problem: 'cannot open it: no such file or directory', mend: 'Check the path.' }
+  if (!existsSync(file))
+    return { ok: false, problem: 'cannot open it: no such file or directory', mend: 'Check the path.' }
   const loader = TYPESCRIPT.test(file) ? typescriptLoader(file) : []
   if (loader === null) {
     return {
@@ -63,7 +71,11 @@ function evaluator(): string {
 interface Outcome {
   readonly result: string
   readonly errorOutput: string
-  readonly end: 'timeout' | 'too large' | { readonly spawnError: string } | { readonly code: number | null; readonly signal: string | null }
+  readonly end:
+    | 'timeout'
+    | 'too large'
+    | { readonly spawnError: string }
+    | { readonly code: number | null; readonly signal: string | null }
 }
 
 const MOST_ERROR_OUTPUT = 64 * 1024
@@ -75,7 +87,7 @@ function outcomeOf(child: ChildProcess, timeout: number): Promise<Outcome> {
     let size = 0
     const finish = (end: Outcome['end']) => {
       clearTimeout(timer)
-      child.kill('SIGKILL')
+      killTree(child)
       // A process that the module started may hold the pipes open.
       for (const stream of child.stdio) stream?.destroy()
       resolve({ result: Buffer.concat(result).toString('utf8'), errorOutput, end })
@@ -95,6 +107,18 @@ function outcomeOf(child: ChildProcess, timeout: number): Promise<Outcome> {
   })
 }
 
+/** What the module started goes with it; after its exit there is nobody left to know it by. */
+function killTree({ pid, exitCode, signalCode }: ChildProcess): void {
+  if (pid === undefined || exitCode !== null || signalCode !== null) return
+  for (const victim of [pid, ...descendantsOf(pid)]) {
+    try {
+      process.kill(victim, 'SIGKILL')
+    } catch {
+      // It has just ended by itself.
+    }
+  }
+}
+
 /** After the exit: until fd 3 has given everything, at most a moment if somebody else still holds it. */
 function drained(child: ChildProcess, done: () => void): void {
   const stream = child.stdio[3]
@@ -107,20 +131,42 @@ function drained(child: ChildProcess, done: () => void): void {
 }
 
 function interpret(file: string, { result, errorOutput, end }: Outcome, timeout: number): Evaluation {
-  if (end === 'timeout') return { ok: false, problem: `not done within ${formatDuration(timeout)}`, mend: 'A config module must end by itself.' }
-  if (end === 'too large') return { ok: false, problem: `its config has more than ${formatSize(LARGEST_CONFIG)}`, mend: 'This is hardly a config.' }
-  if ('spawnError' in end) return { ok: false, problem: `cannot start Node: ${end.spawnError}`, mend: 'Check the installation.' }
+  if (end === 'timeout')
+    return {
+      ok: false,
+      problem: `not done within ${formatDuration(timeout)}`,
+      mend: 'A config module must end by itself.',
+    }
+  if (end === 'too large')
+    return {
+      ok: false,
+      problem: `its config has more than ${formatSize(LARGEST_CONFIG)}`,
+      mend: 'This is hardly a config.',
+    }
+  if ('spawnError' in end)
+    return { ok: false, problem: `cannot start Node: ${end.spawnError}`, mend: 'Check the installation.' }
   const answer = parseAnswer(result)
   if (answer === null) {
     const how = end.signal === null ? `exit code ${end.code}` : end.signal
-    return { ok: false, problem: `the module ended (${how}) without a config`, mend: lastLines(errorOutput) || 'It must not call process.exit().' }
+    return {
+      ok: false,
+      problem: `the module ended (${how}) without a config`,
+      mend: lastLines(errorOutput) || 'It must not call process.exit().',
+    }
   }
   if (answer.ok) return answer
   const kind = answer.name === '' || answer.name === 'Error' ? '' : `${answer.name}: `
-  return { ok: false, problem: `${kind}${answer.message}`, mend: 'The module was evaluated in a process of its own.', ...positionIn(file, answer.stack) }
+  return {
+    ok: false,
+    problem: `${kind}${answer.message}`,
+    mend: 'The module was evaluated in a process of its own.',
+    ...positionIn(file, answer.stack),
+  }
 }
 
-type Answer = { readonly ok: true; readonly config: unknown } | { readonly ok: false; readonly name: string; readonly message: string; readonly stack: string }
+type Answer =
+  | { readonly ok: true; readonly config: unknown }
+  | { readonly ok: false; readonly name: string; readonly message: string; readonly stack: string }
 
 /** null if the module ended before it answered, or wrote to the descriptor of the answer. */
 function parseAnswer(result: string): Answer | null {

@@ -23,7 +23,8 @@ try {
 function asData(config) {
   if (config === undefined || config === null) throw new Error('the default export is empty')
   const text = JSON.stringify(config, (key, value) => {
-    if (typeof value === 'function' || typeof value === 'symbol') throw new Error(`"${key}" is a ${typeof value}; a config is plain data`)
+    if (typeof value === 'function' || typeof value === 'symbol')
+      throw new Error(`"${key}" is a ${typeof value}; a config is plain data`)
     return value
   })
   return JSON.parse(text)
@@ -31,7 +32,12 @@ function asData(config) {
 
 function fail(error) {
   const isError = error instanceof Error
-  answer({ ok: false, message: isError ? error.message : String(error), name: isError ? error.name : '', stack: isError ? String(error.stack) : '' })
+  answer({
+    ok: false,
+    message: isError ? error.message : String(error),
+    name: isError ? error.name : '',
+    stack: isError ? String(error.stack) : '',
+  })
 }
 
 function answer(result) {

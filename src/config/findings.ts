@@ -48,7 +48,9 @@ export class Findings {
 
   /** Whether something at or below this place was refused already: what follows from it need not be told. */
   isRefused({ source, standsAt }: Standing): boolean {
-    return this.#errors.some((error) => error.source === source && standsAt.every((key, index) => error.standsAt[index] === key))
+    return this.#errors.some(
+      (error) => error.source === source && standsAt.every((key, index) => error.standsAt[index] === key),
+    )
   }
 
   /** In the order of the files, top to bottom. */
@@ -62,7 +64,11 @@ export class Findings {
 }
 
 /** Where a service's key stands: in the service, else in one of the `defaults` that hold for it, else nowhere. */
-export function standing(source: SourceFile, path: Path, elsewhere: readonly { source: SourceFile; path: Path }[]): Standing {
+export function standing(
+  source: SourceFile,
+  path: Path,
+  elsewhere: readonly { source: SourceFile; path: Path }[],
+): Standing {
   if (!hasPath(source, path)) {
     const found = elsewhere.find((other) => hasPath(other.source, other.path))
     if (found !== undefined) return { source: found.source, path, standsAt: found.path }
@@ -70,7 +76,13 @@ export function standing(source: SourceFile, path: Path, elsewhere: readonly { s
   return { source, path, standsAt: path }
 }
 
-function finding({ source, path, standsAt }: Standing, at: 'key' | 'value', code: ErrorCode, detail: ErrorDetail, part?: string): Finding {
+function finding(
+  { source, path, standsAt }: Standing,
+  at: 'key' | 'value',
+  code: ErrorCode,
+  detail: ErrorDetail,
+  part?: string,
+): Finding {
   const issue = part === undefined ? { code, path, at, detail } : { code, path, at, detail, part }
   return { source, issue, standsAt }
 }

@@ -8,7 +8,9 @@ const MOST_SHOWN = 50
  * directory are named relative to it.
  */
 export function formatProblems(problems: readonly Problem[], { color }: { color: boolean }): string {
-  const paint = color ? (code: string, text: string) => `\x1b[${code}m${text}\x1b[0m` : (_: string, text: string) => text
+  const paint = color
+    ? (code: string, text: string) => `\x1b[${code}m${text}\x1b[0m`
+    : (_: string, text: string) => text
   const shown = problems.slice(0, MOST_SHOWN).map((problem) => formatProblem(problem, paint))
   if (problems.length > shown.length) shown.push(`… and ${problems.length - shown.length} more\n`)
   return shown.join('\n')
@@ -20,7 +22,9 @@ function formatProblem(problem: Problem, paint: (code: string, text: string) => 
   const where = hasPosition ? `${displayName(file)}:${line}:${column}:` : `${displayName(file)}:`
   const isWarning = code === 'HF_CONFIG_WARNING'
   const what = isWarning ? `${paint('33', 'warning:')} ${printable(message)}` : paint('31', printable(message))
-  const lines = [[paint('1', where), path === '' ? '' : `${printable(path)}:`, what].filter((part) => part !== '').join(' ')]
+  const lines = [
+    [paint('1', where), path === '' ? '' : `${printable(path)}:`, what].filter((part) => part !== '').join(' '),
+  ]
   if (excerpt.trim() !== '') lines.push(`  ${excerpt}`, `  ${paint(isWarning ? '33' : '31', caret)}`)
   if (hint !== '') lines.push(`  ${paint('2', printable(hint))}`)
   return `${lines.join('\n')}\n`

@@ -1,7 +1,7 @@
 // Reads the main file and everything it includes.
 import { realpath } from 'node:fs/promises'
 import { dirname, relative } from 'node:path'
-import { type Findings, type Standing } from './findings.ts'
+import type { Findings, Standing } from './findings.ts'
 import { matchFiles } from './include-glob.ts'
 import { type Problem, problemOf } from './problem.ts'
 import { type FileOptions, type ReadFailure, readConfigFile } from './read-file.ts'
@@ -29,12 +29,25 @@ export interface GatherOptions extends FileOptions {
 }
 
 /** The main file first, then the included ones, each once; everything that is wrong goes to `findings`. */
-export async function gatherFiles(file: string, options: GatherOptions, findings: Findings): Promise<readonly ConfigFile[]> {
+export async function gatherFiles(
+  file: string,
+  options: GatherOptions,
+  findings: Findings,
+): Promise<readonly ConfigFile[]> {
   const main = await readConfigFile(file, options)
   if (!('file' in main)) {
     findings.add(await failureProblem(file, main))
     return []
   }
+  return gatherFrom(main, options, findings)
+}
+
+/** The same from a main file that has been read already, or never was one. */
+export async function gatherFrom(
+  main: SourceFile,
+  options: GatherOptions,
+  findings: Findings,
+): Promise<readonly ConfigFile[]> {
   const files: ConfigFile[] = []
   await addWithIncludes(main, [], { options, findings, files })
   return files
@@ -46,7 +59,11 @@ interface Gathering {
   readonly files: ConfigFile[]
 }
 
-async function addWithIncludes(source: SourceFile, includedBy: readonly ConfigFile[], gathering: Gathering): Promise<void> {
+async function addWithIncludes(
+  source: SourceFile,
+  includedBy: readonly ConfigFile[],
+  gathering: Gathering,
+): Promise<void> {
   const settings = readSettings(source, includedBy.length > 0, gathering.options, gathering.findings)
   const file: ConfigFile = { source, settings, includedBy }
   gathering.files.push(file)
@@ -61,12 +78,23 @@ async function addWithIncludes(source: SourceFile, includedBy: readonly ConfigFi
 async function includePattern(pattern: string, from: ConfigFile, where: Standing, gathering: Gathering): Promise<void> {
   const { findings } = gathering
   const { isGlob, files, tooMany } = await matchFiles(pattern, dirname(from.source.file))
-  if (tooMany) findings.error(where, 'value', 'HF_CONFIG_INCLUDE', { problem: `"${pattern}" looks through too many files`, mend: 'Name the directory more exactly.' })
-  if (files.length === 0) findings.warn(where, 'value', `"${pattern}" matches no file`, 'Check the pattern; it is relative to this file.')
+  if (tooMany)
+    findings.error(where, 'value', 'HF_CONFIG_INCLUDE', {
+      problem: `"${pattern}" looks through too many files`,
+      mend: 'Name the directory more exactly.',
+    })
+  if (files.length === 0)
+    findings.warn(where, 'value', `"${pattern}" matches no file`, 'Check the pattern; it is relative to this file.')
   for (const file of files) await includeFile(file, isGlob, from, where, gathering)
 }
 
-async function includeFile(file: string, byGlob: boolean, from: ConfigFile, where: Standing, gathering: Gathering): Promise<void> {
+async function includeFile(
+  file: string,
+  byGlob: boolean,
+  from: ConfigFile,
+  where: Standing,
+  gathering: Gathering,
+): Promise<void> {
   const { findings, files, options } = gathering
   const real = await realpath(file).catch(() => file)
   const chain = [...from.includedBy, from]
@@ -74,15 +102,24 @@ async function includeFile(file: string, byGlob: boolean, from: ConfigFile, wher
   // `*.yaml` beside the file itself does not mean the file itself.
   if (known >= 0 && byGlob && known === chain.length - 1) return
   if (known >= 0) {
-    const names = [...chain.slice(known).map(({ source }) => source.file), real].map((name) => relative(options.directory, name))
-    findings.error(where, 'value', 'HF_CONFIG_CYCLE', { what: 'files include each other', circle: names.join(' → '), mend: 'Take one of the includes out.' })
+    const names = [...chain.slice(known).map(({ source }) => source.file), real].map((name) =>
+      relative(options.directory, name),
+    )
+    findings.error(where, 'value', 'HF_CONFIG_CYCLE', {
+      what: 'files include each other',
+      circle: names.join(' → '),
+      mend: 'Take one of the includes out.',
+    })
     return
   }
   if (files.some(({ source }) => source.file === real)) return
   const source = await readConfigFile(real, options)
   if ('file' in source) return addWithIncludes(source, chain, gathering)
   if (source.line !== undefined) return findings.add(await failureProblem(real, source))
-  findings.error(where, 'value', 'HF_CONFIG_INCLUDE', { problem: `${relative(options.directory, real)}: ${source.problem}`, mend: source.mend })
+  findings.error(where, 'value', 'HF_CONFIG_INCLUDE', {
+    problem: `${relative(options.directory, real)}: ${source.problem}`,
+    mend: source.mend,
+  })
 }
 
 /** A file that could not be read as a whole; a module that threw is shown at the line. */
@@ -94,19 +131,27 @@ async function failureProblem(file: string, { code, problem, mend, line, column 
   return problemOf(file, [], issue, { line, column, length: 1, lineText })
 }
 
-function readSettings(source: SourceFile, isIncluded: boolean, options: GatherOptions, findings: Findings): FileSettings {
+function readSettings(
+  source: SourceFile,
+  isIncluded: boolean,
+  options: GatherOptions,
+  findings: Findings,
+): FileSettings {
   const report = findings.reporter(source)
-  for (const { range, path, code, detail } of source.faults) findings.add(problemOf(source.file, path, { code, detail }, source.spotOf(range)))
+  for (const { range, path, code, detail } of source.faults)
+    findings.add(problemOf(source.file, path, { code, detail }, source.spotOf(range)))
   // What a broken text seems to say would only be more errors.
-  if (source.faults.length > 0) return {}
+  if (source.faults.some(({ code }) => code === 'HF_CONFIG_SYNTAX')) return {}
   const context: ReadContext = { directory: options.directory, cpus: options.cpus, report }
-  const tree = substitute(source.tree, options.environment, report)
+  const tree = source.mayHaveVariables ? substitute(source.tree, options.environment, report) : source.tree
   if (plainValue(tree) === null) return {}
   if (!isObject(tree)) {
     reportRefusal(wrongType('an object with `services`', tree), [], context)
     return {}
   }
-  const entries = Object.entries(tree).filter(([key]) => !key.startsWith('x-') && !(isIncluded && refuseInIncluded(key, context)))
+  const entries = Object.entries(tree).filter(
+    ([key]) => !key.startsWith('x-') && !(isIncluded && refuseInIncluded(key, context)),
+  )
   return readTable(supervisorSettings, Object.fromEntries(entries), [], context)
 }
 

@@ -32,7 +32,8 @@ export async function matchFiles(pattern: string, directory: string): Promise<Ma
       const relative = next.relative + entry.name
       if (!entry.isDirectory() && isMatch(relative)) files.push(join(root, relative))
       const isWorthIt = entry.isDirectory() && !entry.name.startsWith('.') && entry.name !== 'node_modules'
-      if (isWorthIt && next.depth < deepest) pending.push({ path: join(next.path, entry.name), relative: `${relative}/`, depth: next.depth + 1 })
+      if (isWorthIt && next.depth < deepest)
+        pending.push({ path: join(next.path, entry.name), relative: `${relative}/`, depth: next.depth + 1 })
     }
   }
   return { isGlob: true, files: files.sort(), tooMany: seen > MOST_ENTRIES }

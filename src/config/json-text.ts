@@ -12,11 +12,28 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** In valid JSON every string that is followed by a colon is a key. */
+const BACKSLASH = 92
+const COLON = 58
+
+/** In valid JSON every string that is followed by a colon is a key. Without allocations: a match per string is slow garbage. */
 function countKeysOf(text: string): number {
   let count = 0
-  for (const match of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g)) if (match[1] !== undefined) count++
+  for (let open = text.indexOf('"'); open >= 0; ) {
+    const close = closingQuote(text, open)
+    let next = close + 1
+    while (text.charCodeAt(next) <= 32) next++
+    if (text.charCodeAt(next) === COLON) count++
+    open = text.indexOf('"', next)
+  }
   return count
+}
+
+function closingQuote(text: string, open: number): number {
+  for (let at = text.indexOf('"', open + 1); ; at = text.indexOf('"', at + 1)) {
+    let backslashes = 0
+    while (text.charCodeAt(at - 1 - backslashes) === BACKSLASH) backslashes++
+    if (backslashes % 2 === 0) return at
+  }
 }
 
 function countKeysIn(root: unknown): number {

@@ -2,12 +2,13 @@
 // the parser is large and the quick commands need none of it.
 import { realpath } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { dirname, resolve } from 'node:path'
-import { assemble } from './assemble.ts'
+import { dirname, join, resolve } from 'node:path'
+import { type AssembleOptions, assemble } from './assemble.ts'
 import type { SupervisorSpec } from './effective.ts'
 import { Findings } from './findings.ts'
-import { gatherFiles } from './gather.ts'
+import { type ConfigFile, gatherFiles, gatherFrom } from './gather.ts'
 import type { Problem } from './problem.ts'
+import { computedFile } from './source-file.ts'
 import { rememberPlaces } from './spec-places.ts'
 import type { Environment } from './substitute.ts'
 
@@ -32,17 +33,39 @@ export interface LoadOptions {
 }
 
 /** Reads, checks and completes a config. Never throws for what stands in it: everything that is wrong is in `problems`. */
-export async function loadConfig(file: string, environment: Environment, options: LoadOptions = {}): Promise<LoadResult> {
+export async function loadConfig(
+  file: string,
+  environment: Environment,
+  options: LoadOptions = {},
+): Promise<LoadResult> {
   const given = resolve(file)
   const configFile = await realpath(given).catch(() => given)
   const directory = dirname(configFile)
   const findings = new Findings()
   const { moduleTimeout = 30_000, cpus = availableParallelism(), uid = process.getuid?.() ?? 0 } = options
   const files = await gatherFiles(configFile, { environment, moduleTimeout, directory, cpus }, findings)
+  return conclude(files, { configFile, directory, environment, uid }, findings)
+}
+
+/** A program's own config: the same keys and rules, as an object. Relative paths are relative to `directory`. */
+export async function loadConfigObject(
+  config: unknown,
+  directory: string,
+  environment: Environment,
+  options: LoadOptions = {},
+): Promise<LoadResult> {
+  const findings = new Findings()
+  const { moduleTimeout = 30_000, cpus = availableParallelism(), uid = process.getuid?.() ?? 0 } = options
+  const main = computedFile(join(directory, 'config'), config)
+  const files = await gatherFrom(main, { environment, moduleTimeout, directory, cpus }, findings)
+  return conclude(files, { configFile: null, directory, environment, uid }, findings)
+}
+
+function conclude(files: readonly ConfigFile[], options: AssembleOptions, findings: Findings): LoadResult {
   const sources = files.map(({ source }) => source)
   const [main, ...included] = files
   if (main === undefined) return { ok: false, problems: findings.errors(sources) }
-  const spec = assemble([main, ...included], { configFile, directory, environment, uid }, findings)
+  const spec = assemble([main, ...included], options, findings)
   if (findings.hasErrors) return { ok: false, problems: findings.errors(sources) }
   rememberPlaces(spec, sources)
   return { ok: true, spec, warnings: findings.warnings(sources) }

@@ -29,14 +29,31 @@ export interface Spot {
   readonly lineText: string
 }
 
-export function problemOf(file: string, path: Path, issue: { code: ErrorCode; detail: HoldfastError['detail'] }, spot: Spot | null): Problem {
+export function problemOf(
+  file: string,
+  path: Path,
+  issue: { code: ErrorCode; detail: HoldfastError['detail'] },
+  spot: Spot | null,
+): Problem {
   const { message, hint } = new HoldfastError(issue.code, issue.detail)
   const shown = spot === null ? { excerpt: '', caret: '' } : excerptOf(spot)
-  return { file, line: spot?.line ?? 1, column: spot?.column ?? 1, path: formatPath(path), code: issue.code, message, hint, ...shown }
+  return {
+    file,
+    line: spot?.line ?? 1,
+    column: spot?.column ?? 1,
+    path: formatPath(path),
+    code: issue.code,
+    message,
+    hint,
+    ...shown,
+  }
 }
 
 export function formatPath(path: Path): string {
-  return path.reduce<string>((text, key) => text + (typeof key === 'number' ? `[${key}]` : text === '' ? key : `.${key}`), '')
+  return path.reduce<string>(
+    (text, key) => text + (typeof key === 'number' ? `[${key}]` : text === '' ? key : `.${key}`),
+    '',
+  )
 }
 
 const WIDTH = 120
@@ -50,7 +67,10 @@ function excerptOf({ lineText, column, length }: Spot): { excerpt: string; caret
   const indent = before + window.slice(0, Math.max(0, column - 1 - start))
   const carets = Math.max(1, Math.min(length, window.length - (indent.length - before.length)))
   // Tabs stay, so that the caret stands below its place whatever their width.
-  return { excerpt: printable(`${before}${window}${isCut ? '…' : ''}`), caret: indent.replace(/[^\t]/g, ' ') + '^'.repeat(carets) }
+  return {
+    excerpt: printable(`${before}${window}${isCut ? '…' : ''}`),
+    caret: indent.replace(/[^\t]/g, ' ') + '^'.repeat(carets),
+  }
 }
 
 /** A config must not be able to drive the terminal. */

@@ -38,7 +38,10 @@ function refuseByKind(stats: Stats, largest: number): FileText | null {
 }
 
 function tooLarge(size: number, largest: number): FileText {
-  return refused(`it has ${size} bytes, more than ${formatSize(largest)}`, 'This is hardly a config; is it the right file?')
+  return refused(
+    `it has ${size} bytes, more than ${formatSize(largest)}`,
+    'This is hardly a config; is it the right file?',
+  )
 }
 
 /** A file that grows meanwhile is read to the limit and no further. */
@@ -66,7 +69,10 @@ function decode(bytes: Buffer, largest: number): FileText {
     // Also takes a byte order mark away.
     return { ok: true, text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) }
   } catch {
-    return refused(`it is not UTF-8: ${firstBadByte(bytes)}`, 'A config is UTF-8 text: YAML, JSON, or a JavaScript module.')
+    return refused(
+      `it is not UTF-8: ${firstBadByte(bytes)}`,
+      'A config is UTF-8 text: YAML, JSON, or a JavaScript module.',
+    )
   }
 }
 

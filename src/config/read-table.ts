@@ -11,21 +11,26 @@ export function readTable<T extends SettingTable>(
   path: Path,
   context: ReadContext,
 ): Sparse<T> {
-  const entries: [string, unknown][] = []
+  const given: Record<string, unknown> = {}
   for (const key of Object.keys(raw)) {
     const setting = Object.hasOwn(table, key) ? table[key] : undefined
     const at = [...path, key]
     if (setting === undefined) {
-      context.report({ code: 'HF_CONFIG_UNKNOWN_KEY', path: at, at: 'key', detail: { key, mend: keySuggestion(key, table) } })
+      context.report({
+        code: 'HF_CONFIG_UNKNOWN_KEY',
+        path: at,
+        at: 'key',
+        detail: { key, mend: keySuggestion(key, table) },
+      })
       continue
     }
     const value = setting.type.read(raw[key], at, context)
     if (setting.laterEngine && !isWorkingNow(setting, raw[key])) {
       context.report({ code: 'HF_CONFIG_NOT_YET', path: at, at: 'key', detail: { key: notYetName(key, setting) } })
     }
-    if (value !== undefined) entries.push([key, value])
+    if (value !== undefined) given[key] = value
   }
-  return Object.fromEntries(entries) as Sparse<T>
+  return given as Sparse<T>
 }
 
 function isWorkingNow(setting: Setting, raw: unknown): boolean {
@@ -42,7 +47,8 @@ function keySuggestion(key: string, table: SettingTable): string {
   const near = nearestName(key, names)
   if (near !== null) return `Did you mean "${near}"?`
   for (const [name, setting] of Object.entries(table)) {
-    if (setting.knownElsewhereAs && nearestName(key, setting.knownElsewhereAs) !== null) return `Did you mean "${name}"?`
+    if (setting.knownElsewhereAs && nearestName(key, setting.knownElsewhereAs) !== null)
+      return `Did you mean "${name}"?`
   }
   for (const [name, setting] of Object.entries(table)) {
     const inner = setting.type.table && nearestName(key, Object.keys(setting.type.table))
@@ -55,12 +61,21 @@ function keySuggestion(key: string, table: SettingTable): string {
 export function mergeSparse<T extends SettingTable>(table: T, lower: Sparse<T>, upper: Sparse<T>): Sparse<T> {
   const below: Readonly<Record<string, unknown>> = lower
   const above: Readonly<Record<string, unknown>> = upper
+  const keys = Object.keys(above)
+  // A thousand services mostly say little: share what is not changed.
+  if (keys.length === 0) return lower
+  if (isEmpty(below)) return upper
   const merged: Record<string, unknown> = { ...below }
-  for (const key of Object.keys(above)) {
+  for (const key of keys) {
     const merge = table[key]?.type.merge
     merged[key] = merge && isObject(below[key]) && isObject(above[key]) ? merge(below[key], above[key]) : above[key]
   }
   return merged as Sparse<T>
+}
+
+function isEmpty(object: object): boolean {
+  for (const _ in object) return false
+  return true
 }
 
 const fixedDefaults = new WeakMap<SettingTable, Readonly<Record<string, unknown>>>()
@@ -83,6 +98,8 @@ function readDefaults(table: SettingTable): Readonly<Record<string, unknown>> {
       throw new Error(`bad default at ${issue.path.join('.')}: ${JSON.stringify(issue.detail)}`)
     },
   }
-  const given = Object.entries(table).filter(([, { default: value }]) => value !== undefined && !(value instanceof ComputedDefault))
+  const given = Object.entries(table).filter(
+    ([, { default: value }]) => value !== undefined && !(value instanceof ComputedDefault),
+  )
   return Object.fromEntries(given.map(([key, row]) => [key, row.type.read(row.default, [key], context)]))
 }

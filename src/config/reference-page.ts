@@ -19,18 +19,47 @@ interface Section {
 }
 
 const SECTIONS: readonly Section[] = [
-  { title: 'The file', introduction: 'Top-level keys. Keys that begin with `x-` are yours: Holdfast does not look at them.', table: supervisorSettings },
+  {
+    title: 'The file',
+    introduction: 'Top-level keys. Keys that begin with `x-` are yours: Holdfast does not look at them.',
+    table: supervisorSettings,
+  },
   { title: 'control', introduction: 'The control socket.', table: controlSettings },
-  { title: 'sockets.NAME', introduction: 'An address as text (`http: tcp://0.0.0.0:8080`), or an object:', table: socketSettings },
-  { title: 'services.NAME and defaults', introduction: 'What to run. The same keys under `defaults` hold for every service.', table: serviceSettings },
-  { title: 'ready', introduction: '`notify` (the worker says so, see the SDK), or an object with exactly one of these keys. Replaced as a whole.', table: readySettings },
+  {
+    title: 'sockets.NAME',
+    introduction: 'An address as text (`http: tcp://0.0.0.0:8080`), or an object:',
+    table: socketSettings,
+  },
+  {
+    title: 'services.NAME and defaults',
+    introduction: 'What to run. The same keys under `defaults` hold for every service.',
+    table: serviceSettings,
+  },
+  {
+    title: 'ready',
+    introduction:
+      '`notify` (the worker says so, see the SDK), or an object with exactly one of these keys. Replaced as a whole.',
+    table: readySettings,
+  },
   { title: 'restart', introduction: 'What follows when a process ends.', table: restartSettings },
   { title: 'stop', introduction: 'How a worker is stopped.', table: stopSettings },
-  { title: 'Steps of stop.signals and heartbeat.signals', introduction: '`TERM`, `TERM/30s`, or an object:', table: stepSettings },
-  { title: 'reload', introduction: '`rolling`, or an object with `signal` or `command`. Replaced as a whole.', table: reloadSettings },
+  {
+    title: 'Steps of stop.signals and heartbeat.signals',
+    introduction: '`TERM`, `TERM/30s`, or an object:',
+    table: stepSettings,
+  },
+  {
+    title: 'reload',
+    introduction: '`rolling`, or an object with `signal` or `command`. Replaced as a whole.',
+    table: reloadSettings,
+  },
   { title: 'rollout', introduction: 'How a rolling restart goes.', table: rolloutSettings },
   { title: 'heartbeat', introduction: 'Signs of life.', table: heartbeatSettings },
-  { title: 'limits', introduction: 'A number for both limits, `unlimited`, or `{ soft, hard }`. Sizes take units, as `64MB`.', table: limitSettings },
+  {
+    title: 'limits',
+    introduction: 'A number for both limits, `unlimited`, or `{ soft, hard }`. Sizes take units, as `64MB`.',
+    table: limitSettings,
+  },
 ]
 
 /** The reference page in Markdown. */
@@ -54,7 +83,15 @@ Every key, with its default. [configuration.md](../configuration.md) is the guid
 
 function sectionText({ title, introduction, table }: Section): string {
   const rows = Object.entries(table).filter(([, row]) => !row.laterEngine || row.worksNow)
-  return [`## ${title}`, '', introduction, '', '| key | type | default | meaning |', '| --- | --- | --- | --- |', ...rows.map(rowText)].join('\n')
+  return [
+    `## ${title}`,
+    '',
+    introduction,
+    '',
+    '| key | type | default | meaning |',
+    '| --- | --- | --- | --- |',
+    ...rows.map(rowText),
+  ].join('\n')
 }
 
 function rowText([key, row]: [string, Setting]): string {
@@ -101,6 +138,7 @@ function laterText(): string {
       .filter(([, row]) => row.laterEngine && !row.worksNow)
       .map(([key, row]) => `| \`${prefix}${key}\` | ${row.doc.replaceAll('|', '\\|')} |`),
   )
-  const introduction = 'Known keys whose engine is still to come. `check` and `up` name all that a config uses, and refuse it.'
+  const introduction =
+    'Known keys whose engine is still to come. `check` and `up` name all that a config uses, and refuse it.'
   return ['## Not available yet', '', introduction, '', '| key | meaning |', '| --- | --- |', ...rows].join('\n')
 }

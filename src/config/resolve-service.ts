@@ -1,6 +1,7 @@
 // A declared service to the spec that the engine runs: built-in defaults, ladders, environment files.
-import type { HeartbeatSpec, RestartSpec, RolloutSpec, ServiceSpec, StopSpec } from './effective.ts'
+
 import type { DeclaredService } from './declared.ts'
+import type { HeartbeatSpec, RestartSpec, RolloutSpec, ServiceSpec, StopSpec } from './effective.ts'
 import { withDefaults } from './read-table.ts'
 import type { Complete, Sparse } from './setting.ts'
 import { heartbeatSettings } from './settings/heartbeat.ts'
@@ -18,7 +19,10 @@ export interface ServiceSurroundings {
 }
 
 /** null without a command, which is reported elsewhere. */
-export function resolveService(declared: DeclaredService, { directory, readEnvironmentFiles }: ServiceSurroundings): ServiceSpec | null {
+export function resolveService(
+  declared: DeclaredService,
+  { directory, readEnvironmentFiles }: ServiceSurroundings,
+): ServiceSpec | null {
   const given: Complete<typeof serviceSettings> = withDefaults(serviceSettings, declared.settings)
   if (given.command === undefined) return null
   const stop = resolveStop(given.stop, given.session)
@@ -58,9 +62,9 @@ function resolveRestart(given: Sparse<typeof restartSettings> | undefined): Rest
 }
 
 function resolveStop(given: Sparse<typeof stopSettings> | undefined, session: boolean): StopSpec {
-  const { signals, ...stop } = withDefaults(stopSettings, given ?? {})
+  const { signals, timeout, file, fileTimeout, command, group } = withDefaults(stopSettings, given ?? {})
   // Without a session the group is the supervisor's own, and a signal to it would reach everybody.
-  return { ...stop, signals: completeLadder(signals, stop.timeout), group: stop.group && session }
+  return { signals: completeLadder(signals, timeout), timeout, file, fileTimeout, command, group: group && session }
 }
 
 function resolveHeartbeat(given: Sparse<typeof heartbeatSettings>, stopTimeout: number): HeartbeatSpec {
@@ -69,6 +73,12 @@ function resolveHeartbeat(given: Sparse<typeof heartbeatSettings>, stopTimeout: 
 }
 
 function resolveRollout(given: Sparse<typeof rolloutSettings> | undefined, sharesSockets: boolean): RolloutSpec {
-  const { maxSurge, maxUnavailable, ...rollout } = withDefaults(rolloutSettings, given ?? {})
-  return { maxSurge: maxSurge ?? (sharesSockets ? 1 : 0), maxUnavailable: maxUnavailable ?? (sharesSockets ? 0 : 1), ...rollout }
+  const { maxSurge, maxUnavailable, minReady, canary, timeout } = withDefaults(rolloutSettings, given ?? {})
+  return {
+    maxSurge: maxSurge ?? (sharesSockets ? 1 : 0),
+    maxUnavailable: maxUnavailable ?? (sharesSockets ? 0 : 1),
+    minReady,
+    canary,
+    timeout,
+  }
 }

@@ -14,7 +14,9 @@ export function runtimeBase(environment: Environment, uid: number): string {
 
 /** Every directory in which a pointer may have been left, the own `<base>` first. */
 export function pointerBases(environment: Environment, uid: number): readonly string[] {
-  return [...new Set([runtimeBase(environment, uid), '/run/holdfast', `/run/user/${uid}/holdfast`, `/tmp/holdfast-${uid}`])]
+  return [
+    ...new Set([runtimeBase(environment, uid), '/run/holdfast', `/run/user/${uid}/holdfast`, `/tmp/holdfast-${uid}`]),
+  ]
 }
 
 /** The default of `runtimeDir`. */

@@ -10,13 +10,21 @@ export interface SourceFile {
   /** What the file says, before `${…}` is replaced. */
   readonly tree: unknown
   readonly faults: readonly Fault[]
+  /** There may be a `${…}` in it, literal or behind an escape. */
+  readonly mayHaveVariables: boolean
   /** Where a key or value stands, or the nearest thing around it; null where no position is known. */
   spot(path: Path, at: 'key' | 'value', part?: string): Spot | null
   spotOf(range: Range): Spot | null
 }
 
 /** @param places parses the text for positions; called once, and only when a position is asked for. */
-export function sourceFile(file: string, text: string, tree: unknown, faults: readonly Fault[], places: () => YamlTree): SourceFile {
+export function sourceFile(
+  file: string,
+  text: string,
+  tree: unknown,
+  faults: readonly Fault[],
+  places: () => YamlTree,
+): SourceFile {
   let parsed: YamlTree | null = null
   const yaml = () => {
     parsed ??= places()
@@ -26,24 +34,32 @@ export function sourceFile(file: string, text: string, tree: unknown, faults: re
     file,
     tree,
     faults,
+    mayHaveVariables: /\$\{|\\[ux]/i.test(text),
     spotOf: (range) => spotAt(text, yaml(), range),
     spot(path, at, part) {
       const range = findRange(yaml(), path, at)
-      return range === null ? spotAt(text, yaml(), { start: 0, end: 1 }) : spotAt(text, yaml(), narrowed(text, range, part))
+      return range === null
+        ? spotAt(text, yaml(), { start: 0, end: 1 })
+        : spotAt(text, yaml(), narrowed(text, range, part))
     },
   }
 }
 
 /** Values of a module or a program: there is no text to point into. */
 export function computedFile(file: string, tree: unknown): SourceFile {
-  return { file, tree, faults: [], spot: () => null, spotOf: () => null }
+  return { file, tree, faults: [], mayHaveVariables: true, spot: () => null, spotOf: () => null }
 }
 
 /** Whether the file itself gives this path. */
 export function hasPath(source: SourceFile, path: Path): boolean {
   let value: unknown = source.tree
   for (const key of path) {
-    if (Array.isArray(value) ? typeof key !== 'number' || key >= value.length : !isObject(value) || !Object.hasOwn(value, key)) return false
+    if (
+      Array.isArray(value)
+        ? typeof key !== 'number' || key >= value.length
+        : !isObject(value) || !Object.hasOwn(value, key)
+    )
+      return false
     value = (value as Record<string | number, unknown>)[key]
   }
   return true
@@ -64,7 +80,9 @@ function findRange({ tree, places }: YamlTree, path: Path, at: 'key' | 'value'):
     // A key that is missing is shown at the key of the object that misses it.
     if (place === undefined) return found
     const isLast = index === path.length - 1
-    found = isLast && at === 'value' ? place.value : (place.key ?? place.value)
+    // `key:` with nothing after it has no value to point at.
+    const hasValue = place.value.end > place.value.start
+    found = isLast && at === 'value' && hasValue ? place.value : (place.key ?? place.value)
     value = (value as Record<string | number, unknown>)[key]
   }
   return found

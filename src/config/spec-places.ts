@@ -15,7 +15,9 @@ export function problemInSpec(spec: SupervisorSpec, path: Path, issue: Pick<Issu
   const sources = placesOf.get(spec) ?? []
   const inDefaults: Path = path[0] === 'services' && path.length > 2 ? ['defaults', ...path.slice(2)] : path
   const candidates = [path, inDefaults].flatMap((at) => sources.map((source) => ({ source, at })))
-  const found = candidates.find(({ source, at }) => hasPath(source, at)) ?? candidates.find(({ source }) => hasPath(source, path.slice(0, 2)))
+  const found =
+    candidates.find(({ source, at }) => hasPath(source, at)) ??
+    candidates.find(({ source }) => hasPath(source, path.slice(0, 2)))
   const spot = found?.source.spot(found.at, 'value') ?? null
   return problemOf(found?.source.file ?? spec.configFile ?? '', path, issue, spot)
 }

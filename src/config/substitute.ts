@@ -1,6 +1,6 @@
 // `${NAME}` and `${NAME:-default}` in the strings of a config; `$${` is a literal `${`.
-import type { Issue, Path } from './value-type.ts'
-import { isObject, WrittenScalar } from './written-scalar.ts'
+import type { Issue } from './value-type.ts'
+import { WrittenScalar } from './written-scalar.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -13,34 +13,61 @@ const MOST_VALUES = 1_000_000
  * the place of each.
  */
 export function substitute(tree: unknown, environment: Environment, report: (issue: Issue) => void): unknown {
+  const path: (string | number)[] = []
   let values = 0
-  return walk(tree, [])
+  return walk(tree)
 
-  function walk(value: unknown, path: Path): unknown {
+  function walk(value: unknown): unknown {
     values++
-    if (typeof value === 'string') return value.includes('${') ? replaceIn(value, path) : value
+    if (typeof value === 'string') return value.includes('${') ? replaceIn(value) : value
     if (typeof value !== 'object' || value === null || value instanceof WrittenScalar) return value
-    if (values > MOST_VALUES || path.length > DEEPEST) {
-      const problem = values > MOST_VALUES ? `more than ${MOST_VALUES} values` : 'nested too deep'
-      report({ code: 'HF_CONFIG_SYNTAX', path, at: 'value', detail: { problem, mend: `A config has at most ${DEEPEST} levels.` } })
-      return null
-    }
-    if (Array.isArray(value)) return shareUnchanged(value, () => value.map((item, index) => walk(item, [...path, index])))
-    if (!isObject(value)) return value
-    const entries = Object.entries(value)
-    const replaced = entries.map(([key, item]): [string, unknown] => [key, walk(item, [...path, key])])
-    return replaced.every(([, item], index) => item === entries[index]?.[1]) ? value : Object.fromEntries(replaced)
+    if (values > MOST_VALUES || path.length > DEEPEST) return refuse()
+    return Array.isArray(value) ? walkList(value) : walkObject(value as Readonly<Record<string, unknown>>)
   }
 
-  function replaceIn(text: string, path: Path): unknown {
-    const replaced = replaceVariables(text, environment, (issue) => report({ ...issue, path, at: 'value' }))
+  function walkList(list: readonly unknown[]): readonly unknown[] {
+    let changed: unknown[] | null = null
+    for (const [index, item] of list.entries()) {
+      const replaced = below(index, item)
+      if (replaced !== item) changed ??= [...list]
+      if (changed !== null) changed[index] = replaced
+    }
+    return changed ?? list
+  }
+
+  function walkObject(object: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+    let changed: Record<string, unknown> | null = null
+    for (const key of Object.keys(object)) {
+      const replaced = below(key, object[key])
+      // Without a prototype: `__proto__` is then a key like any other.
+      if (replaced !== object[key]) changed ??= Object.assign(Object.create(null), object) as Record<string, unknown>
+      if (changed !== null) changed[key] = replaced
+    }
+    return changed ?? object
+  }
+
+  function below(key: string | number, value: unknown): unknown {
+    path.push(key)
+    const replaced = walk(value)
+    path.pop()
+    return replaced
+  }
+
+  function refuse(): null {
+    const problem = values > MOST_VALUES ? `more than ${MOST_VALUES} values` : 'nested too deep'
+    report({
+      code: 'HF_CONFIG_SYNTAX',
+      path: [...path],
+      at: 'value',
+      detail: { problem, mend: `A config has at most ${DEEPEST} levels.` },
+    })
+    return null
+  }
+
+  function replaceIn(text: string): unknown {
+    const replaced = replaceVariables(text, environment, (issue) => report({ ...issue, path: [...path], at: 'value' }))
     return replaced === text ? text : asWritten(replaced)
   }
-}
-
-function shareUnchanged(list: readonly unknown[], replace: () => unknown[]): readonly unknown[] {
-  const replaced = replace()
-  return replaced.every((item, index) => item === list[index]) ? list : replaced
 }
 
 /** `instances: ${WORKERS}` wants a number, `env: { N: ${WORKERS} }` the text: keep both. */
@@ -52,7 +79,11 @@ function asWritten(text: string): unknown {
 
 const REFERENCE = /\$\$\{|\$\{([^}]*)(\}?)/g
 
-function replaceVariables(text: string, environment: Environment, report: (issue: Omit<Issue, 'path' | 'at'>) => void): string {
+function replaceVariables(
+  text: string,
+  environment: Environment,
+  report: (issue: Omit<Issue, 'path' | 'at'>) => void,
+): string {
   return text.replace(REFERENCE, (whole, inner: string | undefined, closing: string) => {
     if (inner === undefined) return '${'
     const complain = (problem: string, mend: string) => {
@@ -61,7 +92,8 @@ function replaceVariables(text: string, environment: Environment, report: (issue
     }
     if (closing === '') return complain('"${" without a closing brace', LITERAL)
     const match = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/.exec(inner)
-    if (match === null) return complain(`"${whole}" is not a variable`, `Write \${NAME} or \${NAME:-default}. ${LITERAL}`)
+    if (match === null)
+      return complain(`"${whole}" is not a variable`, `Write \${NAME} or \${NAME:-default}. ${LITERAL}`)
     const [, name = '', fallback] = match
     if (fallback?.includes('${')) return complain('a default can not contain a variable', 'Write the default out.')
     const value = Object.hasOwn(environment, name) ? environment[name] : undefined

@@ -1,6 +1,19 @@
 // YAML text to plain values, with the place of every key and value. Own conversion instead of the library's toJS: it keeps
 // positions and written text, and bounds what aliases may expand to.
-import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, Scalar, type YAMLMap, type YAMLSeq } from 'yaml'
+import {
+  isAlias,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  Scalar,
+  type YAMLMap,
+  type YAMLSeq,
+} from 'yaml'
 import type { Path } from './value-type.ts'
 import { WrittenScalar } from './written-scalar.ts'
 
@@ -39,7 +52,12 @@ export function parseYaml(text: string): YamlTree {
   const builder = new TreeBuilder(lines)
   try {
     // Its own check for duplicate keys compares every key with every other: minutes for a large file.
-    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false, logLevel: 'silent' })
+    const document = parseDocument(text, {
+      lineCounter: lines,
+      prettyErrors: false,
+      uniqueKeys: false,
+      logLevel: 'error',
+    })
     for (const { code, pos, message } of [...document.errors, ...document.warnings]) {
       builder.fault({ start: pos[0], end: pos[1] }, [], ...explain(code, message))
     }
@@ -120,7 +138,12 @@ class TreeBuilder {
     this.#expandedByAlias += target.size
     if (this.#expandedByAlias <= MOST_BY_ALIAS) return target
     if (this.#expandedByAlias - target.size <= MOST_BY_ALIAS) {
-      this.fault(range, path, `the aliases expand to more than ${MOST_BY_ALIAS} values`, 'Use fewer aliases of aliases.')
+      this.fault(
+        range,
+        path,
+        `the aliases expand to more than ${MOST_BY_ALIAS} values`,
+        'Use fewer aliases of aliases.',
+      )
     }
     return NOTHING
   }
@@ -181,15 +204,23 @@ class TreeBuilder {
   }
 
   /** `<<: *base`: keys of the base that are not given here. */
-  #merge(pair: Pair, object: Record<string, unknown>, places: Map<string | number, Place>, merged: Set<string>, path: Path): number {
+  #merge(
+    pair: Pair,
+    object: Record<string, unknown>,
+    places: Map<string | number, Place>,
+    merged: Set<string>,
+    path: Path,
+  ): number {
     const sources = isSeq(pair.value) ? pair.value.items : [pair.value]
     let size = 0
     for (const source of sources) {
       const { value, size: sourceSize } = this.#node(source, path)
       size += sourceSize
-      const from = typeof value === 'object' && value !== null && !Array.isArray(value) ? this.places.get(value) : undefined
+      const from =
+        typeof value === 'object' && value !== null && !Array.isArray(value) ? this.places.get(value) : undefined
       if (from === undefined) {
-        if (value !== null) this.fault(rangeOf(source), path, 'only an object can be merged with <<', 'Write <<: *NAME.')
+        if (value !== null)
+          this.fault(rangeOf(source), path, 'only an object can be merged with <<', 'Write <<: *NAME.')
         continue
       }
       for (const [key, place] of from) {

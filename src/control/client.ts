@@ -154,7 +154,7 @@ function isOutcome(body: unknown): boolean {
 }
 
 /** The same error that the supervisor threw, or, from another version, its text. */
-function errorFrom(body: unknown): HoldfastError {
+export function errorFrom(body: unknown): HoldfastError {
   const { code, message, detail } = (body ?? {}) as { code?: string; message?: string; detail?: ErrorDetail }
   if (code !== undefined && code in ERRORS) return new HoldfastError(code as ErrorCode, detail ?? {})
   return new HoldfastError('HF_INTERNAL', { problem: message ?? 'the answer is not understood' })
@@ -167,7 +167,10 @@ function connectionError(path: string, error: NodeJS.ErrnoException): Error {
     case 'EACCES':
     case 'EPERM': {
       const problem = `no permission to use ${path}`
-      return new HoldfastError('HF_PERMISSION', { problem, mend: 'Run this as the user who started the supervisor, or as root.' })
+      return new HoldfastError('HF_PERMISSION', {
+        problem,
+        mend: 'Run this as the user who started the supervisor, or as root.',
+      })
     }
     case 'EPIPE':
     case 'ECONNRESET':

@@ -47,7 +47,7 @@ async function followEvents(engine: Engine, count: number, accepts: Filter, repl
 }
 
 async function latest(engine: Engine, last: number, filter: Filter): Promise<JournalEntry[]> {
-  await engine.journalWritten?.()
+  await engine.journalWritten()
   return last > 0 ? readJournal<JournalEntry>(engine.journalFile, { last, filter }) : []
 }
 
@@ -64,5 +64,6 @@ function filterFor(engine: Engine, targets: readonly string[]): Filter {
     if (slots === null) services.add(service)
     else for (const slot of slots) workers.add(`${service}/${slot}`)
   }
-  return ({ service, worker }) => (service !== undefined && services.has(service)) || (worker !== undefined && workers.has(worker))
+  return ({ service, worker }) =>
+    (service !== undefined && services.has(service)) || (worker !== undefined && workers.has(worker))
 }

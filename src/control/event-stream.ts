@@ -1,7 +1,7 @@
 // Server-sent events to one client. A client that stops reading costs at most `maxBuffered` bytes.
 import type { ServerResponse } from 'node:http'
-import { drained, errorBody } from './reply.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
+import { drained, errorBody } from './reply.ts'
 
 /** How long a client that was too slow may take to read what is buffered, the final note included. */
 const LAST_CHANCE = 5_000

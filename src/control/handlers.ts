@@ -3,9 +3,16 @@ import type { ServerResponse } from 'node:http'
 import type { SupervisorSpec } from '../config/effective.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import type { ProcessIdentity } from '../os/process-identity.ts'
-import type { ApplyReport, Engine, OperationOutcome, OperationRequest, OperationVerb, Progress } from '../supervisor/engine-api.ts'
-import { EventStream } from './event-stream.ts'
+import type {
+  ApplyReport,
+  Engine,
+  OperationOutcome,
+  OperationRequest,
+  OperationVerb,
+  Progress,
+} from '../supervisor/engine-api.ts'
 import { answerEvents } from './event-route.ts'
+import { EventStream } from './event-stream.ts'
 import { answerLogs } from './log-route.ts'
 import type { Call } from './read-call.ts'
 import { sendJson } from './reply.ts'
@@ -85,7 +92,11 @@ async function applyConfig(host: ControlHost, call: Call, reply: Reply): Promise
 type Result = OperationOutcome | ApplyReport
 
 /** Runs what takes its time: as events, as one answer at the end, or (`wait: false`) without waiting for the end. */
-async function outcomeOf(call: Call, reply: Reply, run: (onProgress: (progress: Progress) => void) => Promise<Result>): Promise<void> {
+async function outcomeOf(
+  call: Call,
+  reply: Reply,
+  run: (onProgress: (progress: Progress) => void) => Promise<Result>,
+): Promise<void> {
   const { response } = reply
   if (call.options.wait === false) return startOnly(response, run(ignore))
   if (!call.wantsEvents) {

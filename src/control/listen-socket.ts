@@ -26,7 +26,11 @@ export async function listenOnSocketFile(
 ): Promise<ListeningSocket> {
   const bound = join(dirname(path), `.${process.pid}.${++bindings}`)
   if (Math.max(Buffer.byteLength(path), Buffer.byteLength(bound)) > LONGEST_PATH) {
-    throw cannotListen(path, `the path is longer than ${LONGEST_PATH} bytes`, 'Set `runtimeDir` or `control.socket` to a shorter path.')
+    throw cannotListen(
+      path,
+      `the path is longer than ${LONGEST_PATH} bytes`,
+      'Set `runtimeDir` or `control.socket` to a shorter path.',
+    )
   }
   await refuseOccupied(path)
   rmSync(bound, { force: true })
@@ -53,8 +57,10 @@ function closeListener(server: Server, path: string, ours: Stats): void {
 async function refuseOccupied(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (!found) return
-  if (!found.isSocket()) throw cannotListen(path, 'something that is not a socket is there', 'Move it away, or set `control.socket`.')
-  if (await answers(path)) throw cannotListen(path, 'another program listens there', 'Set `control.socket` to another path.')
+  if (!found.isSocket())
+    throw cannotListen(path, 'something that is not a socket is there', 'Move it away, or set `control.socket`.')
+  if (await answers(path))
+    throw cannotListen(path, 'another program listens there', 'Set `control.socket` to another path.')
 }
 
 function answers(path: string): Promise<boolean> {
@@ -65,7 +71,9 @@ function answers(path: string): Promise<boolean> {
       resolve(true)
     })
     // Everything else (EACCES, or EAGAIN for a full backlog) means that somebody listens.
-    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT'))
+    probe.once('error', (error: NodeJS.ErrnoException) =>
+      resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT'),
+    )
   })
 }
 

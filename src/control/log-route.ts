@@ -1,10 +1,11 @@
 // GET /v1/logs/{target}: the latest lines, and with follow=1 each new one after them.
+
+import { HoldfastError } from '../errors/holdfast-error.ts'
 import { followLogs } from '../logs/follow-logs.ts'
 import type { LogLine, LogStream } from '../logs/log-line.ts'
 import { mergeLogs } from '../logs/merge-logs.ts'
 import { type ReadLogOptions, readLastLines } from '../logs/read-log.ts'
 import type { ServiceLog } from '../logs/service-log.ts'
-import { HoldfastError } from '../errors/holdfast-error.ts'
 import type { Engine } from '../supervisor/engine-api.ts'
 import { EventStream } from './event-stream.ts'
 import type { ControlHost, Reply } from './handlers.ts'
@@ -47,7 +48,7 @@ function askedLogs(engine: Engine, targets: readonly string[]): Asked[] {
   const resolved = engine.resolve(targets)
   const whole = resolved.filter(({ slots }) => slots === null).map(({ service }) => service)
   const single = resolved.filter(({ slots }) => slots !== null)
-  const logsOf = (services: readonly string[]) => (services.length > 0 ? (engine.serviceLogs?.(services) ?? []) : [])
+  const logsOf = (services: readonly string[]) => (services.length > 0 ? engine.serviceLogs(services) : [])
   return [
     { logs: logsOf(whole), workers: null },
     ...single.map(({ service, slots }) => ({
@@ -62,7 +63,10 @@ function filterOf(call: Call): { since?: Date; stream?: LogStream } {
   if (stream !== undefined && stream !== 'out' && stream !== 'err') {
     throw new HoldfastError('HF_BAD_REQUEST', { problem: 'stream must be out or err' })
   }
-  return { ...(since === undefined ? {} : { since: new Date(Date.now() - Number(since)) }), ...(stream ? { stream } : {}) }
+  return {
+    ...(since === undefined ? {} : { since: new Date(Date.now() - Number(since)) }),
+    ...(stream ? { stream } : {}),
+  }
 }
 
 /** With `since` alone all of them. */

@@ -1,7 +1,7 @@
 // From an HTTP request to a checked call: the route, its targets, its options. Everything unknown is refused by name.
 import type { IncomingMessage } from 'node:http'
-import { HoldfastError } from '../errors/holdfast-error.ts'
 import { parseDuration } from '../config/values/duration.ts'
+import { HoldfastError } from '../errors/holdfast-error.ts'
 import { type Fields, type FieldType, matchRoute, type Route } from './routes.ts'
 
 export type OptionValue = string | number | boolean | readonly string[]
@@ -86,7 +86,8 @@ function checkBody(fields: Fields, text: string): Record<string, OptionValue> {
 function fromJson(name: string, type: FieldType, value: unknown): OptionValue {
   if (type === 'flag' && typeof value === 'boolean') return value
   if (type === 'integer' && Number.isSafeInteger(value) && Number(value) >= 0) return Number(value)
-  if (type === 'duration' && (typeof value === 'string' || typeof value === 'number')) return durationOf(name, String(value))
+  if (type === 'duration' && (typeof value === 'string' || typeof value === 'number'))
+    return durationOf(name, String(value))
   // `{"count": 4}` means what `{"count": "4"}` means.
   if (type === 'string' && (typeof value === 'string' || typeof value === 'number')) return String(value)
   if (type === 'strings' && Array.isArray(value) && value.every((item) => typeof item === 'string')) return value
@@ -96,7 +97,8 @@ function fromJson(name: string, type: FieldType, value: unknown): OptionValue {
 
 function durationOf(name: string, text: string): number {
   const millis = parseDuration(text)
-  if (millis === null) throw badRequest(`${name} must be a duration such as 500ms, 10s or 5m, not "${text.slice(0, 50)}"`)
+  if (millis === null)
+    throw badRequest(`${name} must be a duration such as 500ms, 10s or 5m, not "${text.slice(0, 50)}"`)
   return millis
 }
 

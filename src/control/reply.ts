@@ -1,7 +1,7 @@
 // The three ways to answer: JSON at once, a JSON array piece by piece, server-sent events.
 import type { ServerResponse } from 'node:http'
-import { HoldfastError } from '../errors/holdfast-error.ts'
 import type { ErrorDetail } from '../errors/holdfast-error.ts'
+import { HoldfastError } from '../errors/holdfast-error.ts'
 
 /** What an error looks like on the wire; `detail` lets the client build the same HoldfastError again. */
 export interface ErrorBody {
@@ -15,7 +15,11 @@ export function errorBody(error: unknown): ErrorBody & { http: number } {
   const known =
     error instanceof HoldfastError
       ? error
-      : new HoldfastError('HF_INTERNAL', { problem: error instanceof Error ? error.message : String(error) }, { cause: error })
+      : new HoldfastError(
+          'HF_INTERNAL',
+          { problem: error instanceof Error ? error.message : String(error) },
+          { cause: error },
+        )
   return { code: known.code, message: known.message, hint: known.hint, detail: known.detail, http: known.http }
 }
 

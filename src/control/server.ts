@@ -1,6 +1,6 @@
 // HTTP over the control socket. The listener is a plain net.Server and node:http is loaded at the first connection: an idle
 // http.Server wakes up by itself, and a supervisor that nobody asks anything needs none of its memory.
-import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http'
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import { type ConnectionLimits, Connections } from './connections.ts'
@@ -129,7 +129,7 @@ function notAllowed(peer: Peer): HoldfastError {
   const mend =
     peer.access === 'drive'
       ? "Only the supervisor's owner and root may."
-      : "Only its owner and root may; others by `control.allow` in the config."
+      : 'Only its owner and root may; others by `control.allow` in the config.'
   return new HoldfastError('HF_PERMISSION', { problem, mend })
 }
 

@@ -2,8 +2,16 @@ import { ERRORS, type ErrorCode } from './table.ts'
 
 export type ErrorDetail = Readonly<Record<string, string | number>>
 
+const BRAND: unique symbol = Symbol.for('holdfast.error')
+
 /** An error that a user can act on: code, one sentence, how to mend it. Everything else that is thrown is a bug. */
 export class HoldfastError extends Error {
+  /** The command line is several bundles, each with its own copy of this class: an error is known by its brand. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && BRAND in value
+  }
+
+  readonly [BRAND] = true
   readonly code: ErrorCode
   readonly hint: string
   readonly detail: ErrorDetail

@@ -97,12 +97,18 @@ export const ERRORS = {
     hint: 'Look at these processes; they may hang in the kernel (state D).',
     ...failed,
   },
+  HF_START_FAILED: { message: 'the supervisor ended at its start', hint: 'Its log is {log}. {words}', ...failed },
   HF_DIRECTORY: { message: '{what} {dir}: {problem}', hint: '{mend}', ...failed },
   HF_SOCKET_BIND: { message: 'socket {socket}: cannot listen on {listen}: {problem}', hint: '{mend}', ...failed },
   HF_PLATFORM: { message: '{problem}', hint: 'Holdfast needs Linux with glibc 2.29 or later.', ...failed },
   // --- configuration
   HF_CONFIG_NOT_FOUND: { message: 'no config file{where}', hint: 'Name one with -c FILE.', ...usage },
   HF_CONFIG_INVALID: { message: '{count} error(s) in {file}', hint: 'Mend them and try again.', ...usage },
+  HF_CONFIG_RELOAD: {
+    message: 'the config could not be read again: {problem}',
+    hint: 'Try: holdfast check',
+    ...failed,
+  },
   HF_CONFIG_FILE: { message: '{problem}', hint: '{mend}', ...usage },
   HF_CONFIG_SYNTAX: { message: '{problem}', hint: '{mend}', ...usage },
   HF_CONFIG_MODULE: { message: '{problem}', hint: '{mend}', ...usage },

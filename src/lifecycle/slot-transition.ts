@@ -1,6 +1,6 @@
 // The total table of a slot: every phase has a written answer to every event.
 
-import { describeExit, isClean, isFailure } from './exit-reason.ts'
+import { isClean, isFailure } from './exit-reason.ts'
 import type { ProcessEffect } from './process-effect.ts'
 import type { ProcessEvent } from './process-event.ts'
 import type { Instant, ProcessExit, StopReason } from './process-state.ts'
@@ -20,6 +20,8 @@ import {
 
 export type SlotStep = readonly [SlotState, readonly SlotEffect[]]
 type SlotIn<P extends SlotPhaseName> = SlotState & { readonly phase: Extract<SlotPhase, { is: P }> }
+/** With a process in service. */
+type Occupied = SlotIn<'starting' | 'running' | 'stopping'>
 type Handler<P extends SlotPhaseName, E extends SlotEventName> = (
   slot: SlotIn<P>,
   event: SlotEventOf<E>,
@@ -37,7 +39,7 @@ const onItsWayOut = ignored('the process in service is on its way out')
 
 /** Answers that are the same in every phase without a process in service. */
 const vacant = {
-  start: (slot: SlotState, event: SlotEventOf<'start'>) => start(slot, event),
+  start: (slot: SlotState, { at, generation, trial }: SlotEventOf<'start'>) => begin(slot, at, generation, trial),
   stop: (slot: SlotState, event: SlotEventOf<'stop'>, context: SlotContext) => stayDown(slot, event, context),
   retire: noProcess,
   'start-beside': noProcess,
@@ -65,24 +67,24 @@ const ended = {
 const occupied = {
   start: hasProcess,
   wait: hasProcess,
-  stop: (slot: SlotState, event: SlotEventOf<'stop'>, context: SlotContext) => bringDown(slot, event, context, 'down'),
-  'drop-coming': (slot: SlotState, event: SlotEventOf<'drop-coming'>, context: SlotContext) =>
+  stop: (slot: Occupied, event: SlotEventOf<'stop'>, context: SlotContext) => bringDown(slot, event, context, 'down'),
+  'drop-coming': (slot: Occupied, event: SlotEventOf<'drop-coming'>, context: SlotContext) =>
     dropComing(slot, event, context),
-  hurry: (slot: SlotState, event: SlotEventOf<'hurry'>, context: SlotContext) => toBoth(slot, event, context),
-  kill: (slot: SlotState, event: SlotEventOf<'kill'>, context: SlotContext) => toBoth(slot, event, context),
-  process: (slot: SlotState, event: SlotEventOf<'process'>, context: SlotContext) => toProcess(slot, event, context),
-  tick: (slot: SlotState, event: SlotEventOf<'tick'>, context: SlotContext) => toBoth(slot, event, context),
+  hurry: (slot: Occupied, event: SlotEventOf<'hurry'>, context: SlotContext) => toBoth(slot, event, context),
+  kill: (slot: Occupied, event: SlotEventOf<'kill'>, context: SlotContext) => toBoth(slot, event, context),
+  process: (slot: Occupied, event: SlotEventOf<'process'>, context: SlotContext) => toProcess(slot, event, context),
+  tick: (slot: Occupied, event: SlotEventOf<'tick'>, context: SlotContext) => toBoth(slot, event, context),
 } as const
 
 const inService = {
   ...occupied,
-  retire: (slot: SlotState, event: SlotEventOf<'retire'>, context: SlotContext) =>
+  retire: (slot: Occupied, event: SlotEventOf<'retire'>, context: SlotContext) =>
     bringDown(slot, event, context, 'vacant'),
-  'start-beside': (slot: SlotState, event: SlotEventOf<'start-beside'>) => startBeside(slot, event),
-  swap: (slot: SlotState, event: SlotEventOf<'swap'>, context: SlotContext) => swap(slot, event, context),
-  spare: (slot: SlotState, event: SlotEventOf<'spare'>, context: SlotContext) => startSpare(slot, event, context),
-  settle: (slot: SlotState) => settle(slot),
-  reload: (slot: SlotState, event: SlotEventOf<'reload'>, context: SlotContext) =>
+  'start-beside': (slot: Occupied, event: SlotEventOf<'start-beside'>) => startBeside(slot, event),
+  swap: (slot: Occupied, event: SlotEventOf<'swap'>, context: SlotContext) => swap(slot, event, context),
+  spare: (slot: Occupied, event: SlotEventOf<'spare'>, context: SlotContext) => startSpare(slot, event, context),
+  settle: (slot: Occupied) => settle(slot),
+  reload: (slot: Occupied, event: SlotEventOf<'reload'>, context: SlotContext) =>
     stepCurrent(slot, { is: 'reload', at: event.at }, context),
 } as const
 
@@ -138,10 +140,6 @@ export function stepSlot(slot: SlotState, event: SlotEvent, context: SlotContext
   return notes.length === 0 ? step : [step[0], [...step[1], ...notes]]
 }
 
-function start(slot: SlotState, { at, generation, trial }: SlotEventOf<'start'>): SlotStep {
-  return begin(slot, at, generation, trial)
-}
-
 function begin(slot: SlotState, at: Instant, generation: number, trial: boolean): SlotStep {
   const number = slot.lastNumber + 1
   const live: Live = { number, generation, trial, state: { is: 'spawning' } }
@@ -154,30 +152,35 @@ function begin(slot: SlotState, at: Instant, generation: number, trial: boolean)
 function stayDown(slot: SlotState, { at, why }: SlotEventOf<'stop'>, context: SlotContext): SlotStep {
   const phase: SlotPhase = slot.phase.is === 'stopped' ? slot.phase : { is: 'stopped', since: at, why: why.text }
   const stopped: SlotState = { ...slot, phase, failures: 0 }
-  return slot.other === null ? [stopped, [{ do: 'end-strays' }]] : stopOther(stopped, at, why, context)
+  if (slot.other === null) return [stopped, [{ do: 'end-strays' }]]
+  return stopOther(stopped, slot.other, at, why, context)
 }
 
 function bringDown(
-  slot: SlotState,
+  slot: Occupied,
   { at, why }: { at: Instant; why: StopReason },
   context: SlotContext,
   next: 'down' | 'vacant',
 ): SlotStep {
-  const live = currentOf(slot.phase)
-  if (live === null) return [slot, []]
   const since = slot.phase.is === 'stopping' ? slot.phase.since : at
-  const leaving: SlotState = { ...slot, phase: { is: 'stopping', since, live: { ...live, trial: false }, next } }
+  const live: Live = { ...slot.phase.live, trial: false }
+  const leaving: Occupied = { ...slot, phase: { is: 'stopping', since, live, next } }
   const [first, effects] = stepCurrent(leaving, { is: 'stop', at, why }, context)
   // A predecessor that drains goes on draining when only its successor makes room.
   if (first.other === null || (next === 'vacant' && first.other.is === 'draining')) return [first, effects]
-  const [both, more] = stopOther(first, at, why, context)
+  const [both, more] = stopOther(first, first.other, at, why, context)
   return [both, [...effects, ...more]]
 }
 
 /** From here on it is a process that leaves, whatever it says: it must not be promoted any more. */
-function stopOther(slot: SlotState, at: Instant, why: StopReason, context: SlotContext): SlotStep {
-  if (slot.other === null) return [slot, []]
-  return stepOther({ ...slot, other: { is: 'draining', live: slot.other.live } }, { is: 'stop', at, why }, context)
+function stopOther(
+  slot: SlotState,
+  { live }: OtherProcess,
+  at: Instant,
+  why: StopReason,
+  context: SlotContext,
+): SlotStep {
+  return stepOther(slot, { is: 'draining', live }, { is: 'stop', at, why }, context)
 }
 
 function startBeside(slot: SlotState, { generation }: SlotEventOf<'start-beside'>): SlotStep {
@@ -188,24 +191,20 @@ function startBeside(slot: SlotState, { generation }: SlotEventOf<'start-beside'
 }
 
 function dropComing(slot: SlotState, { at, why }: SlotEventOf<'drop-coming'>, context: SlotContext): SlotStep {
-  return slot.other?.is === 'coming' ? stopOther(slot, at, why, context) : [slot, []]
+  return slot.other?.is === 'coming' ? stopOther(slot, slot.other, at, why, context) : [slot, []]
 }
 
-function swap(slot: SlotState, { at, why }: SlotEventOf<'swap'>, context: SlotContext): SlotStep {
-  const old = currentOf(slot.phase)
-  if (old === null || slot.other?.is !== 'coming') return [slot, []]
-  const swapped: SlotState = {
-    ...slot,
-    failures: failuresAfter(slot, old, at, context),
-    phase: phaseOf({ ...slot.other.live, trial: false }, at),
-    other: { is: 'draining', live: { ...old, trial: false } },
-  }
-  return stepOther(swapped, { is: 'stop', at, why }, context)
+function swap(slot: Occupied, { at, why }: SlotEventOf<'swap'>, context: SlotContext): SlotStep {
+  if (slot.other?.is !== 'coming') return [slot, []]
+  const old = slot.phase.live
+  const phase = phaseOf({ ...slot.other.live, trial: false }, at)
+  const swapped: SlotState = { ...slot, failures: failuresAfter(slot, old, at, context), phase }
+  return stopOther(swapped, { is: 'draining', live: { ...old, trial: false } }, at, why, context)
 }
 
-function startSpare(slot: SlotState, { at }: SlotEventOf<'spare'>, context: SlotContext): SlotStep {
-  const old = currentOf(slot.phase)
-  if (old === null || slot.other !== null) return [slot, []]
+function startSpare(slot: Occupied, { at }: SlotEventOf<'spare'>, context: SlotContext): SlotStep {
+  if (slot.other !== null) return [slot, []]
+  const old = slot.phase.live
   const aside: SlotState = {
     ...slot,
     failures: failuresAfter(slot, old, at, context),
@@ -215,7 +214,7 @@ function startSpare(slot: SlotState, { at }: SlotEventOf<'spare'>, context: Slot
   return begin(aside, at, context.generation, false)
 }
 
-function settle(slot: SlotState): SlotStep {
+function settle(slot: Occupied): SlotStep {
   if (slot.phase.is !== 'running') return [slot, []]
   return [{ ...slot, phase: { ...slot.phase, live: { ...slot.phase.live, trial: false } } }, []]
 }
@@ -229,24 +228,26 @@ function failuresAfter(slot: SlotState, { state, generation }: Live, at: Instant
 
 /** hurry, kill and tick reach every process of the slot. */
 function toBoth(slot: SlotState, event: SlotEventOf<'hurry' | 'kill' | 'tick'>, context: SlotContext): SlotStep {
-  const [first, effects] = currentOf(slot.phase) === null ? [slot, []] : stepCurrent(slot, event, context)
+  const [first, effects]: SlotStep = isOccupied(slot) ? stepCurrent(slot, event, context) : [slot, []]
   if (first.other === null) return [first, effects]
-  const [second, more] = stepOther(first, event, context)
+  const [second, more] = stepOther(first, first.other, event, context)
   return [second, [...effects, ...more]]
 }
 
 function toProcess(slot: SlotState, { number, event }: SlotEventOf<'process'>, context: SlotContext): SlotStep {
-  if (currentOf(slot.phase)?.number === number) return stepCurrent(slot, event, context)
-  if (slot.other?.live.number === number) return stepOther(slot, event, context)
+  if (isOccupied(slot) && slot.phase.live.number === number) return stepCurrent(slot, event, context)
+  if (slot.other?.live.number === number) return stepOther(slot, slot.other, event, context)
   // Late: that process is gone and forgotten.
   return [slot, []]
 }
 
-function stepCurrent(slot: SlotState, event: ProcessEvent, context: SlotContext): SlotStep {
-  const live = currentOf(slot.phase)
-  if (live === null) return [slot, []]
-  const spec = context.specOf(live.generation)
-  const [state, inner] = stepProcess(live.state, event, spec)
+function isOccupied(slot: SlotState): slot is Occupied {
+  return currentOf(slot.phase) !== null
+}
+
+function stepCurrent(slot: Occupied, event: ProcessEvent, context: SlotContext): SlotStep {
+  const { live } = slot.phase
+  const [state, inner] = stepProcess(live.state, event, context.specOf(live.generation))
   const effects = lift(live, inner)
   const moved: Live = { ...live, state }
   if (state.is === 'gone') {
@@ -279,11 +280,10 @@ function phaseOf(live: Live, at: Instant): SlotPhase {
 }
 
 function currentGone(slot: SlotState, live: Live, exit: ProcessExit, context: SlotContext, at: Instant): SlotStep {
-  const next = slot.phase.is === 'stopping' ? slot.phase.next : 'decide'
   const known: SlotState = { ...slot, lastExit: exit }
-  // A reason that means "stay down" may have reached the process while the slot still thought of a restart.
-  if (next === 'down' || exit.asked?.kind === 'stop') return down(known, at, exit.asked?.text ?? describeExit(exit))
-  if (next === 'vacant') {
+  // Whoever brings a slot down asks its process to stop, and no other reason outranks that one.
+  if (exit.asked?.kind === 'stop') return down(known, at, exit.asked.text)
+  if (slot.phase.is === 'stopping' && slot.phase.next === 'vacant') {
     const sound = !isFailure(exit, context.specOf(live.generation).restart.resetAfter)
     const failures = sound ? 0 : slot.failures
     return [{ ...known, failures, phase: { is: 'stopped', since: at, why: 'makes room for its successor' } }, []]
@@ -344,9 +344,7 @@ function promoteComing(slot: SlotState, { live }: OtherProcess, at: Instant): Sl
   return [{ ...slot, phase: phaseOf(live, at), other: null }, []]
 }
 
-function stepOther(slot: SlotState, event: ProcessEvent, context: SlotContext): SlotStep {
-  const other = slot.other
-  if (other === null) return [slot, []]
+function stepOther(slot: SlotState, other: OtherProcess, event: ProcessEvent, context: SlotContext): SlotStep {
   const [state, inner] = stepProcess(other.live.state, event, context.specOf(other.live.generation))
   const effects = lift(other.live, inner)
   const live: Live = { ...other.live, state }

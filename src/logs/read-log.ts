@@ -24,7 +24,7 @@ const LONGEST_PREFIX = 120
 const LONGEST_LINE = 4 * 1024 * 1024
 // So many lines without one in the default layout are a raw file.
 const ENOUGH_TO_TELL = 1_000
-const LAYOUT_START = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T/
+const LAYOUT_START = '0000-00-00T'
 
 /**
  * The last lines of a log, across FILE.5 … FILE.1, FILE, oldest first. The files are searched from their end, then read
@@ -78,7 +78,7 @@ async function findStart(
   const seen = { inLayout: 0, foreign: 0 }
   let newest = true
   for await (const block of set.backwards()) {
-    let end = newest ? endOfWholeLines(block.text) : block.text.length
+    let end = newest ? endOfWholeLines(block.text, options) : block.text.length
     newest = false
     while (end > 0) {
       const lineStart = end < 2 ? 0 : block.text.lastIndexOf('\n', end - 2) + 1
@@ -114,10 +114,16 @@ function judge(
   return filter.accepts(line) ? 'wanted' : 'other'
 }
 
-/** Without a last line of the layout that has no end: it is being written, or its writer died. What is raw may end anywhere. */
-function endOfWholeLines(text: string): number {
+/** Without a last line that has no end and begins like one of the layout: it is being written, or its writer died. */
+function endOfWholeLines(text: string, options: ReadLogOptions): number {
   const end = text.lastIndexOf('\n') + 1
-  return end < text.length && LAYOUT_START.test(text.slice(end, end + LONGEST_PREFIX)) ? end : text.length
+  return isTorn(text.slice(end, end + LONGEST_PREFIX), options) ? end : text.length
+}
+
+/** What is raw may end anywhere. */
+function isTorn(rest: string, { raw }: ReadLogOptions): boolean {
+  const start = rest.slice(0, LAYOUT_START.length).replaceAll(/[0-9]/g, '0')
+  return raw === undefined && start !== '' && LAYOUT_START.startsWith(start)
 }
 
 async function* linesFrom(
@@ -127,7 +133,7 @@ async function* linesFrom(
   filter: Filter | null,
 ): AsyncGenerator<LogLine> {
   let wanted = options.lines ?? 50
-  for await (const bytes of wholeLines(set, start)) {
+  for await (const bytes of wholeLines(set, start, options)) {
     let text = bytes.toString('utf8')
     if (text.endsWith('\r')) text = text.slice(0, -1)
     const parsed = options.raw === undefined ? parseLine(text) : null
@@ -138,7 +144,7 @@ async function* linesFrom(
   }
 }
 
-async function* wholeLines(set: RotatedSet, start: Start): AsyncGenerator<Buffer> {
+async function* wholeLines(set: RotatedSet, start: Start, options: ReadLogOptions): AsyncGenerator<Buffer> {
   let splitter = new LineSplitter({ maxLine: LONGEST_LINE })
   let current = start.file
   for await (const { file, bytes } of set.forwards({ file: start.file, offset: start.offset })) {
@@ -153,7 +159,7 @@ async function* wholeLines(set: RotatedSet, start: Start): AsyncGenerator<Buffer
   const rest = splitter.flush()
   if (rest === null) return
   const isNewest = current === set.count - 1
-  if (!isNewest || !LAYOUT_START.test(rest.bytes.toString('latin1', 0, LONGEST_PREFIX))) yield rest.bytes
+  if (!isNewest || !isTorn(rest.bytes.toString('latin1', 0, LONGEST_PREFIX), options)) yield rest.bytes
 }
 
 function rawError(file: string, { since, stream, workers }: ReadLogOptions): HoldfastError {

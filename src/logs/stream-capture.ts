@@ -24,6 +24,9 @@ export interface StreamCaptureOptions {
   readonly onClose?: (capture: StreamCapture) => void
 }
 
+// A line that somebody listens to costs some ten times as much: 1 MiB of short ones would hold the event loop up for 60 ms.
+const LISTENED_READ_SIZE = 64 * 1024
+
 const processWideGrowth = new PipeGrowth()
 
 /**
@@ -131,14 +134,15 @@ export class StreamCapture {
       this.#waitForSink()
       return
     }
-    const bytes = readAvailable(this.#fd, readBuffer())
+    const most = this.#listeners === null ? READ_SIZE : LISTENED_READ_SIZE
+    const bytes = readAvailable(this.#fd, readBuffer().subarray(0, most))
     if (bytes === 0) return
     this.#take(bytes)
     this.#pipe.noteRead(this.#fd, bytes, now)
     const soon = comesSoon(now, this.#lastRead)
     this.#lastRead = now
     // A pipe that was half full keeps its writer waiting soon: no rest then.
-    if (soon && bytes < this.#pipe.sizeOf(this.#fd) / 2) this.#rest(now)
+    if (soon && bytes < Math.min(most, this.#pipe.sizeOf(this.#fd) / 2)) this.#rest(now)
   }
 
   #rest(now: number): void {

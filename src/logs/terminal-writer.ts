@@ -20,7 +20,8 @@ export function terminalWriter(fd: number): (text: string, done: () => void) => 
     }
     const result = (error: unknown, bytes: number): void => {
       if (error === null) write(rest.subarray(bytes), done)
-      else if (errorCode(error) === 'EAGAIN') setTimeout(write, retry, rest, done, Math.min(LAST_RETRY, 2 * retry)).unref()
+      else if (errorCode(error) === 'EAGAIN')
+        setTimeout(write, retry, rest, done, Math.min(LAST_RETRY, 2 * retry)).unref()
       else {
         gone = true
         done()

@@ -14,11 +14,12 @@ const open = new Set<object>()
 /** Calls back on the event loop as long as `fd` is readable (level-triggered). */
 export function pollReadable(fd: number, onReadable: () => void): PollHandle {
   const handle = koffi().node.poll(fd, { readable: true }, () => {
-    // koffi calls straight from libuv, outside Node's callback scope: next ticks and promises would wait for some
-    // other event, and an exception would stay pending. An immediate runs in the same turn of the loop and does both.
+    // koffi calls straight from libuv, outside Node's callback scope: next ticks and promises would wait for some other
+    // event, and an exception would stay pending. An immediate runs in the same turn of the loop, and they after it;
+    // queued first, so that they also come before the callback's own immediates.
+    setImmediate(runTicks)
     try {
       onReadable()
-      setImmediate(drainTicks)
     } catch (error) {
       setImmediate(() => {
         throw error
@@ -37,4 +38,4 @@ export function pollReadable(fd: number, onReadable: () => void): PollHandle {
   }
 }
 
-function drainTicks(): void {}
+function runTicks(): void {}

@@ -64,7 +64,7 @@ const pidCell = Buffer.alloc(4)
 
 /**
  * Starts a program and returns its pid at once, after the exec: signals at their defaults, none blocked, exactly the
- * given fds. Throws OsError if it could not be started (ENOENT, EACCES, ENOEXEC, E2BIG, EAGAIN …).
+ * given fds. For a moment its command line and environment in /proc may still be empty. Throws OsError if it could not be started (ENOENT, EACCES, ENOEXEC, E2BIG, EAGAIN …).
  */
 export function spawnProcess(options: SpawnOptions): number {
   const argv = cStringArray(options.argv, 'spawn')

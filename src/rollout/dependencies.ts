@@ -1,7 +1,8 @@
 // Which services a service waits for, and in which order services start and stop.
 import type { DependencyCondition, ServiceSpec } from '../config/effective.ts'
-import { currentOf } from '../lifecycle/slot-state.ts'
-import { readyCount, type ServiceState, wantedSlots } from './service-state.ts'
+import { identityOf } from '../lifecycle/process-state.ts'
+import { currentOf, type SlotState, slotServes } from '../lifecycle/slot-state.ts'
+import { type ServiceState, wantedSlots } from './service-state.ts'
 
 type Specs = Readonly<Record<string, Pick<ServiceSpec, 'dependsOn'>>>
 
@@ -19,15 +20,19 @@ export function unmetDependencies(
 }
 
 function isMet(service: ServiceState, condition: DependencyCondition): boolean {
-  const slots = wantedSlots(service)
-  if (slots.some((slot) => slot.phase.is === 'fatal')) return false
+  return service.wanted === 'up' && wantedSlots(service).every((slot) => hasReached(slot, condition))
+}
+
+function hasReached(slot: SlotState, condition: DependencyCondition): boolean {
   switch (condition) {
     case 'ready':
-      return service.wanted === 'up' && readyCount(service) >= service.desired
-    case 'started':
-      return slots.length > 0 && slots.every((slot) => currentOf(slot.phase) !== null)
+      return slotServes(slot)
+    case 'started': {
+      const live = currentOf(slot.phase)
+      return slot.phase.is === 'exited' || (live !== null && identityOf(live.state) !== null)
+    }
     case 'exited':
-      return slots.length > 0 && slots.every((slot) => slot.phase.is === 'exited' && slot.phase.clean)
+      return slot.phase.is === 'exited' && slot.phase.clean
   }
 }
 
@@ -50,7 +55,7 @@ export function dependentsOf(name: string, specs: Specs): string[] {
   const found = new Set<string>()
   const visit = (of: string): void => {
     for (const [dependent, { dependsOn }] of Object.entries(specs)) {
-      if (!(of in dependsOn) || found.has(dependent)) continue
+      if (!Object.hasOwn(dependsOn, of) || found.has(dependent)) continue
       found.add(dependent)
       visit(dependent)
     }

@@ -36,9 +36,18 @@ export function isEndOutdated(service: ServiceState, slot: SlotState, generation
   return isRolling(service.rollout) && slot.lastNumber < (service.rollout.renewBelow[slot.slot] ?? 0)
 }
 
+/** False for what a rollout of some slots only leaves alone. */
+export function isConcerned({ rollout, goal }: ServiceState, slot: SlotState): boolean {
+  if (!isRolling(rollout) || Object.keys(rollout.renewBelow).length === 0 || slot.slot in rollout.renewBelow)
+    return true
+  const live = currentOf(slot.phase)
+  return live !== null && live.generation !== goal
+}
+
 /** Every wanted slot has what the goal asks for, and nothing is under way. */
 export function isConverged(service: ServiceState): boolean {
   return wantedSlots(service).every((slot) => {
+    if (!isConcerned(service, slot)) return true
     if (slot.other !== null) return false
     if (slot.phase.is === 'exited') return !isEndOutdated(service, slot, slot.phase.generation)
     return (
@@ -103,7 +112,6 @@ function emptyGivenUp(service: ServiceState, at: Instant): SlotCommand | null {
 
 function fillVacant(service: ServiceState, at: Instant): SlotCommand | null {
   const { rollout, goal, waitsFor } = service
-  const trial = isRolling(rollout)
   const cold = isRolling(rollout) && rollout.mode === 'cold'
   for (const slot of wantedSlots(service)) {
     if (slot.phase.is !== 'stopped' && slot.phase.is !== 'waiting') continue
@@ -113,7 +121,10 @@ function fillVacant(service: ServiceState, at: Instant): SlotCommand | null {
     }
     if (cold && service.slots.some((other) => hasOutdated(service, other))) return null
     if (rollout.is === 'canary' && inProgress(service) > 0) return null
-    return { slot: slot.slot, event: { is: 'start', at, generation: goal, trial } }
+    return {
+      slot: slot.slot,
+      event: { is: 'start', at, generation: goal, trial: isRolling(rollout) && isConcerned(service, slot) },
+    }
   }
   return null
 }

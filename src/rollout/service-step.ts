@@ -6,7 +6,8 @@ import { seconds } from '../lifecycle/process-transition.ts'
 import type { SlotEffect, SlotEvent } from '../lifecycle/slot-event.ts'
 import { currentOf, deadlineOfSlot, emptySlot, type SlotState } from '../lifecycle/slot-state.ts'
 import { stepSlot } from '../lifecycle/slot-transition.ts'
-import { isConverged, nextCommand } from './reconcile.ts'
+import { withoutCancelledSpawns } from './cancelled-spawns.ts'
+import { isConcerned, isConverged, isEndOutdated, isOutdated, nextCommand } from './reconcile.ts'
 import type { ServiceEffect, ServiceEvent, ServiceEventOf } from './service-event.ts'
 import {
   isRolling,
@@ -175,10 +176,9 @@ class Run {
       ...this.service,
       rollout: { is, since: at, deadline: at + rollout.timeout, mode, cause, renewBelow },
     }
-    const concerns = (slot: SlotState) => Object.keys(renewBelow).length === 0 || slot.slot in renewBelow
     // Slots without a process have nothing to lose: they are emptied, and the planner fills them with the new generation.
     this.toSlots(null, (slot) =>
-      concerns(slot) && (hasEnded(slot) || slot.phase.is === 'backoff')
+      isConcerned(this.service, slot) && (hasEnded(slot) || slot.phase.is === 'backoff')
         ? { is: 'stop', at, why: { kind: 'stop', text: `restarted: ${cause}` } }
         : null,
     )
@@ -250,7 +250,7 @@ class Run {
       return true
     }
     if (this.failByGivenUp()) return true
-    if (rollout.is === 'canary' && this.canaryHasProvenItself(rollout)) {
+    if (rollout.is === 'canary' && this.canaryHasProvenItself()) {
       this.service = { ...service, rollout: { ...rollout, is: 'rolling' } }
       return true
     }
@@ -260,18 +260,19 @@ class Run {
   /** A worker of the new generation that will not be restarted: the rollout can not end well. */
   private failByGivenUp(): boolean {
     const { service } = this
-    const slot = wantedSlots(service).find(({ phase }) => phase.is === 'fatal')
-    if (slot?.phase.is !== 'fatal') return false
-    const { why, generation } = slot.phase
-    this.fail(why, `run of ${service.name}/${slot.slot} (generation ${generation})`, slot.slot)
-    return true
+    for (const slot of wantedSlots(service)) {
+      if (slot.phase.is !== 'fatal' || !isConcerned(service, slot)) continue
+      const { why, generation } = slot.phase
+      this.fail(why, `run of ${service.name}/${slot.slot} (generation ${generation})`, slot.slot)
+      return true
+    }
+    return false
   }
 
-  private canaryHasProvenItself({ renewBelow }: RolloutInProgress): boolean {
+  private canaryHasProvenItself(): boolean {
     const { service } = this
-    const some = Object.keys(renewBelow).length > 0
     return wantedSlots(service).some((slot) => {
-      if (some && !(slot.slot in renewBelow)) return false
+      if (!isConcerned(service, slot)) return false
       if (slot.phase.is === 'exited') return !isEndOutdated(service, slot, slot.phase.generation)
       return slot.phase.is === 'running' && !slot.phase.live.trial && !isOutdated(service, slot, slot.phase.live)
     })
@@ -317,36 +318,38 @@ function beginningOf(rollout: Rollout): Instant | null {
   return 'since' in rollout ? rollout.since : 'at' in rollout ? rollout.at : null
 }
 
-/** What is started and called back within one step is never started at all. */
-function withoutCancelledSpawns(effects: readonly ServiceEffect[]): readonly ServiceEffect[] {
-  const cancelled = new Set<string>()
-  for (const { number, slot } of processEffects(effects, 'cancel-spawn')) cancelled.add(`${slot}/${number}`)
-  if (cancelled.size === 0) return effects
-}
-
 /** Makes the slots that are wanted; those that are not go when they are empty (`forgetUnused`). */
 function withSlots(service: ServiceState, at: Instant): ServiceState {
   if (service.wanted === 'down' || service.slots.length >= service.desired) return service
   const slots = [...service.slots]
-  while (slots.length < service.desired) slots.push(emptySlot(slots.length, at))
+  while (slots.length < service.desired) slots.push({ ...emptySlot(slots.length, at), lastNumber: service.numbersUsed })
   return { ...service, slots }
 }
 
 /** Drops empty slots beyond the number wanted, and specs that no process was started from. */
 function forgetUnused(service: ServiceState): ServiceState {
+  return forgetSpecs(forgetSlots(service))
+}
+
+function forgetSlots(service: ServiceState): ServiceState {
   let length = service.slots.length
   while (length > service.desired && isEmpty(service.slots[length - 1])) length--
-  const slots = length === service.slots.length ? service.slots : service.slots.slice(0, length)
+  if (length === service.slots.length) return service
+  const numbersUsed = Math.max(service.numbersUsed, ...service.slots.slice(length).map((slot) => slot.lastNumber))
+  return { ...service, slots: service.slots.slice(0, length), numbersUsed }
+}
+
+function forgetSpecs(service: ServiceState): ServiceState {
   const used = new Set([service.generation, service.goal])
-  for (const slot of slots) {
+  for (const slot of service.slots) {
     const live = currentOf(slot.phase)
     if (live !== null) used.add(live.generation)
     if (slot.other !== null) used.add(slot.other.live.generation)
   }
-  const unused = Object.keys(service.specs).some((generation) => !used.has(Number(generation)))
-  if (!unused) return slots === service.slots ? service : { ...service, slots }
-  const specs = Object.fromEntries(Object.entries(service.specs).filter(([generation]) => used.has(Number(generation))))
-  return { ...service, slots, specs }
+  const isUsed = (generation: string): boolean => used.has(Number(generation))
+  if (Object.keys(service.specs).every(isUsed)) return service
+  const specs = Object.fromEntries(Object.entries(service.specs).filter(([generation]) => isUsed(generation)))
+  return { ...service, specs }
 }
 
 function isEmpty(slot: SlotState | undefined): boolean {

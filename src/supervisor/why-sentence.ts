@@ -1,9 +1,12 @@
 // One sentence that answers "why", read off the journal alone, so that it works without a supervisor too.
 import type { JournalEntry } from './engine-api.ts'
 
+/** What happens to the process beside the one in service says nothing of the worker's own state. */
+const BESIDE: ReadonlySet<string> = new Set(['coming', 'draining', 'gone'])
+
 /** Entries of one worker, oldest first. The last change of state, and what led to it. */
 export function whySentence(worker: string, entries: readonly JournalEntry[]): string {
-  const last = entries.findLast((entry) => entry.to !== undefined)
+  const last = entries.findLast((entry) => entry.to !== undefined && !BESIDE.has(entry.to))
   if (last === undefined) return `${worker}: nothing has happened to it yet`
   const since = `since ${last.at}`
   switch (last.to) {

@@ -22,7 +22,7 @@ export function collectSockets<S extends net.Socket>(
  */
 export function stopAccepting(server: net.Server): Promise<void> {
   return new Promise((resolve) => {
-    // The callback's error says that the server listens no more (closed by the program itself): done as well.
+    // The callback comes when the last connection is gone; with an error where the program has closed the server before.
     builtins.net().Server.prototype.close.call(server, () => resolve())
   })
 }

@@ -20,7 +20,10 @@ const askStatus = () => callSupervisor(fixture.path, { method: 'GET', path: '/v1
 
 /** A status that does not fit into a socket's buffer. */
 function largeReport(bytes: number): void {
-  fixture.engine.report = { ...fixture.engine.report, supervisor: { ...fixture.engine.report.supervisor, name: 'x'.repeat(bytes) } }
+  fixture.engine.report = {
+    ...fixture.engine.report,
+    supervisor: { ...fixture.engine.report.supervisor, name: 'x'.repeat(bytes) },
+  }
 }
 
 describe('a client that is slow to ask', () => {
@@ -95,7 +98,11 @@ describe('a client that does not read', () => {
     stuck.pause()
     stuck.write('GET /v1/events?follow=1&last=0 HTTP/1.1\r\nHost: x\r\n\r\n')
     let seen = 0
-    const other = callSupervisor(fixture.path, { method: 'GET', path: '/v1/events?follow=1&last=0', onEvent: () => seen++ })
+    const other = callSupervisor(fixture.path, {
+      method: 'GET',
+      path: '/v1/events?follow=1&last=0',
+      onEvent: () => seen++,
+    })
     other.catch(() => {})
     await until(() => fixture.engine.listeners.size === 2, 'both follow')
     const reason = 'x'.repeat(1000)
@@ -143,7 +150,10 @@ describe('requests in odd shapes', () => {
   test('a body of more than 1 MB is refused, and the answer is not lost', async () => {
     fixture = await openFixture({ limits: { maxBody: 1000 } })
     const body = 'x'.repeat(500_000)
-    const answer = await sendRaw(fixture.path, `POST /v1/apply HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
+    const answer = await sendRaw(
+      fixture.path,
+      `POST /v1/apply HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    )
     expect(answer.status).toBe(400)
     expect(answer.body).toContain('larger than 1000 bytes')
     expect(fixture.engine.asked).toEqual([])

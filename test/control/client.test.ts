@@ -39,13 +39,20 @@ describe('against the server', () => {
   })
 
   test('a failed operation is an answer, with and without events', async () => {
-    fixture.engine.outcome = { ok: false, services: [{ service: 'web', ok: false, message: 'no', step: 'boot of web/0', lastOutput: ['a', 'b'] }] }
+    fixture.engine.outcome = {
+      ok: false,
+      services: [{ service: 'web', ok: false, message: 'no', step: 'boot of web/0', lastOutput: ['a', 'b'] }],
+    }
     const request = { method: 'POST', path: '/v1/targets/web/restart', body: {} } as const
     const streamed = await callSupervisor(fixture.path, { ...request, onEvent() {} })
     expect(streamed.body).toEqual(fixture.engine.outcome)
     const plain = await callSupervisor(fixture.path, request)
     expect(plain.status).toBe(409)
-    expect(plain.body).toMatchObject({ ...fixture.engine.outcome, code: 'HF_OPERATION_FAILED', message: 'restart failed: web' })
+    expect(plain.body).toMatchObject({
+      ...fixture.engine.outcome,
+      code: 'HF_OPERATION_FAILED',
+      message: 'restart failed: web',
+    })
   })
 
   test('wait: false is answered at once, what is refused is still refused', async () => {
@@ -55,15 +62,25 @@ describe('against the server', () => {
     const accepted = await callSupervisor(fixture.path, { ...request, path: '/v1/targets/web/restart' })
     expect(accepted).toMatchObject({ status: 202, body: { accepted: true } })
     end()
-    await expect(callSupervisor(fixture.path, { ...request, path: '/v1/targets/nothing/restart' })).rejects.toMatchObject({ code: 'HF_TARGET_UNKNOWN' })
+    await expect(
+      callSupervisor(fixture.path, { ...request, path: '/v1/targets/nothing/restart' }),
+    ).rejects.toMatchObject({ code: 'HF_TARGET_UNKNOWN' })
   })
 
   test('an aborted wait rejects with the reason; the operation goes on', async () => {
     let ended = false
-    fixture.engine.during = () => new Promise((resolve) => setTimeout(resolve, 50)).then(() => void (ended = true))
+    fixture.engine.during = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      ended = true
+    }
     const controller = new AbortController()
     setTimeout(() => controller.abort(new Error('enough')), 10)
-    const asked = callSupervisor(fixture.path, { method: 'POST', path: '/v1/targets/web/stop', body: {}, signal: controller.signal })
+    const asked = callSupervisor(fixture.path, {
+      method: 'POST',
+      path: '/v1/targets/web/stop',
+      body: {},
+      signal: controller.signal,
+    })
     await expect(asked).rejects.toThrow('enough')
     await expect.poll(() => ended).toBe(true)
   })
@@ -106,23 +123,32 @@ describe('where no supervisor answers', () => {
   })
 
   test('a server that dies within its answer', async () => {
-    const path = await serve((socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{"services":['))
+    const path = await serve((socket) =>
+      socket.end('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{"services":['),
+    )
     await expect(callSupervisor(path, status)).rejects.toMatchObject({ code: 'HF_CONNECTION_LOST' })
   })
 
   test('a server that accepts and never answers', async () => {
     const path = await serve(() => {})
-    await expect(callSupervisor(path, { ...status, answerWithin: 0.05 })).rejects.toMatchObject({ code: 'HF_NO_ANSWER', exit: 5 })
+    await expect(callSupervisor(path, { ...status, answerWithin: 0.05 })).rejects.toMatchObject({
+      code: 'HF_NO_ANSWER',
+      exit: 5,
+    })
   })
 
   test('an error of another version is shown with its text', async () => {
     const body = '{"code":"HF_FROM_THE_FUTURE","message":"not today","hint":""}'
-    const path = await serve((socket) => socket.end(`HTTP/1.1 409 Conflict\r\nContent-Length: ${body.length}\r\n\r\n${body}`))
+    const path = await serve((socket) =>
+      socket.end(`HTTP/1.1 409 Conflict\r\nContent-Length: ${body.length}\r\n\r\n${body}`),
+    )
     await expect(callSupervisor(path, status)).rejects.toMatchObject({ message: 'internal error: not today' })
   })
 
   test('events that arrive cut in the middle of a character and of an event', async () => {
-    const stream = Buffer.from('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nevent: line\ndata: "häh"\n\nevent: done\ndata: {}\n\n')
+    const stream = Buffer.from(
+      'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nevent: line\ndata: "häh"\n\nevent: done\ndata: {}\n\n',
+    )
     const path = await serve((socket) => {
       socket.setNoDelay(true)
       let at = 0
@@ -136,7 +162,10 @@ describe('where no supervisor answers', () => {
     })
     const seen: unknown[] = []
     const answer = await callSupervisor(path, { ...status, onEvent: (event, data) => seen.push([event, data]) })
-    expect(seen).toEqual([['line', 'häh'], ['done', {}]])
+    expect(seen).toEqual([
+      ['line', 'häh'],
+      ['done', {}],
+    ])
     expect(answer.event).toBe('done')
   })
 })

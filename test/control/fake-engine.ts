@@ -1,7 +1,15 @@
 // An engine in memory: it remembers what it was asked and answers what the test put there.
 import type { SupervisorSpec } from '../../src/config/effective.ts'
 import { HoldfastError } from '../../src/errors/holdfast-error.ts'
-import type { Engine, JournalEntry, LogLine, OperationOutcome, OperationRequest, Progress } from '../../src/supervisor/engine-api.ts'
+import type { ServiceLog } from '../../src/logs/service-log.ts'
+import type {
+  Engine,
+  JournalEntry,
+  LogLine,
+  OperationOutcome,
+  OperationRequest,
+  Progress,
+} from '../../src/supervisor/engine-api.ts'
 import type { StatusReport } from '../../src/supervisor/status-report.ts'
 
 type OnProgress = (progress: Progress) => void
@@ -14,7 +22,14 @@ export class FakeEngine {
   /** What an operation does before its outcome. */
   during: (onProgress: OnProgress) => Promise<void> = async () => {}
   report: StatusReport = {
-    supervisor: { pid: 1, version: '0', startedAt: '2026-01-01T00:00:00.000Z', config: '/c', node: 'v20', name: 'test' },
+    supervisor: {
+      pid: 1,
+      version: '0',
+      startedAt: '2026-01-01T00:00:00.000Z',
+      config: '/c',
+      node: 'v20',
+      name: 'test',
+    },
     services: [],
     sockets: [],
     forkservers: [],
@@ -54,7 +69,10 @@ export class FakeEngine {
     return this.outcome
   }
 
-  async apply(spec: SupervisorSpec, options?: unknown): Promise<{ changes: []; sockets: []; notes: []; outcome: OperationOutcome }> {
+  async apply(
+    spec: SupervisorSpec,
+    options?: unknown,
+  ): Promise<{ changes: []; sockets: []; notes: []; outcome: OperationOutcome }> {
     this.asked.push(['apply', spec, options])
     return { changes: [], sockets: [], notes: [], outcome: this.outcome }
   }
@@ -92,7 +110,13 @@ export class FakeEngine {
     })
   }
 
-  async flushLogs(): Promise<void> {}
+  logs: ServiceLog[] = []
+
+  serviceLogs(): ServiceLog[] {
+    return this.logs
+  }
+
+  async journalWritten(): Promise<void> {}
 
   reopenLogs(): void {}
 

@@ -3,7 +3,12 @@ import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ControlHost } from '../../src/control/handlers.ts'
-import { type ControlLimits, type ControlServer, type ControlServerOptions, openControlServer } from '../../src/control/server.ts'
+import {
+  type ControlLimits,
+  type ControlServer,
+  type ControlServerOptions,
+  openControlServer,
+} from '../../src/control/server.ts'
 import { asEngine, FakeEngine } from './fake-engine.ts'
 
 export interface Fixture {
@@ -16,7 +21,9 @@ export interface Fixture {
 }
 
 /** A control server on a fake engine in a directory of its own. */
-export async function openFixture(options: Partial<ControlServerOptions> & { limits?: Partial<ControlLimits> } = {}): Promise<Fixture> {
+export async function openFixture(
+  options: Partial<ControlServerOptions> & { limits?: Partial<ControlLimits> } = {},
+): Promise<Fixture> {
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-control-'))
   const engine = new FakeEngine(directory)
   const path = options.path ?? join(directory, 'control.sock')

@@ -17,7 +17,7 @@ afterEach(() => {
 })
 
 async function listen(path: string, mode = 0o600): Promise<ListeningSocket> {
-  const listening = await listenOnSocketFile(path, mode, (socket) => socket.end('here'))
+  const listening = await listenOnSocketFile(path, mode, (socket) => socket.on('error', () => {}).destroy())
   open.push(listening)
   return listening
 }
@@ -50,25 +50,37 @@ test('replaces the socket file of a server that is dead', async () => {
 test('refuses the place of a server that lives, and leaves it alone', async () => {
   const path = join(directory, 's')
   await listen(path)
-  await expect(listen(path)).rejects.toMatchObject({ code: 'HF_SOCKET_BIND', message: expect.stringContaining('another program listens there') })
+  await expect(listen(path)).rejects.toMatchObject({
+    code: 'HF_SOCKET_BIND',
+    message: expect.stringContaining('another program listens there'),
+  })
   ;(await opened(path)).destroy()
 })
 
 test('refuses to replace what is no socket', async () => {
   const path = join(directory, 's')
   writeFileSync(path, 'precious')
-  await expect(listen(path)).rejects.toMatchObject({ code: 'HF_SOCKET_BIND', message: expect.stringContaining('not a socket') })
+  await expect(listen(path)).rejects.toMatchObject({
+    code: 'HF_SOCKET_BIND',
+    message: expect.stringContaining('not a socket'),
+  })
   expect(existsSync(path)).toBe(true)
 })
 
 test('refuses a path of more than 107 bytes', async () => {
   const deep = join(directory, 'd'.repeat(100))
   mkdirSync(deep)
-  await expect(listen(join(deep, 's'))).rejects.toMatchObject({ code: 'HF_SOCKET_BIND', message: expect.stringContaining('longer than 107 bytes') })
+  await expect(listen(join(deep, 's'))).rejects.toMatchObject({
+    code: 'HF_SOCKET_BIND',
+    message: expect.stringContaining('longer than 107 bytes'),
+  })
 })
 
 test('says when the directory is missing', async () => {
-  await expect(listen(join(directory, 'missing', 's'))).rejects.toMatchObject({ code: 'HF_SOCKET_BIND', hint: expect.stringContaining('directory') })
+  await expect(listen(join(directory, 'missing', 's'))).rejects.toMatchObject({
+    code: 'HF_SOCKET_BIND',
+    hint: expect.stringContaining('directory'),
+  })
 })
 
 test('takes its file away when it closes, but not the file of a successor', async () => {

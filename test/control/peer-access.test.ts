@@ -37,7 +37,16 @@ describe.skipIf(process.getuid?.() !== 0)('as another user, by the kernel’s wo
 
   async function asNobody(request: string): Promise<string> {
     chmodSync(fixture.directory, 0o711)
-    const argv = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, '-e', AS_NOBODY, fixture.path, request]
+    const argv = [
+      '--reuid=65534',
+      '--regid=65534',
+      '--clear-groups',
+      process.execPath,
+      '-e',
+      AS_NOBODY,
+      fixture.path,
+      request,
+    ]
     return (await run('setpriv', argv)).stdout
   }
 
@@ -63,7 +72,15 @@ describe.skipIf(process.getuid?.() !== 0)('as another user, by the kernel’s wo
     fixture = await openFixture({ mode: 0o666, limits: { maxStrangers: 2 } })
     chmodSync(fixture.directory, 0o711)
     const many = `for (let i = 0; i < 10; i++) require('node:net').connect(process.argv[1]).on('error', () => {}); setInterval(() => {}, 1000)`
-    const stranger = execFile('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, '-e', many, fixture.path])
+    const stranger = execFile('setpriv', [
+      '--reuid=65534',
+      '--regid=65534',
+      '--clear-groups',
+      process.execPath,
+      '-e',
+      many,
+      fixture.path,
+    ])
     await until(() => fixture.server.connections === 2, 'two are let in')
     expect((await sendRaw(fixture.path, status)).status).toBe(200)
     expect(fixture.server.connections).toBeLessThanOrEqual(3)
@@ -75,7 +92,12 @@ describe.skipIf(process.getuid?.() !== 0)('as another user, by the kernel’s wo
     fixture = await openFixture({ mode: 0o666, access: { owner: 0, allowed: new Set([65534]) } })
     expect(await asNobody(status)).toMatch(/^HTTP\/1.1 200/)
     expect(await asNobody(post('/v1/targets/web/restart'))).toMatch(/^HTTP\/1.1 200/)
-    for (const request of [post('/v1/apply'), post('/v1/down'), 'GET /v1/dump HTTP/1.0\r\n\r\n', 'GET /v1/config HTTP/1.0\r\n\r\n']) {
+    for (const request of [
+      post('/v1/apply'),
+      post('/v1/down'),
+      'GET /v1/dump HTTP/1.0\r\n\r\n',
+      'GET /v1/config HTTP/1.0\r\n\r\n',
+    ]) {
       expect(await asNobody(request)).toMatch(/^HTTP\/1.1 403/)
     }
     expect(fixture.engine.asked.map((asked) => (asked as string[])[0])).toEqual(['status', 'operate'])

@@ -14,11 +14,20 @@ afterEach(() => fixture.close())
 const EXPECTED: Record<string, { query?: string; body?: object; asked: unknown[] | null }> = {
   status: { query: '?target=web&target=db&memory=1', asked: ['status', { targets: ['web', 'db'], memory: true }] },
   start: { asked: ['operate', { verb: 'start', targets: ['web', 'db/1'] }] },
-  stop: { body: { withDependents: true }, asked: ['operate', { verb: 'stop', targets: ['web', 'db/1'], withDependents: true }] },
-  restart: { body: { cold: true, replace: false }, asked: ['operate', { verb: 'restart', targets: ['web', 'db/1'], cold: true, replace: false }] },
+  stop: {
+    body: { withDependents: true },
+    asked: ['operate', { verb: 'stop', targets: ['web', 'db/1'], withDependents: true }],
+  },
+  restart: {
+    body: { cold: true, replace: false },
+    asked: ['operate', { verb: 'restart', targets: ['web', 'db/1'], cold: true, replace: false }],
+  },
   reload: { asked: ['operate', { verb: 'reload', targets: ['web', 'db/1'] }] },
   scale: { body: { count: 4 }, asked: ['operate', { verb: 'scale', targets: ['web', 'db/1'], count: '4' }] },
-  signal: { body: { signal: 'HUP', group: true }, asked: ['operate', { verb: 'signal', targets: ['web', 'db/1'], signal: 'HUP', group: true }] },
+  signal: {
+    body: { signal: 'HUP', group: true },
+    asked: ['operate', { verb: 'signal', targets: ['web', 'db/1'], signal: 'HUP', group: true }],
+  },
   settled: { asked: ['settled'] },
   apply: { body: { dryRun: true }, asked: ['apply', expect.anything(), { dryRun: true, replace: false }] },
   down: { body: { timeout: '2s' }, asked: ['down', { timeout: 2000, immediate: false }] },
@@ -52,12 +61,18 @@ test('a comma separates targets, an escaped one belongs to its target', () => {
 })
 
 describe('what is not understood is refused by name, and the engine is not asked', () => {
-  const json = (text: string) => `POST /v1/targets/web/restart HTTP/1.1\r\nHost: x\r\nContent-Length: ${text.length}\r\n\r\n${text}`
+  const json = (text: string) =>
+    `POST /v1/targets/web/restart HTTP/1.1\r\nHost: x\r\nContent-Length: ${text.length}\r\n\r\n${text}`
   test.each([
     ['unknown path', 'GET /v2/status HTTP/1.1\r\nHost: x\r\n\r\n', 404, 'no such path: GET /v2/status'],
     ['wrong method', 'GET /v1/down HTTP/1.1\r\nHost: x\r\n\r\n', 404, 'no such path: GET /v1/down'],
     ['unknown verb', 'POST /v1/targets/web/explode HTTP/1.1\r\nHost: x\r\n\r\n', 404, 'no such path'],
-    ['unknown parameter', 'GET /v1/status?tagret=web HTTP/1.1\r\nHost: x\r\n\r\n', 400, 'unknown query parameter "tagret"'],
+    [
+      'unknown parameter',
+      'GET /v1/status?tagret=web HTTP/1.1\r\nHost: x\r\n\r\n',
+      400,
+      'unknown query parameter "tagret"',
+    ],
     ['bad flag', 'GET /v1/events?follow=maybe HTTP/1.1\r\nHost: x\r\n\r\n', 400, 'follow must be 1 or 0'],
     ['bad number', 'GET /v1/events?last=-3 HTTP/1.1\r\nHost: x\r\n\r\n', 400, 'last must be a whole number'],
     ['bad duration', 'GET /v1/logs/web?since=soon HTTP/1.1\r\nHost: x\r\n\r\n', 400, 'since must be a duration'],
@@ -72,7 +87,12 @@ describe('what is not understood is refused by name, and the engine is not asked
     ['scale without count', 'POST /v1/targets/web/scale HTTP/1.1\r\nHost: x\r\n\r\n', 400, 'count is missing'],
     ['not HTTP', 'hello\r\n\r\n', 400, 'not a valid HTTP request'],
     ['binary', '\u0016\u0003\u0001\u0002\u0000\u0001', 400, 'not a valid HTTP request'],
-    ['headers of 100 KB', `GET /v1/status HTTP/1.1\r\nX: ${'x'.repeat(100_000)}\r\n\r\n`, 400, 'not a valid HTTP request'],
+    [
+      'headers of 100 KB',
+      `GET /v1/status HTTP/1.1\r\nX: ${'x'.repeat(100_000)}\r\n\r\n`,
+      400,
+      'not a valid HTTP request',
+    ],
   ])('%s', async (_what, bytes, status, message) => {
     const answer = await sendRaw(fixture.path, bytes)
     expect(answer.status).toBe(status)
@@ -86,11 +106,18 @@ describe('what is not understood is refused by name, and the engine is not asked
 describe('errors arrive at the client as they were thrown', () => {
   test('an unknown target', async () => {
     const asked = callSupervisor(fixture.path, { method: 'POST', path: '/v1/targets/nothing/restart', body: {} })
-    await expect(asked).rejects.toMatchObject({ code: 'HF_TARGET_UNKNOWN', message: 'nothing matches "nothing"', exit: 2 })
+    await expect(asked).rejects.toMatchObject({
+      code: 'HF_TARGET_UNKNOWN',
+      message: 'nothing matches "nothing"',
+      exit: 2,
+    })
   })
 
   test('before the first event of a stream it is an answer with its own status', async () => {
-    const answer = await sendRaw(fixture.path, 'POST /v1/targets/nothing/stop HTTP/1.0\r\nAccept: text/event-stream\r\n\r\n')
+    const answer = await sendRaw(
+      fixture.path,
+      'POST /v1/targets/nothing/stop HTTP/1.0\r\nAccept: text/event-stream\r\n\r\n',
+    )
     expect(answer.status).toBe(404)
     expect(answer.head).toContain('application/json')
   })

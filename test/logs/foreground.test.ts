@@ -61,7 +61,7 @@ describe('ForegroundOutput', () => {
 
   test('a terminal that takes nothing: at most 1 MiB waits, the rest is dropped and counted', async () => {
     const written: string[] = []
-    let finish: (() => void) | null = null
+    let finish = (): void => {}
     const output = new ForegroundOutput({
       color: false,
       write: (text, done) => {
@@ -77,10 +77,10 @@ describe('ForegroundOutput', () => {
     expect(written.length).toBe(1)
     const flushed = output.flush({ deadline: 5_000 })
     await eventually('all written', () => {
-      finish?.()
+      finish()
       return written.join('').includes('not shown')
     })
-    finish?.()
+    finish()
     await flushed
     const lines = written.join('').split('\n').slice(0, -1)
     const shown = lines.filter((text) => text.endsWith(line)).length

@@ -15,7 +15,15 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { LogFile, type LogFileOptions } from '../../src/logs/log-file.ts'
 import { setSoftNoFile } from '../../src/os/limits.ts'
-import { eventually, filesOfSet, linesOf, readSet, smallFileSystem, temporaryDirectory } from './support.ts'
+import {
+  eventually,
+  filesOfSet,
+  hangingFile,
+  linesOf,
+  readSet,
+  smallFileSystem,
+  temporaryDirectory,
+} from './support.ts'
 
 const numbered = (from: number, to: number, width = 20) =>
   Array.from({ length: to - from }, (_, index) => `line ${from + index} `.padEnd(width, '.'))
@@ -257,16 +265,9 @@ describe('LogFile in trouble', () => {
 })
 
 describe('LogFile on a disk that hangs', () => {
-  // A FIFO that nobody reads takes 64 KiB, then a write to it hangs like one to a disk that does not answer.
-  const hangingFile = (directory: string, name: string) => {
-    const path = join(directory, name)
-    execFileSync('mkfifo', [path])
-    return { ...logFile({ path }), path }
-  }
-
   test('keeps the lines, says how long it has been stuck, and holds up neither other devices nor other file work', async () => {
     const directory = temporaryDirectory()
-    const hanging = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => hangingFile(directory, name))
+    const hanging = Array.from({ length: 6 }, () => logFile({ path: hangingFile() }))
     const block = asBuffer(numbered(0, 5_000))
     for (const { file } of hanging) for (let count = 0; count < 12; count++) file.append(block)
     await eventually('stuck', () => hanging.every(({ file }) => file.stalled() > 50))
@@ -291,7 +292,7 @@ describe('LogFile on a disk that hangs', () => {
   })
 
   test('close gives up at its deadline', async () => {
-    const { path, file } = hangingFile(temporaryDirectory(), 'stuck')
+    const { path, file } = logFile({ path: hangingFile() })
     const block = asBuffer(numbered(0, 5_000))
     file.append(block)
     await eventually('stuck', () => file.stalled() > 20)

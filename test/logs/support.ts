@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, constants, mkdtempSync, openSync, readdirSync, readFileSync, readSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { onTestFinished, type TestContext } from 'vitest'
@@ -66,4 +66,28 @@ export function smallFileSystem(context: TestContext, size: string): string {
   }
   onTestFinished(() => void execFileSync('umount', ['-l', directory]))
   return directory
+}
+
+/**
+ * A FIFO that nobody reads: it takes 64 KiB, then a write to it hangs like one to a disk that does not answer.
+ * Emptied at the end of the test, since a thread that is stuck in a write keeps the process from ending.
+ */
+export function hangingFile(): string {
+  const path = join(temporaryDirectory(), 'hanging')
+  execFileSync('mkfifo', [path])
+  onTestFinished(async () => {
+    const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
+    const buffer = Buffer.alloc(1024 * 1024)
+    for (let empty = 0; empty < 5; ) {
+      try {
+        readSync(fd, buffer)
+        empty = 0
+      } catch {
+        empty++
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+    }
+    closeSync(fd)
+  })
+  return path
 }

@@ -13,6 +13,8 @@ export const root = join(import.meta.dirname, '../..')
 /** Another Node for the programs that tests start. */
 export const node = process.env.HOLDFAST_TEST_NODE ?? process.execPath
 export const isRoot = process.getuid?.() === 0
+/** Where a bundled program finds koffi. */
+export const nodePath = join(root, 'node_modules')
 const PATIENCE = 10_000
 
 export interface Spawned {
@@ -50,8 +52,11 @@ export class Scratch {
     return fd
   }
 
-  /** Starts a program through spawnProcess, stdin null, stdout and stderr to a file; `fds` replace these three. */
-  start(file: string, args: readonly string[], options: Partial<SpawnOptions> = {}): Spawned {
+  /**
+   * Starts a program through spawnProcess: stdin null, stdout and stderr to a file, then `more` from fd 3 on; `fds`
+   * replace them all.
+   */
+  start(file: string, args: readonly string[], { more = [], ...options }: StartOptions = {}): Spawned {
     const outputFile = this.path(`output-${this.#files++}`)
     const out = openSync(outputFile, 'w')
     const devNull = openSync('/dev/null', 'r')
@@ -63,7 +68,7 @@ export class Scratch {
         cwd: null,
         session: true,
         softNoFile: null,
-        fds: [devNull, out, out],
+        fds: [devNull, out, out, ...more],
         ...options,
       })
       return this.#track(pid, outputFile)
@@ -73,7 +78,7 @@ export class Scratch {
     }
   }
 
-  sh(script: string, options: Partial<SpawnOptions> = {}): Spawned {
+  sh(script: string, options: StartOptions = {}): Spawned {
     return this.start('/bin/sh', ['-c', script], options)
   }
 
@@ -96,12 +101,8 @@ export class Scratch {
     return { pid, exited, output, done }
   }
 
-  /**
-   * Runs TypeScript in a process of its own, for what would change the test's process. `source` may import from
-   * `src/…`; it prints one JSON value, which comes back.
-   */
-  async program(source: string, options: ProgramOptions = {}): Promise<unknown> {
-    const { flags = [], env = {}, prefix = [] } = options
+  /** Makes a program that Node can run of TypeScript that may import from `src/…`. It needs NODE_PATH. */
+  bundle(source: string): string {
     const name = this.path(`program-${this.#files++}`)
     writeFileSync(`${name}.ts`, source.replaceAll("'src/", `'${root}/src/`))
     buildSync({
@@ -113,13 +114,19 @@ export class Scratch {
       format: 'cjs',
       external: ['koffi'],
     })
-    const [command = node, ...args] = [...prefix, node, ...flags, `${name}.cjs`]
+    return `${name}.cjs`
+  }
+
+  /** Runs it in a process of its own, for what would change the test's process. It prints one JSON value. */
+  async program(source: string, { flags = [], prefix = [] }: ProgramOptions = {}): Promise<unknown> {
+    const file = this.bundle(source)
+    const [command = node, ...args] = [...prefix, node, ...flags, file]
     const child = nodeSpawn(command, args, {
-      env: { ...process.env, ...env, NODE_PATH: join(root, 'node_modules') },
+      env: { ...process.env, NODE_PATH: nodePath },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.atEnd(() => child.kill('SIGKILL'))
-    const [code, text, errors] = await within(collect(child), `program ${name}`)
+    const [code, text, errors] = await within(collect(child), `program ${file}`)
     if (code !== 0) throw new Error(`exit ${code}\n${text}\n${errors}`)
     return JSON.parse(text)
   }
@@ -150,10 +157,13 @@ export class Scratch {
   }
 }
 
+export interface StartOptions extends Partial<SpawnOptions> {
+  readonly more?: readonly number[]
+}
+
 export interface ProgramOptions {
   /** For node. */
   readonly flags?: readonly string[]
-  readonly env?: Record<string, string>
   /** A command that executes the rest. */
   readonly prefix?: readonly string[]
 }

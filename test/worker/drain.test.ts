@@ -41,7 +41,7 @@ const handler = `
   }`
 
 function start(program: string): Promise<{ worker: WorkerProcess; port: number }> {
-  return startOn(workshop.tcpSocket(), program)
+  return startOn(workshop.socket(), program)
 }
 
 async function startOn(
@@ -155,6 +155,17 @@ describe('drain', () => {
     client.close()
   })
 
+  it('lets answers under way finish in a program that closes its server itself', async () => {
+    const { worker, port } = await start(`${http}
+      process.on('SIGTERM', () => server.close())`)
+    const client = await RawHttpClient.connect(port)
+    client.send('/slow')
+    await worker.printed('slow')
+    worker.signal('SIGTERM')
+    expect(await client.answer()).toMatchObject({ status: 200, body: 'slow' })
+    expect(await worker.exited).toEqual({ code: 0, signal: null })
+  })
+
   it('tells upgraded connections by the signal, and ends them at the deadline', async () => {
     const { worker, port } = await start(`${http}
       server.on('upgrade', (request, socket) => {
@@ -199,7 +210,7 @@ describe('drain', () => {
   })
 
   it('leaves the shared socket listening, so that the next worker has the connections that came between', async () => {
-    const socket = workshop.tcpSocket()
+    const socket = workshop.socket()
     const first = await startOn(socket, http)
     first.worker.signal('SIGTERM')
     await first.worker.exited

@@ -152,7 +152,7 @@ describe('requests', () => {
   })
 
   it('of an http server count by themselves: answered, aborted, pipelined', async () => {
-    const socket = workshop.tcpSocket()
+    const socket = workshop.socket()
     const worker = workshop.start({
       env: timeout,
       sockets: { http: socket.fd },

@@ -18,7 +18,7 @@ const httpProgram = `
 
 describe('a worker under Holdfast', () => {
   it('knows who it is, listens on its socket, says ready, and answers', async () => {
-    const socket = workshop.tcpSocket()
+    const socket = workshop.socket()
     const program = workshop.program(`${httpProgram}
       const { service, slot, generation, role, id, supervised } = worker
       console.log(JSON.stringify({ service, slot, generation, role, id, supervised }))`)
@@ -42,7 +42,7 @@ describe('a worker under Holdfast', () => {
   it('stops by signal: announces it, calls onStop, exits 0', async () => {
     const worker = workshop.start({
       program: workshop.program(httpProgram),
-      sockets: { http: workshop.tcpSocket().fd },
+      sockets: { http: workshop.socket().fd },
     })
     await worker.notified('READY=1')
     worker.signal('SIGTERM')
@@ -57,7 +57,7 @@ describe('a worker under Holdfast', () => {
       program: workshop.program(`${httpProgram}
         worker.signal.addEventListener('abort', () => console.log('aborted', worker.signal.reason.cause.deadline.toISOString()))
         worker.onStop(() => new Promise((resolve) => setTimeout(resolve, 100)))`),
-      sockets: { http: workshop.tcpSocket().fd },
+      sockets: { http: workshop.socket().fd },
     })
     await worker.notified('READY=1')
     const deadline = new Date(Date.now() + 5_000).toISOString()
@@ -74,7 +74,7 @@ describe('a worker under Holdfast', () => {
   it('ignores messages it does not understand', async () => {
     const worker = workshop.start({
       program: workshop.program(httpProgram),
-      sockets: { http: workshop.tcpSocket().fd },
+      sockets: { http: workshop.socket().fd },
     })
     await worker.notified('READY=1')
     worker.commandText('nonsense\n{"unknown":{}}\n[]\n{"stop":7}\n\n')

@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
+import { existsSync } from 'node:fs'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Workshop } from './worker-process.ts'
@@ -12,9 +14,40 @@ afterAll(() => workshop.close())
 const failure = `catch (error) { console.log(error.message) }`
 
 describe('listen', () => {
+  it('leaves the backlog of the shared socket as it is', async () => {
+    const socket = workshop.socket('tcp4', 37)
+    const worker = workshop.start({
+      sockets: { http: socket.fd },
+      env: { HOLDFAST_BACKLOG_HTTP: '37' },
+      program: workshop.program(`import net from 'node:net'
+        await worker.listen('http', net.createServer())
+        worker.ready()`),
+    })
+    await worker.notified('READY=1')
+    expect(backlogOf(socket.fd)).toBe(37)
+  })
+
+  it('serves on a unix socket, and leaves its file there for the next worker', async () => {
+    const socket = workshop.unixSocket()
+    const worker = workshop.start({
+      sockets: { app: socket.fd },
+      program: workshop.program(`import net from 'node:net'
+        await worker.listen('app', net.createServer((socket) => socket.end('hello')))
+        worker.ready()`),
+    })
+    await worker.notified('READY=1')
+    const heard: string[] = []
+    connect(socket.path).on('data', (data) => heard.push(data.toString()))
+    await worker.until('an answer', () => heard.length > 0)
+    expect(heard).toEqual(['hello'])
+    worker.signal('SIGTERM')
+    await worker.exited
+    expect(existsSync(socket.path)).toBe(true)
+  })
+
   it('refuses a name that the service does not have, and says which it has', async () => {
     const worker = workshop.start({
-      sockets: { api: workshop.tcpSocket().fd },
+      sockets: { api: workshop.socket().fd },
       program: workshop.program(`import net from 'node:net'
         try { await worker.listen('http', net.createServer(), 0) } ${failure}`),
     })
@@ -38,7 +71,7 @@ describe('listen', () => {
 
   it('refuses to listen twice on one socket', async () => {
     const worker = workshop.start({
-      sockets: { http: workshop.tcpSocket().fd },
+      sockets: { http: workshop.socket().fd },
       program: workshop.program(`import net from 'node:net'
         await worker.listen('http', net.createServer())
         try { await worker.listen('http', net.createServer()) } ${failure}
@@ -59,7 +92,7 @@ describe('listen', () => {
   })
 
   it('takes the server out of a framework, after its ready()', async () => {
-    const socket = workshop.tcpSocket()
+    const socket = workshop.socket()
     const worker = workshop.start({
       sockets: { http: socket.fd },
       program: workshop.program(`import http from 'node:http'
@@ -79,7 +112,7 @@ describe('listen', () => {
   it('says what is wrong when the descriptors were closed on the way', async () => {
     const worker = workshop.start({
       closeDescriptors: true,
-      sockets: { http: workshop.tcpSocket().fd },
+      sockets: { http: workshop.socket().fd },
       program: workshop.program(`import net from 'node:net'
         worker.ready()
         try { await worker.listen('http', net.createServer()) } ${failure}
@@ -107,7 +140,7 @@ describe('listen', () => {
   })
 
   it('receives datagrams, and answers those under way after it stopped receiving', async () => {
-    const { fd, port } = await workshop.udpSocket()
+    const { fd, port } = workshop.socket('udp4')
     const worker = workshop.start({
       sockets: { dns: fd },
       program: workshop.program(`import dgram from 'node:dgram'
@@ -187,7 +220,7 @@ describe('outside Holdfast', () => {
 
 describe('a plain net server', () => {
   it('lets connections end by themselves, and ends them at the deadline', async () => {
-    const socket = workshop.tcpSocket()
+    const socket = workshop.socket()
     const worker = workshop.start({
       sockets: { echo: socket.fd },
       program: workshop.program(`import net from 'node:net'
@@ -218,3 +251,10 @@ describe('a plain net server', () => {
     staying.destroy()
   })
 })
+
+/** tcpi_sacked, which is the backlog where the socket listens. */
+function backlogOf(fd: number): number {
+  const program =
+    'import socket, struct; print(struct.unpack_from("I", socket.socket(fileno=0).getsockopt(6, 11, 104), 28)[0])'
+  return Number(execFileSync('python3', ['-c', program], { stdio: [fd, 'pipe', 'inherit'], encoding: 'utf8' }))
+}

@@ -80,7 +80,7 @@ class Load {
 }
 
 it('loses no request while the worker is replaced again and again', { timeout: 40_000 }, async () => {
-  const socket = workshop.tcpSocket()
+  const socket = workshop.socket()
   const path = workshop.program(program)
   const startOne = async (): Promise<WorkerProcess> => {
     const worker = workshop.start({ program: path, sockets: { http: socket.fd } })

@@ -1,25 +1,27 @@
 // Starts real Node worker programs the way the supervisor does: sockets, notification and command FIFOs, heartbeat slot.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { createSocket } from 'node:dgram'
 import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync, writeFileSync, writeSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { buildSync } from 'esbuild'
+import { vi } from 'vitest'
+import { type ListenAddress, type Listener, openListener } from '../../src/os/listen.ts'
 import { type CommandMessage, formatCommandMessage } from '../../src/wire/command-messages.ts'
 import { type HeartbeatSlot, readSlot, SLOT_BYTES } from '../../src/wire/heartbeat-slot.ts'
 
 /** Another Node to run the workers with, for the test matrix. */
 const node = process.env.HOLDFAST_TEST_NODE ?? process.execPath
 const patience = 10_000
+// A worker that does not do what it should is told apart from a test that is slow: longer than `patience`.
+vi.setConfig({ testTimeout: 20_000, hookTimeout: 20_000 })
 
 /** A directory with the SDK built as an ES module and as CommonJS, where worker programs can be put. */
 export class Workshop {
   readonly directory = mkdtempSync(join(tmpdir(), 'holdfast-worker-'))
   readonly #workers: WorkerProcess[] = []
-  readonly #closers: (() => void)[] = []
+  readonly #listeners: Listener[] = []
   #programs = 0
 
   constructor() {
@@ -53,38 +55,34 @@ export class Workshop {
     return worker
   }
 
-  /** A bound TCP socket on a free port that this process never accepts from, as the supervisor holds it. */
-  tcpSocket(): { fd: number; port: number } {
-    const { TCP, constants: tcp } = tcpWrap()
-    const handle = new TCP(tcp.SERVER)
-    handle.bind('127.0.0.1', 0)
-    const name: { port?: number } = {}
-    handle.getsockname(name)
-    this.#closers.push(() => handle.close())
-    return { fd: handle.fd, port: name.port ?? 0 }
+  /** A socket on a free port of 127.0.0.1 that this process never accepts from, as the supervisor holds it. */
+  socket(family: 'tcp4' | 'udp4' = 'tcp4', backlog = 1024): { fd: number; port: number } {
+    const listener = this.#listen({ family, host: '127.0.0.1', port: 0 }, backlog)
+    return { fd: listener.fd, port: 'port' in listener.address ? listener.address.port : 0 }
   }
 
-  /** The same for UDP. */
-  async udpSocket(): Promise<{ fd: number; port: number }> {
-    const socket = createSocket('udp4')
-    await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve))
-    this.#closers.push(() => socket.close())
-    const state = Object.getOwnPropertySymbols(socket).find((symbol) => symbol.description === 'state symbol')
-    if (state === undefined) throw new Error('this Node keeps the handle of a datagram socket elsewhere')
-    const { handle } = (socket as unknown as Record<symbol, { handle: UdpHandle }>)[state] as { handle: UdpHandle }
-    handle.recvStop()
-    return { fd: handle.fd, port: socket.address().port }
+  unixSocket(): { fd: number; path: string } {
+    const path = join(this.directory, `socket-${this.#listeners.length}`)
+    return { fd: this.#listen({ family: 'unix', path }, 1024).fd, path }
+  }
+
+  #listen(listen: ListenAddress, backlog: number): Listener {
+    const how = { mode: null, user: null, group: null, nonblocking: false, v6only: true }
+    const listener = openListener({ listen, backlog, ...how })
+    this.#listeners.push(listener)
+    return listener
   }
 
   async close(): Promise<void> {
     for (const worker of this.#workers) await worker.kill()
-    for (const close of this.#closers.splice(0)) close()
+    for (const { fd } of this.#listeners.splice(0)) closeSync(fd)
     rmSync(this.directory, { recursive: true, force: true })
   }
 }
 
 export interface WorkerOptions {
-  readonly program: string
+  /** Path of a Node program, or a whole command. */
+  readonly program: string | readonly string[]
   /** Name to fd. */
   readonly sockets?: Readonly<Record<string, number>>
   readonly env?: Readonly<Record<string, string>>
@@ -143,7 +141,8 @@ export class WorkerProcess {
       })
       for (const [at, name] of names.entries()) env[`HOLDFAST_SOCKET_${name.toUpperCase()}`] = String(3 + at)
     }
-    this.child = spawn(node, [options.program], {
+    const [file = '', ...rest] = typeof options.program === 'string' ? [node, options.program] : options.program
+    this.child = spawn(file, rest, {
       env: { ...env, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe', ...(supervised && !closeDescriptors ? given : [])],
     })
@@ -236,23 +235,4 @@ function collectLines(stream: NodeJS.ReadableStream, lines: string[], onLine: ()
     lines.push(line)
     onLine()
   })
-}
-
-interface UdpHandle {
-  readonly fd: number
-  recvStop(): void
-}
-
-interface TcpHandle {
-  readonly fd: number
-  bind(host: string, port: number): number
-  getsockname(out: { port?: number }): number
-  close(): void
-}
-
-/** A net.Server of this process would accept; a bare handle that is only bound does not. */
-function tcpWrap(): { TCP: new (type: number) => TcpHandle; constants: { SERVER: number } } {
-  const binding = (process as unknown as { binding(name: string): unknown }).binding
-  createRequire(import.meta.url)('node:net')
-  return binding('tcp_wrap') as { TCP: new (type: number) => TcpHandle; constants: { SERVER: number } }
 }

@@ -6,7 +6,10 @@ import { shorten } from '../written-scalar.ts'
 export const environmentKeys: KeyRule = {
   check(key) {
     if (key !== '' && !/[=\0]/.test(key)) return null
-    return wrongValue(`"${shorten(key)}" can not be the name of an environment variable`, 'A name is not empty and has no = in it.')
+    return wrongValue(
+      `"${shorten(key)}" can not be the name of an environment variable`,
+      'A name is not empty and has no = in it.',
+    )
   },
   schema: { pattern: '^[^=]+$' },
 }

@@ -1,5 +1,5 @@
 // Keys whose engine is not built yet: known, their values checked as far as they are settled, refused by `check` and `up`.
-import { setting, type SettingOptions, type SettingTable } from '../setting.ts'
+import { type SettingOptions, type SettingTable, setting } from '../setting.ts'
 import type { ValueType } from '../value-type.ts'
 import { listOf, objectOf, recordOf } from '../values/collections.ts'
 import { command } from '../values/command.ts'
@@ -24,7 +24,10 @@ export const laterControlSettings = {
     rows({
       listen: row(filledText, 'Address.'),
       tokenFile: row(path, 'File with the token.'),
-      tls: row(rows({ cert: row(path, 'Certificate.'), key: row(path, 'Key.'), clientCa: row(path, 'CA of clients.') }), 'TLS.'),
+      tls: row(
+        rows({ cert: row(path, 'Certificate.'), key: row(path, 'Key.'), clientCa: row(path, 'CA of clients.') }),
+        'TLS.',
+      ),
     }),
     'The control API over TCP, never without token or client CA.',
   ),
@@ -42,7 +45,10 @@ const forkserver = rows({
 
 export const laterSupervisorSettings = {
   logging: later(anything, 'Appenders, categories and layouts of all logs.'),
-  forkservers: later(recordOf(nameKeys('forkserver'), forkserver), 'Processes that load an application once and fork workers from it.'),
+  forkservers: later(
+    recordOf(nameKeys('forkserver'), forkserver),
+    'Processes that load an application once and fork workers from it.',
+  ),
   locks: later(recordOf(nameKeys('lock'), anything), 'Locks that decide who is main: `file`, `etcd`, `postgres`.'),
 } as const
 
@@ -59,7 +65,11 @@ export const laterServiceSettings = {
     'Number of workers by load.',
   ),
   cgroup: later(
-    rows({ memoryMax: row(size, 'Memory.'), cpuMax: row(anyScalar, 'CPU.'), pidsMax: row(integer({ min: 1 }), 'Processes.') }),
+    rows({
+      memoryMax: row(size, 'Memory.'),
+      cpuMax: row(anyScalar, 'CPU.'),
+      pidsMax: row(integer({ min: 1 }), 'Processes.'),
+    }),
     'Limits by cgroup v2.',
   ),
   health: later(

@@ -1,7 +1,15 @@
 // Resource limits, named as prlimit(1) names them.
 import type { LimitSpec } from '../effective.ts'
-import { setting, type SettingTable } from '../setting.ts'
-import { type Path, type ReadContext, reportRefusal, scalar, type ValueType, wrongType, wrongValue } from '../value-type.ts'
+import { type SettingTable, setting } from '../setting.ts'
+import {
+  type Path,
+  type ReadContext,
+  reportRefusal,
+  scalar,
+  type ValueType,
+  wrongType,
+  wrongValue,
+} from '../value-type.ts'
 import { objectOf } from '../values/collections.ts'
 import { duration } from '../values/duration.ts'
 import { integer, withWords } from '../values/scalars.ts'

@@ -2,15 +2,20 @@
 import type { ReadySpec } from '../effective.ts'
 import { type Sparse, setting, type Written } from '../setting.ts'
 import { Refusal, reportRefusal, scalar, type ValueType, wrongType, wrongValue } from '../value-type.ts'
-import { isObject, plainValue, shorten, textOf } from '../written-scalar.ts'
 import { objectOf } from '../values/collections.ts'
 import { command } from '../values/command.ts'
 import { duration, formatDuration } from '../values/duration.ts'
 import { oneOf, readText } from '../values/scalars.ts'
+import { isObject, plainValue, shorten, textOf } from '../written-scalar.ts'
 
 const endpoint: ValueType<{ host: string; port: number }, string | number> = scalar(
   'port or host:port',
-  { anyOf: [{ type: 'integer', minimum: 1, maximum: 65535 }, { type: 'string', pattern: ':[0-9]{1,5}$|^[0-9]{1,5}$' }] },
+  {
+    anyOf: [
+      { type: 'integer', minimum: 1, maximum: 65535 },
+      { type: 'string', pattern: ':[0-9]{1,5}$|^[0-9]{1,5}$' },
+    ],
+  },
   (raw) => {
     const value = plainValue(raw)
     const text = typeof value === 'number' ? String(value) : textOf(raw)
@@ -33,17 +38,21 @@ const httpUrl: ValueType<string, string> = scalar('URL', { type: 'string', patte
   return url !== null && url.username === '' ? url.href : wrongValue(`"${shorten(text)}" is not a URL`, hint)
 })
 
-const regularExpression: ValueType<string, string> = scalar('regular expression', { type: 'string', format: 'regex' }, (raw) => {
-  const text = readText(raw, 'a regular expression')
-  if (text instanceof Refusal) return text
-  if (text === '') return wrongValue('it is empty', 'An empty pattern matches the first line; say what to wait for.')
-  try {
-    new RegExp(text)
-    return text
-  } catch (error) {
-    return wrongValue(`not a regular expression: ${reason(error)}`, 'JavaScript syntax, without slashes around it.')
-  }
-})
+const regularExpression: ValueType<string, string> = scalar(
+  'regular expression',
+  { type: 'string', format: 'regex' },
+  (raw) => {
+    const text = readText(raw, 'a regular expression')
+    if (text instanceof Refusal) return text
+    if (text === '') return wrongValue('it is empty', 'An empty pattern matches the first line; say what to wait for.')
+    try {
+      new RegExp(text)
+      return text
+    } catch (error) {
+      return wrongValue(`not a regular expression: ${reason(error)}`, 'JavaScript syntax, without slashes around it.')
+    }
+  },
+)
 
 /** `Invalid regular expression: /(/: Unterminated group` → `Unterminated group` */
 function reason(error: unknown): string {
@@ -51,7 +60,9 @@ function reason(error: unknown): string {
   return message.slice(message.lastIndexOf(': ') + 1).trim()
 }
 
-const onlyTrue: ValueType<true, true> = scalar('true', { const: true }, (raw) => (plainValue(raw) === true ? true : wrongType('true', raw)))
+const onlyTrue: ValueType<true, true> = scalar('true', { const: true }, (raw) =>
+  plainValue(raw) === true ? true : wrongType('true', raw),
+)
 
 export const readySettings = {
   delay: setting(duration, { doc: 'Ready when the process has lived this long.' }),
@@ -87,7 +98,8 @@ export const ready: ValueType<ReadySpec, ReadyInput> = {
       reportRefusal(wrongValue(`${known.join(' and ')} can not be used together`, HINT), path, context)
       return undefined
     }
-    if (known.length === 0 && Object.keys(raw).length === 0) reportRefusal(wrongValue('it says nothing', HINT), path, context)
+    if (known.length === 0 && Object.keys(raw).length === 0)
+      reportRefusal(wrongValue('it says nothing', HINT), path, context)
     return given === undefined ? undefined : readinessOf(given)
   },
 }

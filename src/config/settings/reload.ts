@@ -1,14 +1,14 @@
 // The union `reload`: rolling, by signal, or by command, with a timeout.
 import type { ReloadSpec } from '../effective.ts'
-import { type Complete, setting, type Written } from '../setting.ts'
 import { withDefaults } from '../read-table.ts'
+import { type Complete, setting, type Written } from '../setting.ts'
 import { reportRefusal, type ValueType, wrongType, wrongValue } from '../value-type.ts'
-import { isObject, textOf } from '../written-scalar.ts'
 import { objectOf } from '../values/collections.ts'
 import { command } from '../values/command.ts'
 import { formatDuration, positiveDuration } from '../values/duration.ts'
 import { oneOf } from '../values/scalars.ts'
 import { signal } from '../values/signal.ts'
+import { isObject, textOf } from '../written-scalar.ts'
 
 export const reloadSettings = {
   signal: setting(signal, { doc: 'Send this signal to every worker, as `HUP` for nginx.' }),

@@ -16,8 +16,15 @@ export const restartSettings = {
     doc: 'So many failures in a row restart at once, before the back-off begins.',
     reason: 'most failures are single, and waiting helps none of them',
   }),
-  initial: setting(positiveDuration, { default: '100ms', doc: 'The first wait of the back-off.', reason: 'short enough not to be noticed' }),
-  factor: setting(decimal({ min: 1, max: 100 }), { default: 2, doc: 'Each wait is longer than the last by this factor.' }),
+  initial: setting(positiveDuration, {
+    default: '100ms',
+    doc: 'The first wait of the back-off.',
+    reason: 'short enough not to be noticed',
+  }),
+  factor: setting(decimal({ min: 1, max: 100 }), {
+    default: 2,
+    doc: 'Each wait is longer than the last by this factor.',
+  }),
   max: setting(positiveDuration, {
     default: '30s',
     doc: 'The longest wait of the back-off.',
@@ -41,10 +48,17 @@ export const restartSettings = {
     reason: 'a supervisor that gives up at night helps nobody',
     knownElsewhereAs: ['startretries', 'max_restarts'],
   }),
-  delay: setting(duration, { default: 0, doc: 'Wait this long before every restart, also after a clean end.', reason: 'back in milliseconds' }),
+  delay: setting(duration, {
+    default: 0,
+    doc: 'Wait this long before every restart, also after a clean end.',
+    reason: 'back in milliseconds',
+  }),
   unrecoverable: setting(listOf(integer({ min: 0, max: 255 })), {
     default: [],
     doc: 'Exit codes that make the worker `fatal` at once, as a wrong configuration that no restart mends.',
   }),
-  stopAllOnUnrecoverable: setting(boolean, { default: false, doc: 'Such an exit stops the whole supervisor with all its services.' }),
+  stopAllOnUnrecoverable: setting(boolean, {
+    default: false,
+    doc: 'Such an exit stops the whole supervisor with all its services.',
+  }),
 } as const

@@ -15,7 +15,18 @@ export const rolloutSettings = {
     doc: 'So many workers may be missing during a rollout. With 0 a new worker is ready before an old one stops.',
     reason: 'no gap where none is needed',
   }),
-  minReady: setting(duration, { default: '0s', doc: 'A new worker must stay ready this long before the rollout goes on; its death in this time fails the rollout.' }),
-  canary: setting(boolean, { default: true, doc: 'Replace one worker first, and the others only when that one is ready.', reason: 'a broken release costs one try' }),
-  timeout: setting(positiveDuration, { default: '5m', doc: 'A rollout that takes longer has failed.', reason: 'everything ends' }),
+  minReady: setting(duration, {
+    default: '0s',
+    doc: 'A new worker must stay ready this long before the rollout goes on; its death in this time fails the rollout.',
+  }),
+  canary: setting(boolean, {
+    default: true,
+    doc: 'Replace one worker first, and the others only when that one is ready.',
+    reason: 'a broken release costs one try',
+  }),
+  timeout: setting(positiveDuration, {
+    default: '5m',
+    doc: 'A rollout that takes longer has failed.',
+    reason: 'everything ends',
+  }),
 } as const

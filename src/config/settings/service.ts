@@ -32,7 +32,11 @@ export const serviceSettings = {
     knownElsewhereAs: ['cmd', 'exec', 'script', 'ExecStart', 'run'],
   }),
   description: setting(text, { default: '', doc: 'One line for `status`.' }),
-  tags: setting(listOf(nameOf('tag', ['all'])), { default: [], doc: 'Groups of services for the command line: `holdfast restart @TAG`.', knownElsewhereAs: ['groups'] }),
+  tags: setting(listOf(nameOf('tag', ['all'])), {
+    default: [],
+    doc: 'Groups of services for the command line: `holdfast restart @TAG`.',
+    knownElsewhereAs: ['groups'],
+  }),
   instances: setting(instances, {
     default: 1,
     unit: 'workers',
@@ -46,17 +50,40 @@ export const serviceSettings = {
     doc: 'Services that come first, each with what to wait for: `{ db: ready }`, `started` or `exited`. Stopped in reverse order.',
     knownElsewhereAs: ['after', 'requires', 'needs'],
   }),
-  cwd: setting(path, { default: new ComputedDefault("the config file's directory"), doc: 'Working directory.', knownElsewhereAs: ['directory', 'dir', 'workdir', 'WorkingDirectory', 'chdir'] }),
-  user: setting(nullable(account), { default: null, doc: 'User, by name or number, with its supplementary groups. Left out: the user of the supervisor.', knownElsewhereAs: ['uid', 'username'] }),
-  group: setting(nullable(account), { default: null, doc: 'Group. Left out: that of the user.', knownElsewhereAs: ['gid'] }),
-  umask: setting(nullable(permissionBits), { default: null, doc: "File mode mask, in octal: `'0022'`. Left out: that of the supervisor." }),
-  nice: setting(integer({ min: -20, max: 19 }), { default: 0, doc: 'Scheduling priority, from -20 (first) to 19.', knownElsewhereAs: ['priority'] }),
+  cwd: setting(path, {
+    default: new ComputedDefault("the config file's directory"),
+    doc: 'Working directory.',
+    knownElsewhereAs: ['directory', 'dir', 'workdir', 'WorkingDirectory', 'chdir'],
+  }),
+  user: setting(nullable(account), {
+    default: null,
+    doc: 'User, by name or number, with its supplementary groups. Left out: the user of the supervisor.',
+    knownElsewhereAs: ['uid', 'username'],
+  }),
+  group: setting(nullable(account), {
+    default: null,
+    doc: 'Group. Left out: that of the user.',
+    knownElsewhereAs: ['gid'],
+  }),
+  umask: setting(nullable(permissionBits), {
+    default: null,
+    doc: "File mode mask, in octal: `'0022'`. Left out: that of the supervisor.",
+  }),
+  nice: setting(integer({ min: -20, max: 19 }), {
+    default: 0,
+    doc: 'Scheduling priority, from -20 (first) to 19.',
+    knownElsewhereAs: ['priority'],
+  }),
   env: setting(recordOf(environmentKeys, anyScalar), {
     default: {},
     doc: "Environment variables, added to the supervisor's own environment.",
     knownElsewhereAs: ['environment', 'envs', 'vars'],
   }),
-  envFile: setting(oneOrMore(path), { default: [], doc: 'One or more files with `NAME=value` lines. `env` wins over them, a later file over an earlier one.', knownElsewhereAs: ['environmentFile', 'dotenv'] }),
+  envFile: setting(oneOrMore(path), {
+    default: [],
+    doc: 'One or more files with `NAME=value` lines. `env` wins over them, a later file over an earlier one.',
+    knownElsewhereAs: ['environmentFile', 'dotenv'],
+  }),
   limits: setting(objectOf(limitSettings), {
     default: {},
     doc: 'Resource limits: `{ nofile: 65536, core: 0 }`. A number sets both limits; also `unlimited` and `{ soft, hard }`.',
@@ -67,10 +94,25 @@ export const serviceSettings = {
     doc: 'Run in a session and process group of its own. Without one the worker shares the group of the supervisor, a terminal signal reaches both, and `stop.group` is off.',
     reason: 'signals reach a worker and its helpers, and nobody else',
   }),
-  sockets: setting(listOf(nameOf('socket')), { default: [], doc: 'Sockets that the workers get, as file descriptors 3, 4, … in this order.', knownElsewhereAs: ['ports', 'listen', 'port'] }),
-  stdin: setting(nullable(standardInput), { default: null, doc: '`socket:NAME`: the listening socket as stdin, for programs in the manner of inetd. Left out: `/dev/null`.' }),
-  stdout: setting(output, { default: 'log', doc: '`log`, `ignore`, `inherit` (that of the supervisor), `file:PATH` (appended).', knownElsewhereAs: ['stdout_logfile', 'out_file'] }),
-  stderr: setting(output, { default: 'log', doc: 'As `stdout`.', knownElsewhereAs: ['stderr_logfile', 'error_file', 'redirect_stderr'] }),
+  sockets: setting(listOf(nameOf('socket')), {
+    default: [],
+    doc: 'Sockets that the workers get, as file descriptors 3, 4, … in this order.',
+    knownElsewhereAs: ['ports', 'listen', 'port'],
+  }),
+  stdin: setting(nullable(standardInput), {
+    default: null,
+    doc: '`socket:NAME`: the listening socket as stdin, for programs in the manner of inetd. Left out: `/dev/null`.',
+  }),
+  stdout: setting(output, {
+    default: 'log',
+    doc: '`log`, `ignore`, `inherit` (that of the supervisor), `file:PATH` (appended).',
+    knownElsewhereAs: ['stdout_logfile', 'out_file'],
+  }),
+  stderr: setting(output, {
+    default: 'log',
+    doc: 'As `stdout`.',
+    knownElsewhereAs: ['stderr_logfile', 'error_file', 'redirect_stderr'],
+  }),
   startTimeout: setting(positiveDuration, {
     default: '30s',
     doc: 'A worker that is not ready after this time is ended, and the start counts as a failure.',
@@ -96,8 +138,14 @@ export const serviceSettings = {
   }),
   restart: setting(objectOf(restartSettings), { doc: 'What follows a death: restart at once, back-off, give up.' }),
   stop: setting(objectOf(stopSettings), { doc: 'How a worker is stopped.', knownElsewhereAs: ['kill'] }),
-  reload: setting(reloadWay, { default: 'rolling', doc: '`rolling` (new processes), `{ signal }` or `{ command }` (the same process reads its config again), each with a `timeout`.' }),
-  rollout: setting(objectOf(rolloutSettings), { doc: 'How a rolling restart goes.', knownElsewhereAs: ['deploy', 'update'] }),
+  reload: setting(reloadWay, {
+    default: 'rolling',
+    doc: '`rolling` (new processes), `{ signal }` or `{ command }` (the same process reads its config again), each with a `timeout`.',
+  }),
+  rollout: setting(objectOf(rolloutSettings), {
+    doc: 'How a rolling restart goes.',
+    knownElsewhereAs: ['deploy', 'update'],
+  }),
   ...laterServiceSettings,
 } as const
 

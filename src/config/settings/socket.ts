@@ -1,5 +1,5 @@
-import { setting, type Sparse, type Written } from '../setting.ts'
-import { type ValueType, wrongType, reportRefusal } from '../value-type.ts'
+import { type Sparse, setting, type Written } from '../setting.ts'
+import { reportRefusal, type ValueType, wrongType } from '../value-type.ts'
 import { objectOf } from '../values/collections.ts'
 import { listenAddress } from '../values/listen-address.ts'
 import { permissionBits } from '../values/octal.ts'
@@ -18,7 +18,10 @@ export const socketSettings = {
     doc: 'How many connections may wait to be accepted. The kernel caps it at net.core.somaxconn.',
     reason: 'connections queue while workers are replaced',
   }),
-  mode: setting(nullable(permissionBits), { default: null, doc: 'Permission bits of a unix socket, as `0660`. Left out: by umask.' }),
+  mode: setting(nullable(permissionBits), {
+    default: null,
+    doc: 'Permission bits of a unix socket, as `0660`. Left out: by umask.',
+  }),
   user: setting(nullable(account), { default: null, doc: 'Owner of a unix socket.' }),
   group: setting(nullable(account), { default: null, doc: 'Group of a unix socket.' }),
   nonblocking: setting(boolean, {
@@ -26,7 +29,11 @@ export const socketSettings = {
     doc: 'Set O_NONBLOCK. It is shared by all processes that have the socket.',
     reason: 'workers that block in accept (Perl, Python) break with it; Node sets it itself',
   }),
-  v6only: setting(boolean, { default: true, doc: 'An IPv6 socket takes no IPv4 connections.', reason: 'the same address means the same everywhere' }),
+  v6only: setting(boolean, {
+    default: true,
+    doc: 'An IPv6 socket takes no IPv4 connections.',
+    reason: 'the same address means the same everywhere',
+  }),
   queues: setting(integer({ min: 1, max: 1024 }), {
     default: 1,
     laterEngine: true,

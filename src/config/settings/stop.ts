@@ -17,9 +17,19 @@ export const stopSettings = {
     reason: 'longer than a keep-alive connection of the SDK lives (6 s), so that clients can be let go in peace',
     knownElsewhereAs: ['stopwaitsecs', 'kill_timeout', 'grace'],
   }),
-  file: setting(nullable(path), { default: null, doc: 'Made before the first signal and removed afterwards; `%p` is the pid. For programs that look for a file.' }),
-  fileTimeout: setting(positiveDuration, { default: '10s', doc: 'How long the stop file may take to work before the first signal.', reason: 'as `timeout`' }),
-  command: setting(nullable(command), { default: null, doc: 'Run before the first signal, with `HOLDFAST_PID` in its environment.' }),
+  file: setting(nullable(path), {
+    default: null,
+    doc: 'Made before the first signal and removed afterwards; `%p` is the pid. For programs that look for a file.',
+  }),
+  fileTimeout: setting(positiveDuration, {
+    default: '10s',
+    doc: 'How long the stop file may take to work before the first signal.',
+    reason: 'as `timeout`',
+  }),
+  command: setting(nullable(command), {
+    default: null,
+    doc: 'Run before the first signal, with `HOLDFAST_PID` in its environment.',
+  }),
   group: setting(boolean, {
     doc: 'Signals go to the whole process group, helpers and grandchildren included. Off without a `session` of its own: the group would then be that of the supervisor.',
     default: true,

@@ -8,7 +8,10 @@ import { service } from './service.ts'
 import { socket } from './socket.ts'
 
 export const controlSettings = {
-  socket: setting(path, { default: new ComputedDefault('`<runtimeDir>/holdfast.sock`'), doc: 'The control socket: HTTP and JSON.' }),
+  socket: setting(path, {
+    default: new ComputedDefault('`<runtimeDir>/holdfast.sock`'),
+    doc: 'The control socket: HTTP and JSON.',
+  }),
   mode: setting(permissionBits, {
     default: new ComputedDefault("`'0600'`; `'0666'` with `allow`"),
     doc: 'Permission bits of the control socket. Whoever connects, the peer is checked: owner and root.',
@@ -38,7 +41,11 @@ export const includedSettings = {
     knownElsewhereAs: ['listeners', 'ports'],
   }),
   defaults: setting(service, { doc: 'Any service key, for every service; a service that gives the key as well wins.' }),
-  services: setting(services, { default: {}, doc: 'What to run, by name.', knownElsewhereAs: ['programs', 'apps', 'processes', 'daemons'] }),
+  services: setting(services, {
+    default: {},
+    doc: 'What to run, by name.',
+    knownElsewhereAs: ['programs', 'apps', 'processes', 'daemons'],
+  }),
   forkservers: laterSupervisorSettings.forkservers,
   locks: laterSupervisorSettings.locks,
 } as const
@@ -50,13 +57,25 @@ export const supervisorSettings = {
     reason: 'usually the name of the project',
   }),
   runtimeDir: setting(path, {
-    default: new ComputedDefault('`<base>/<name>`; `<base>` is `/run/holdfast` for root, else `$XDG_RUNTIME_DIR/holdfast`, else `/tmp/holdfast-<uid>`'),
+    default: new ComputedDefault(
+      '`<base>/<name>`; `<base>` is `/run/holdfast` for root, else `$XDG_RUNTIME_DIR/holdfast`, else `/tmp/holdfast-<uid>`',
+    ),
     doc: 'Control socket, records of what runs, output pipes. Best in memory (tmpfs).',
     reason: 'empty after a reboot, as what it describes',
   }),
-  logDir: setting(path, { default: new ComputedDefault("`log` in the config file's directory"), doc: 'Log files.', knownElsewhereAs: ['logs', 'logfile'] }),
-  stateDir: setting(path, { default: new ComputedDefault('`logDir`'), doc: 'The event journal, and what must survive a reboot.' }),
-  control: setting(objectOf(controlSettings), { doc: 'The control socket.', knownElsewhereAs: ['unix_http_server', 'api'] }),
+  logDir: setting(path, {
+    default: new ComputedDefault("`log` in the config file's directory"),
+    doc: 'Log files.',
+    knownElsewhereAs: ['logs', 'logfile'],
+  }),
+  stateDir: setting(path, {
+    default: new ComputedDefault('`logDir`'),
+    doc: 'The event journal, and what must survive a reboot.',
+  }),
+  control: setting(objectOf(controlSettings), {
+    doc: 'The control socket.',
+    knownElsewhereAs: ['unix_http_server', 'api'],
+  }),
   logging: laterSupervisorSettings.logging,
   ...includedSettings,
 } as const

@@ -1,6 +1,14 @@
 import { mergeSparse, readTable } from '../read-table.ts'
 import { ComputedDefault, type Setting, type SettingTable, type Sparse, type Written } from '../setting.ts'
-import { type JsonSchema, type Path, type ReadContext, type Refusal, reportRefusal, type ValueType, wrongType } from '../value-type.ts'
+import {
+  type JsonSchema,
+  type Path,
+  type ReadContext,
+  type Refusal,
+  reportRefusal,
+  type ValueType,
+  wrongType,
+} from '../value-type.ts'
 import { isObject, plainValue } from '../written-scalar.ts'
 
 /**
@@ -27,10 +35,20 @@ export function objectOf<T extends SettingTable>(table: T, layered?: 'layered'):
   }
 }
 
-function reportMissing(table: SettingTable, given: Readonly<Record<string, unknown>>, path: Path, context: ReadContext): boolean {
+function reportMissing(
+  table: SettingTable,
+  given: Readonly<Record<string, unknown>>,
+  path: Path,
+  context: ReadContext,
+): boolean {
   const missing = Object.keys(table).filter((key) => table[key]?.required && !Object.hasOwn(given, key))
   for (const key of missing) {
-    context.report({ code: 'HF_CONFIG_MISSING', path: [...path, key], at: 'key', detail: { key, mend: table[key]?.doc ?? '' } })
+    context.report({
+      code: 'HF_CONFIG_MISSING',
+      path: [...path, key],
+      at: 'key',
+      detail: { key, mend: table[key]?.doc ?? '' },
+    })
   }
   return missing.length > 0
 }
@@ -109,7 +127,9 @@ export function listOf<Out, In>(element: ValueType<Out, In>): ValueType<readonly
         reportRefusal(wrongType('a list', raw), path, context)
         return undefined
       }
-      return raw.map((item, index) => element.read(item, [...path, index], context)).filter((item) => item !== undefined)
+      return raw
+        .map((item, index) => element.read(item, [...path, index], context))
+        .filter((item) => item !== undefined)
     },
   }
 }

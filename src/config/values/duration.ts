@@ -1,4 +1,4 @@
-import { Refusal, scalar, type ValueType, wrongType, wrongValue } from '../value-type.ts'
+import { type Refusal, scalar, type ValueType, wrongType, wrongValue } from '../value-type.ts'
 import { plainValue, shorten, textOf } from '../written-scalar.ts'
 import { orVariable } from './scalars.ts'
 
@@ -9,11 +9,11 @@ const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 
 // A hundred years: still exact in milliseconds, and added to any clock.
 const LONGEST = 100 * 365 * 86_400_000
 const HINT = 'Write 500ms, 10s, 5m, 2h or 1d; a number without a unit is seconds.'
-const FORM = '^(\\d+|\\d*\\.\\d+)(ms|s|m|h|d)?$'
+const FORM = /^(\d+|\d*\.\d+)(ms|s|m|h|d)?$/
 
 /** Milliseconds of `500ms`, `10s`, `1.5h`, `3` (seconds); null if it is no duration. */
 export function parseDuration(text: string): number | null {
-  const match = new RegExp(FORM).exec(text.trim())
+  const match = FORM.exec(text.trim())
   if (match === null) return null
   const millis = Math.round(Number(match[1]) * (UNITS[match[2] ?? 's'] ?? 1000))
   return millis <= LONGEST ? millis : null
@@ -37,7 +37,12 @@ function readDuration(raw: unknown): number | Refusal {
 /** Milliseconds, 0 allowed. */
 export const duration: ValueType<number, WrittenDuration> = scalar(
   'duration',
-  orVariable({ anyOf: [{ type: 'number', minimum: 0 }, { type: 'string', pattern: FORM }] }),
+  orVariable({
+    anyOf: [
+      { type: 'number', minimum: 0 },
+      { type: 'string', pattern: FORM.source },
+    ],
+  }),
   readDuration,
   'seconds',
 )

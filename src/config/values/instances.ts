@@ -1,4 +1,4 @@
-import { Refusal, scalar, type ValueType, wrongType, wrongValue } from '../value-type.ts'
+import { type Refusal, scalar, type ValueType, wrongType, wrongValue } from '../value-type.ts'
 import { describeValue, plainValue, textOf } from '../written-scalar.ts'
 
 const MOST = 10_000
@@ -7,7 +7,12 @@ const HINT = `Write a whole number from 0 to ${MOST}, cpus, or cpus-1.`
 /** Number of workers: a number, `cpus`, or `cpus-1` (never below 1). */
 export const instances: ValueType<number, number | string> = scalar(
   'whole number, `cpus` or `cpus-1`',
-  { anyOf: [{ type: 'integer', minimum: 0, maximum: MOST }, { type: 'string', pattern: '^cpus(-[0-9]+)?$|\\$\\{' }] },
+  {
+    anyOf: [
+      { type: 'integer', minimum: 0, maximum: MOST },
+      { type: 'string', pattern: '^cpus(-[0-9]+)?$|\\$\\{' },
+    ],
+  },
   (raw, { cpus }): number | Refusal => {
     const value = plainValue(raw)
     if (typeof value === 'number') {

@@ -9,8 +9,13 @@ import { withWords } from './scalars.ts'
 import { readSignal, signal } from './signal.ts'
 
 export const stepSettings = {
-  signal: setting(signal, { required: true, doc: 'The signal, with or without SIG: `TERM`, `SIGQUIT`, `15`, `RTMIN+1`.' }),
-  every: setting(positiveDuration, { doc: 'Send it again after this time, until `for` is over. Left out: send it once.' }),
+  signal: setting(signal, {
+    required: true,
+    doc: 'The signal, with or without SIG: `TERM`, `SIGQUIT`, `15`, `RTMIN+1`.',
+  }),
+  every: setting(positiveDuration, {
+    doc: 'Send it again after this time, until `for` is over. Left out: send it once.',
+  }),
   increment: setting(duration, { default: 0, doc: 'Each interval is longer than the last by this.' }),
   for: setting(withWords(duration, { never: null }), {
     doc: 'How long to wait before the next rung. Left out: `stop.timeout`. `never`: no next rung.',
@@ -27,7 +32,11 @@ export interface WrittenStep {
 
 type StepInput = string | number | Written<typeof stepSettings>
 
-const stepText: ValueType<WrittenStep, string> = scalar('signal, or signal/wait', { type: ['string', 'integer'] }, parseStep)
+const stepText: ValueType<WrittenStep, string> = scalar(
+  'signal, or signal/wait',
+  { type: ['string', 'integer'] },
+  parseStep,
+)
 
 function parseStep(raw: unknown): WrittenStep | Refusal {
   const value = plainValue(raw)
@@ -84,7 +93,12 @@ export const ladder: ValueType<readonly WrittenStep[], readonly StepInput[]> = {
  * its last wait says `never`.
  */
 export function completeLadder(written: readonly WrittenStep[], timeout: number): readonly SignalStep[] {
-  const complete = written.map(({ signal, wait, every, increment }) => ({ signal, wait: wait === undefined ? timeout : wait, every, increment }))
+  const complete = written.map(({ signal, wait, every, increment }) => ({
+    signal,
+    wait: wait === undefined ? timeout : wait,
+    every,
+    increment,
+  }))
   const last = complete.at(-1)
   if (last === undefined || (last.signal !== 'KILL' && last.wait !== null)) {
     complete.push({ signal: 'KILL', wait: timeout, every: null, increment: 0 })
@@ -96,5 +110,10 @@ export function completeLadder(written: readonly WrittenStep[], timeout: number)
 export function writeStep(step: SignalStep): string | Written<typeof stepSettings> {
   const wait = step.wait === null ? 'never' : formatDuration(step.wait)
   if (step.every === null) return `${step.signal}/${wait}`
-  return { signal: step.signal, every: formatDuration(step.every), increment: formatDuration(step.increment), for: wait }
+  return {
+    signal: step.signal,
+    every: formatDuration(step.every),
+    increment: formatDuration(step.increment),
+    for: wait,
+  }
 }

@@ -35,11 +35,18 @@ export function parseListenAddress(text: string, directory: string): ListenAddre
   return checkHost(host, `${transport}${version}`, port, scheme)
 }
 
-function checkHost(host: string, family: 'tcp4' | 'tcp6' | 'udp4' | 'udp6', port: number, scheme: string): ListenAddress | Refusal {
+function checkHost(
+  host: string,
+  family: 'tcp4' | 'tcp6' | 'udp4' | 'udp6',
+  port: number,
+  scheme: string,
+): ListenAddress | Refusal {
   const isSix = family.endsWith('6')
   if (host === '' || host === '*') return { family, host: isSix ? '::' : '0.0.0.0', port }
-  if (isSix && isIPv4(host)) return wrongValue(`${host} is not an IPv6 address`, `Use ${scheme.replace('6', '')}://${host}:${port}.`)
-  if (scheme.endsWith('4') && isIPv6(host)) return wrongValue(`${host} is not an IPv4 address`, `Use ${scheme.replace('4', '6')}://[${host}]:${port}.`)
+  if (isSix && isIPv4(host))
+    return wrongValue(`${host} is not an IPv6 address`, `Use ${scheme.replace('6', '')}://${host}:${port}.`)
+  if (scheme.endsWith('4') && isIPv6(host))
+    return wrongValue(`${host} is not an IPv4 address`, `Use ${scheme.replace('4', '6')}://[${host}]:${port}.`)
   if (/^[\d.]+$/.test(host) && !isIPv4(host)) return wrongValue(`${host} is not an IPv4 address`, HINT, host)
   if (host.includes(':') && !isIPv6(host)) return wrongValue(`${host} is not an IPv6 address`, HINT, host)
   if (!/^[\w.:%-]+$/.test(host)) return wrongValue(`"${shorten(host)}" is not a host`, HINT, host)

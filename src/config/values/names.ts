@@ -16,7 +16,10 @@ export function checkName(name: string, what: string, reserved: readonly string[
     return new Refusal('HF_CONFIG_NAME', { problem: `"${shorten(name)}" is not a valid ${what} name`, mend: HINT })
   }
   if (reserved.includes(name)) {
-    return new Refusal('HF_CONFIG_NAME', { problem: `"${name}" is reserved and can not be a ${what} name`, mend: 'Choose another name.' })
+    return new Refusal('HF_CONFIG_NAME', {
+      problem: `"${name}" is reserved and can not be a ${what} name`,
+      mend: 'Choose another name.',
+    })
   }
   return null
 }

@@ -9,7 +9,12 @@ const HINT = "Write it in octal, as text: '0660'."
  */
 export const permissionBits: ValueType<number, string> = scalar(
   'octal',
-  { anyOf: [{ type: 'string', pattern: '^(0o?)?[0-7]{1,4}$' }, { type: 'integer', description: 'with a leading zero, as 0660' }] },
+  {
+    anyOf: [
+      { type: 'string', pattern: '^(0o?)?[0-7]{1,4}$' },
+      { type: 'integer', description: 'with a leading zero, as 0660' },
+    ],
+  },
   (raw) => {
     const text = writtenText(raw)
     if (text === null || typeof raw === 'boolean') return wrongType('permission bits', raw, HINT)
@@ -17,7 +22,9 @@ export const permissionBits: ValueType<number, string> = scalar(
     const digits = /^(?:0o?)?([0-7]{1,4})$/.exec(text)?.[1]
     const bits = digits === undefined ? Number.NaN : Number.parseInt(digits, 8)
     if (isPlainNumber) return wrongValue(`${text} is not written in octal`, `${HINT} A plain number is ambiguous.`)
-    return bits <= 0o777 ? bits : wrongValue(`"${shorten(text)}" is not a set of permission bits`, `${HINT} From 0000 to 0777.`)
+    return bits <= 0o777
+      ? bits
+      : wrongValue(`"${shorten(text)}" is not a set of permission bits`, `${HINT} From 0000 to 0777.`)
   },
 )
 

@@ -34,7 +34,8 @@ export const standardInput: ValueType<{ readonly socket: string }, string> = sca
   (raw) => {
     const text = readText(raw, 'socket:NAME')
     if (text instanceof Refusal) return text
-    if (!text.startsWith('socket:')) return wrongValue(`"${shorten(text)}" can not be stdin`, 'Write socket:NAME, or leave it out.')
+    if (!text.startsWith('socket:'))
+      return wrongValue(`"${shorten(text)}" can not be stdin`, 'Write socket:NAME, or leave it out.')
     const name = text.slice('socket:'.length)
     return checkName(name, 'socket') ?? { socket: name }
   },

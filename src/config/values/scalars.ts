@@ -33,7 +33,8 @@ export const anyScalar: ValueType<string, string | number | boolean> = scalar(
   { type: ['string', 'number', 'boolean'] },
   (raw) => {
     const written = writtenText(raw)
-    if (written === null) return wrongType('text or a number', raw, plainValue(raw) === null ? "Write '' for an empty value." : '')
+    if (written === null)
+      return wrongType('text or a number', raw, plainValue(raw) === null ? "Write '' for an empty value." : '')
     return readText(written)
   },
 )
@@ -53,7 +54,8 @@ export function integer({ min, max }: Range): ValueType<number, number> {
   return scalar('whole number', schema, (raw) => {
     const value = plainValue(raw)
     if (typeof value !== 'number') return wrongType('a whole number', raw)
-    if (!Number.isSafeInteger(value)) return wrongValue(`${describeValue(raw)} is not a whole number`, rangeHint({ min, max }))
+    if (!Number.isSafeInteger(value))
+      return wrongValue(`${describeValue(raw)} is not a whole number`, rangeHint({ min, max }))
     return inRange(value, { min, max })
   })
 }
@@ -62,7 +64,9 @@ export function decimal({ min, max }: Range): ValueType<number, number> {
   const schema = orVariable({ type: 'number', minimum: min, ...(max === undefined ? {} : { maximum: max }) })
   return scalar('number', schema, (raw) => {
     const value = plainValue(raw)
-    return typeof value === 'number' && Number.isFinite(value) ? inRange(value, { min, max }) : wrongType('a number', raw)
+    return typeof value === 'number' && Number.isFinite(value)
+      ? inRange(value, { min, max })
+      : wrongType('a number', raw)
   })
 }
 
@@ -124,11 +128,18 @@ export const path: ValueType<string, string> = scalar('path', { type: 'string', 
 /** A user or group, by name or number. */
 export const account: ValueType<string, string | number> = scalar(
   'name or number',
-  { anyOf: [{ type: 'string', minLength: 1 }, { type: 'integer', minimum: 0 }] },
+  {
+    anyOf: [
+      { type: 'string', minLength: 1 },
+      { type: 'integer', minimum: 0 },
+    ],
+  },
   (raw) => {
     const value = plainValue(raw)
     if (typeof value === 'number') {
-      return Number.isSafeInteger(value) && value >= 0 ? String(value) : wrongValue(`${value} is not a user or group number`, 'It must be 0 or more.')
+      return Number.isSafeInteger(value) && value >= 0
+        ? String(value)
+        : wrongValue(`${value} is not a user or group number`, 'It must be 0 or more.')
     }
     const name = readFilledText(raw, 'a name or a number')
     if (typeof name === 'string' && /[\s:,/]/.test(name)) {
@@ -139,4 +150,8 @@ export const account: ValueType<string, string | number> = scalar(
 )
 
 /** Checked when its engine is built; until then anything goes. */
-export const anything: ValueType<{ readonly given: true }, unknown> = scalar('see its own page', {}, () => ({ given: true }) as const)
+export const anything: ValueType<{ readonly given: true }, unknown> = scalar(
+  'see its own page',
+  {},
+  () => ({ given: true }) as const,
+)

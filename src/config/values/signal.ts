@@ -13,7 +13,11 @@ export function readSignal(raw: unknown): string | Refusal {
   const signal = parseSignal(text)
   if (signal !== null) return signal.name.replace(/^SIG/, '')
   const given = text.toUpperCase().replace(/^SIG/, '')
-  return new Refusal('HF_CONFIG_REFERENCE', { what: 'signal', name: shorten(text), mend: suggestion(given, NAMES, 'signal') })
+  return new Refusal('HF_CONFIG_REFERENCE', {
+    what: 'signal',
+    name: shorten(text),
+    mend: suggestion(given, NAMES, 'signal'),
+  })
 }
 
 export const signal: ValueType<string, string | number> = scalar('signal', { type: ['string', 'integer'] }, readSignal)

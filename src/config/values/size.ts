@@ -7,11 +7,11 @@ export type WrittenSize = string | number
 
 const POWERS = ['', 'K', 'M', 'G', 'T']
 const HINT = 'Write 64KB, 10MB or 1GB (1KB is 1024 bytes); a number without a unit is bytes.'
-const FORM = '^(\\d+|\\d*\\.\\d+)\\s?([KMGTkmgt]?)(i?[Bb])?$'
+const FORM = /^(\d+|\d*\.\d+)\s?([KMGTkmgt]?)(i?[Bb])?$/
 
 /** Bytes of `64KB`, `1.5GB`, `4096`; 1 KB is 1024 bytes. Null if it is no size. */
 export function parseSize(text: string): number | null {
-  const match = new RegExp(FORM).exec(text.trim())
+  const match = FORM.exec(text.trim())
   if (match === null) return null
   const bytes = Math.round(Number(match[1]) * 1024 ** POWERS.indexOf((match[2] ?? '').toUpperCase()))
   return Number.isSafeInteger(bytes) ? bytes : null
@@ -31,7 +31,12 @@ export function formatSize(bytes: number): string {
 /** Bytes. */
 export const size: ValueType<number, WrittenSize> = scalar(
   'size',
-  orVariable({ anyOf: [{ type: 'integer', minimum: 0 }, { type: 'string', pattern: FORM }] }),
+  orVariable({
+    anyOf: [
+      { type: 'integer', minimum: 0 },
+      { type: 'string', pattern: FORM.source },
+    ],
+  }),
   (raw) => {
     const value = plainValue(raw)
     const text = typeof value === 'number' ? String(value) : textOf(raw)

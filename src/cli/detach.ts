@@ -1,0 +1,139 @@
+// `up --detach`: starts the supervisor in a session of its own and waits until the services are up.
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { SupervisorSpec } from '../config/effective.ts'
+import { callSupervisor, errorFrom } from '../control/client.ts'
+import { HoldfastError } from '../errors/holdfast-error.ts'
+import { openDevNull } from '../os/fifo.ts'
+import { socketPair } from '../os/socket-pair.ts'
+import { spawnProcess } from '../os/spawn.ts'
+import type { OperationOutcome } from '../supervisor/engine-api.ts'
+import { prepareDirectories } from '../supervisor/runtime-directory.ts'
+import type { StatusReport } from '../supervisor/status-report.ts'
+import type { Context } from './context.ts'
+import { HANDOVER_FD, handOver } from './handover.ts'
+import { printableCount } from './human-units.ts'
+import { failureText } from './outcome-text.ts'
+import { environmentList } from './running-supervisor.ts'
+
+export interface DetachOptions {
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly clean: boolean
+}
+
+const LAST_WORDS = 4096
+const LOOK_EVERY = 500
+
+export async function upDetached(context: Context, spec: SupervisorSpec, options: DetachOptions): Promise<number> {
+  refuseInheritedSockets(options.environment)
+  prepareDirectories(spec)
+  const log = join(spec.logDir, 'holdfast.log')
+  const logStart = statSync(log, { throwIfNoEntry: false })?.size ?? 0
+  const { pid, channel } = startSupervisor(spec, log, options.environment)
+  const report = await handOver(channel, { spec, clean: options.clean })
+  if (report === null) throw new HoldfastError('HF_START_FAILED', { log, words: lastWords(log, logStart) })
+  if ('error' in report) throw errorFrom(report.error)
+  const outcome = await settled(context, spec)
+  return tell(context, outcome, pid)
+}
+
+/** Who hands sockets over (systemd, start_server) watches the process that it started: that must be the supervisor. */
+function refuseInheritedSockets({ LISTEN_FDS, SERVER_STARTER_PORT }: DetachOptions['environment']): void {
+  if (LISTEN_FDS === undefined && SERVER_STARTER_PORT === undefined) return
+  const given = LISTEN_FDS === undefined ? 'SERVER_STARTER_PORT' : 'LISTEN_FDS'
+  throw new HoldfastError('HF_USAGE', {
+    problem: `${given} is set: run up without --detach to take those sockets over`,
+    verb: ' up',
+  })
+}
+
+function startSupervisor(
+  spec: SupervisorSpec,
+  log: string,
+  environment: DetachOptions['environment'],
+): { pid: number; channel: number } {
+  const [channel, theirs] = socketPair()
+  const devNull = openDevNull()
+  const logFd = openSync(log, 'a', 0o640)
+  try {
+    const fds = [devNull, logFd, logFd]
+    fds[HANDOVER_FD] = theirs
+    // The config is on the command line for `ps` only.
+    const words = spec.configFile === null ? ['supervise'] : ['supervise', '-c', spec.configFile]
+    const argv = [process.execPath, ...process.execArgv, process.argv[1] ?? '', ...words]
+    const env = environmentList(environment)
+    return {
+      pid: spawnProcess({ file: process.execPath, argv, env, cwd: '/', fds, session: true, softNoFile: null }),
+      channel,
+    }
+  } finally {
+    for (const fd of [theirs, devNull, logFd]) closeSync(fd)
+  }
+}
+
+/** Resolves when every autostart service is ready or ended as allowed, or has failed. */
+async function settled(context: Context, { control }: SupervisorSpec): Promise<OperationOutcome> {
+  const stopLooking = showWaiting(context, control.socket)
+  try {
+    const { body } = await callSupervisor(control.socket, { method: 'GET', path: '/v1/settled' })
+    return body as OperationOutcome
+  } finally {
+    stopLooking()
+  }
+}
+
+/** On a terminal: what is still waited for. */
+function showWaiting({ err, command }: Context, socket: string): () => void {
+  if (!err.isTty || command.global.quiet || command.global.json) return () => {}
+  let shown = false
+  const look = async () => {
+    const { body } = await callSupervisor(socket, { method: 'GET', path: '/v1/status' })
+    const { services } = body as StatusReport
+    const missing = services.filter(({ ready, desired }) => ready < desired).map(({ name }) => name)
+    const text = `${services.length - missing.length}/${services.length} services up; waiting for ${missing.join(', ')}`
+    err.write(`\r\u001b[K${text.slice(0, err.columns - 1)}`)
+    shown = true
+  }
+  const timer = setInterval(() => look().catch(() => {}), LOOK_EVERY)
+  return () => {
+    clearInterval(timer)
+    if (shown) err.write('\r\u001b[K')
+  }
+}
+
+function tell({ command, out, err, paintErr }: Context, outcome: OperationOutcome, pid: number): number {
+  if (command.global.json) {
+    out.write(`${JSON.stringify({ ...outcome, pid })}\n`)
+    return outcome.ok ? 0 : 1
+  }
+  const failed = outcome.services.filter(({ ok }) => !ok)
+  for (const service of failed) err.write(failureText(service, 'start', paintErr))
+  const option = command.global.config === null ? '' : ` -c ${command.global.config}`
+  if (failed.length > 0) {
+    const names = failed.map(({ service }) => service).join(', ')
+    err.write(
+      `not up: ${names}. The supervisor (pid ${pid}) and the other services keep running; holdfast${option} status\n`,
+    )
+    return 1
+  }
+  if (!command.global.quiet) {
+    out.write(
+      `up: ${printableCount(outcome.services.length, 'service')}, supervisor ${pid}; look at it: holdfast${option} status\n`,
+    )
+  }
+  return 0
+}
+
+/** What the supervisor wrote before it died without a report: a stack, as a rule. */
+function lastWords(log: string, from: number): string {
+  try {
+    const fd = openSync(log, 'r')
+    const buffer = Buffer.alloc(LAST_WORDS)
+    const size = statSync(log).size
+    const bytes = readSync(fd, buffer, 0, LAST_WORDS, Math.max(from, size - LAST_WORDS))
+    closeSync(fd)
+    return buffer.toString('utf8', 0, bytes).trim()
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,25 @@
+// The supervisor in the background, as `up --detach` starts it.
+import { errorBody } from '../control/reply.ts'
+import type { Context } from './context.ts'
+import { readHandover, reportStart } from './handover.ts'
+import { openSupervisor, type RunningSupervisor } from './running-supervisor.ts'
+import { ignoreInspectorSignal, installSignals } from './supervisor-signals.ts'
+import { widenThreadPool } from './thread-pool.ts'
+
+/** Its stdout and stderr are holdfast.log; what has no other place ends up there. */
+export async function supervise({ environment: own, uid }: Context): Promise<number> {
+  const environment = { ...own }
+  ignoreInspectorSignal()
+  widenThreadPool()
+  const { spec, clean } = readHandover()
+  let running: RunningSupervisor
+  try {
+    running = await openSupervisor(spec, { environment, uid, clean })
+  } catch (error) {
+    reportStart({ error: errorBody(error) })
+    throw error
+  }
+  installSignals(running, running.log)
+  reportStart({ up: true })
+  return running.ended
+}

@@ -1,0 +1,64 @@
+// How `up --detach` talks to the supervisor that it starts: over a socket pair, on the supervisor's fd 3. Down goes the
+// parsed config, so that it is not read twice; up comes one line, that it runs or why not.
+import { closeSync, fstatSync, readSync, writeSync } from 'node:fs'
+import { Socket } from 'node:net'
+import type { SupervisorSpec } from '../config/effective.ts'
+import type { errorBody } from '../control/reply.ts'
+import { HoldfastError } from '../errors/holdfast-error.ts'
+
+export const HANDOVER_FD = 3
+const BY_HAND = 'this is for holdfast itself; run holdfast up --detach'
+
+export interface Handover {
+  readonly spec: SupervisorSpec
+  readonly clean: boolean
+}
+
+export type StartReport = { readonly up: true } | { readonly error: ReturnType<typeof errorBody> }
+
+/** In the detached supervisor. Blocks until all is there. */
+export function readHandover(): Handover {
+  if (!isSocket(HANDOVER_FD)) throw new HoldfastError('HF_USAGE', { problem: BY_HAND, verb: ' up' })
+  const chunks: Buffer[] = []
+  for (;;) {
+    const chunk = Buffer.alloc(64 * 1024)
+    const bytes = readSync(HANDOVER_FD, chunk)
+    if (bytes === 0) break
+    chunks.push(chunk.subarray(0, bytes))
+    if (chunk[bytes - 1] === 10) break
+  }
+  return JSON.parse(Buffer.concat(chunks).toString('utf8'))
+}
+
+function isSocket(fd: number): boolean {
+  try {
+    return fstatSync(fd).isSocket()
+  } catch {
+    return false
+  }
+}
+
+/** In the detached supervisor, once: who started it then stops listening here. */
+export function reportStart(report: StartReport): void {
+  try {
+    writeSync(HANDOVER_FD, `${JSON.stringify(report)}\n`)
+  } catch {
+    // Who started us is gone. That must not end the supervisor.
+  }
+  closeSync(HANDOVER_FD)
+}
+
+/** In the process that starts it: hands over, and resolves to the report; null if the supervisor died without one. */
+export function handOver(fd: number, handover: Handover): Promise<StartReport | null> {
+  return new Promise((resolve) => {
+    const socket = new Socket({ fd, readable: true, writable: true })
+    let text = ''
+    socket.setEncoding('utf8')
+    socket.on('data', (piece: string) => {
+      text += piece
+    })
+    socket.on('error', () => {})
+    socket.on('close', () => resolve(text.endsWith('\n') ? JSON.parse(text) : null))
+    socket.write(`${JSON.stringify(handover)}\n`)
+  })
+}

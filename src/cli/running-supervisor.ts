@@ -1,0 +1,170 @@
+// The supervisor as a process: engine, control socket, pointer, its own log; and how all that ends.
+import { join } from 'node:path'
+import type { SupervisorSpec } from '../config/effective.ts'
+import { readConfigInChild } from '../control/reload-config.ts'
+import { CONTROL_LIMITS, type ControlServer, openControlServer } from '../control/server.ts'
+import { HoldfastError } from '../errors/holdfast-error.ts'
+import { formatLine } from '../logs/layout.ts'
+import { LogFile } from '../logs/log-file.ts'
+import { noFileLimit } from '../os/limits.ts'
+import { startTimeOf } from '../os/process-identity.ts'
+import { lookupUser } from '../os/users.ts'
+import type { ApplyReport, Engine, JournalEntry, OperationOutcome } from '../supervisor/engine-api.ts'
+import { openEngine } from '../supervisor/open-engine.ts'
+import { VERSION } from '../supervisor/version.ts'
+import { eventSentence } from './event-text.ts'
+import { claimRuntime, leavePointer } from './runtime-claim.ts'
+
+export interface SupervisorOptions {
+  /** As it was before anything was changed for the supervisor itself. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly uid: number
+  readonly clean: boolean
+}
+
+export interface RunningSupervisor {
+  readonly engine: Engine
+  /** The second call hurries; `timeout` (ms): what runs after it is killed. */
+  stop(options?: { timeout?: number; immediate?: boolean }): Promise<OperationOutcome>
+  /** Reads the config again and converges to it. */
+  apply(): Promise<ApplyReport>
+  reopenLogs(): void
+  /** A line of the supervisor's own log. */
+  log(text: string): void
+  /** Resolves when everything has ended, with the exit code of the process. */
+  readonly ended: Promise<number>
+}
+
+/** For connections that have not read their answer when the supervisor ends. */
+const CLOSE_GRACE = 500
+
+/** @throws HoldfastError; nothing is left running then. */
+export async function openSupervisor(spec: SupervisorSpec, options: SupervisorOptions): Promise<RunningSupervisor> {
+  const { environment, uid, clean } = options
+  const allowed = allowedUsers(spec)
+  claimRuntime(spec, options)
+  let onOwnDown = (_why: string) => {}
+  const engine = await openEngine(spec, { ownsProcess: true, environment, clean, onDown: (why) => onOwnDown(why) })
+  const log = ownLog(spec, engine)
+  let running: RunningSupervisor
+  try {
+    running = await openDoors(spec, engine, log, { ...options, allowed })
+  } catch (error) {
+    await engine.down({ immediate: true })
+    await log.file.close()
+    throw error
+  }
+  onOwnDown = (why) => {
+    running.log(`stopped by itself: ${why}`)
+    void running.stop()
+  }
+  leavePointer(spec, { environment, uid })
+  return running
+}
+
+interface OwnLog {
+  readonly file: LogFile
+  line(text: string, at?: string): void
+}
+
+async function openDoors(
+  spec: SupervisorSpec,
+  engine: Engine,
+  log: OwnLog,
+  { environment, uid, allowed }: SupervisorOptions & { allowed: ReadonlySet<number> },
+): Promise<RunningSupervisor> {
+  let control: ControlServer | null = null
+  let finish = (_code: number) => {}
+  const ended = new Promise<number>((resolve) => {
+    finish = resolve
+  })
+  let ending = false
+
+  const stop: RunningSupervisor['stop'] = async ({ timeout, immediate = false } = {}) => {
+    const late = timeout === undefined ? undefined : setTimeout(() => void engine.down({ immediate: true }), timeout)
+    const outcome = await engine.down({ immediate })
+    clearTimeout(late)
+    if (!ending) {
+      ending = true
+      // The answer to who asked goes out first.
+      setImmediate(() => void end(outcome))
+    }
+    return outcome
+  }
+  const end = async (outcome: OperationOutcome) => {
+    await control?.close(CLOSE_GRACE)
+    await log.file.close()
+    finish(outcome.ok ? 0 : 1)
+  }
+  const readConfig = () => reread(spec, environment)
+
+  const identity = { pid: process.pid, startTime: startTimeOf(process.pid) ?? 0 }
+  control = await openControlServer(
+    { engine, process: identity, readConfig, down: stop },
+    {
+      path: spec.control.socket,
+      mode: allowed.size > 0 ? 0o666 : spec.control.mode,
+      access: { owner: uid, allowed },
+      // Connections must not use up the descriptors that the services need.
+      limits: { maxConnections: Math.min(CONTROL_LIMITS.maxConnections, Math.floor(noFileLimit().soft / 4)) },
+    },
+  )
+  return {
+    engine,
+    stop,
+    apply: async () => engine.apply(await readConfig()),
+    reopenLogs() {
+      engine.reopenLogs()
+      log.file.reopen()
+    },
+    log: (text) => log.line(text),
+    ended,
+  }
+}
+
+function reread(
+  { configFile, runtimeDir }: SupervisorSpec,
+  environment: SupervisorOptions['environment'],
+): Promise<SupervisorSpec> {
+  if (configFile === null) throw new HoldfastError('HF_CONFIG_RELOAD', { problem: 'it does not come from a file' })
+  const program = process.argv[1] ?? ''
+  return readConfigInChild({
+    command: [process.execPath, program, '-c', configFile, 'evaluate'],
+    environment: environmentList(environment),
+    directory: runtimeDir,
+  })
+}
+
+export function environmentList(environment: SupervisorOptions['environment']): string[] {
+  return Object.entries(environment).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]))
+}
+
+/** `<logDir>/holdfast.log`: every state change in a readable line, rotated like the logs of the services. */
+function ownLog(spec: SupervisorSpec, engine: Engine): OwnLog {
+  const file = new LogFile({ path: join(spec.logDir, 'holdfast.log') })
+  const line = (text: string, at = new Date().toISOString()) =>
+    file.append(formatLine({ at, worker: 'holdfast', stream: 'out', line: text }))
+  const { configFile } = spec
+  line(`holdfast ${VERSION} runs as pid ${process.pid}${configFile === null ? '' : `, config ${configFile}`}`)
+  engine.onEvent((entry: JournalEntry) => {
+    if (!file.full)
+      line(
+        eventSentence(entry, (_colour, text) => text),
+        entry.at,
+      )
+  })
+  return { file, line }
+}
+
+function allowedUsers({ control }: SupervisorSpec): ReadonlySet<number> {
+  return new Set(
+    control.allow.map((name) => {
+      const user = lookupUser(name)
+      if (user) return user.uid
+      throw new HoldfastError('HF_CONFIG_HOST', {
+        problem: `control.allow: there is no user ${name}`,
+        mend: 'Correct the name.',
+      })
+    }),
+  )
+}

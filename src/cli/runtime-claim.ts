@@ -1,0 +1,97 @@
+// What `up` checks and leaves in the directories that several configs share: whose runtime directory it is, and the pointer.
+import { lstatSync, mkdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { SupervisorSpec } from '../config/effective.ts'
+import { pointerBases, runtimeBase } from '../config/runtime-base.ts'
+import { HoldfastError } from '../errors/holdfast-error.ts'
+import { writeFileAtomically } from '../os/atomic-file.ts'
+import { isAlive, startTimeOf } from '../os/process-identity.ts'
+import type { Surroundings } from './find-supervisor.ts'
+import { findPointer, type Pointer, pointerPath } from './pointer.ts'
+
+/** In the runtime directory: which config it belongs to. */
+const OWNER_FILE = 'config.json'
+const OTHERS_MAY_WRITE = 0o022
+
+/** @throws HoldfastError HF_ALREADY_RUNNING, HF_RUNTIME_DIR_TAKEN, HF_DIRECTORY; nothing is changed but `<base>` made. */
+export function claimRuntime(
+  spec: SupervisorSpec,
+  { environment, uid }: Pick<Surroundings, 'environment' | 'uid'>,
+): void {
+  const base = runtimeBase(environment, uid)
+  // In /tmp somebody else may have made it before us.
+  if (dirname(spec.runtimeDir) === base) makeBase(base, uid)
+  if (spec.configFile === null) return
+  // The lock says the same, unless the config has got another runtime directory since.
+  const running = findPointer(spec.configFile, pointerBases(environment, uid), uid)
+  if (running && isRunning(running)) throw new HoldfastError('HF_ALREADY_RUNNING', { pid: running.pid })
+  const owner = ownerOf(spec.runtimeDir)
+  if (owner === null || owner === spec.configFile) return
+  const other = findPointer(owner, pointerBases(environment, uid), uid)
+  // A config that was moved away, and does not run any more, has no claim.
+  if (!exists(owner) && !(other && isRunning(other))) return
+  throw new HoldfastError('HF_RUNTIME_DIR_TAKEN', { dir: spec.runtimeDir, config: owner })
+}
+
+/** Once it runs: so that the commands find it. @throws HoldfastError HF_DIRECTORY */
+export function leavePointer(
+  spec: SupervisorSpec,
+  { environment, uid }: Pick<Surroundings, 'environment' | 'uid'>,
+): void {
+  const { runtimeDir, stateDir, logDir, configFile } = spec
+  if (configFile === null) return
+  const { pid } = process
+  const startTime = startTimeOf(pid) ?? 0
+  const pointer: Pointer = { socket: spec.control.socket, pid, runtimeDir, stateDir, logDir, startTime, configFile }
+  writeFileAtomically(join(runtimeDir, OWNER_FILE), `${JSON.stringify({ configFile })}\n`, 0o600)
+  const path = pointerPath(writableBase(environment, uid), configFile)
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  writeFileAtomically(path, `${JSON.stringify(pointer)}\n`, 0o600)
+}
+
+function isRunning({ pid, startTime }: Pointer): boolean {
+  return startTime !== undefined && isAlive({ pid, startTime })
+}
+
+function ownerOf(runtimeDir: string): string | null {
+  try {
+    const { configFile } = JSON.parse(readFileSync(join(runtimeDir, OWNER_FILE), 'utf8'))
+    return typeof configFile === 'string' ? configFile : null
+  } catch {
+    return null
+  }
+}
+
+function exists(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined
+}
+
+/** The usual one; where that cannot be (a container with a read-only /run), the last place that is looked at. */
+function writableBase(environment: Surroundings['environment'], uid: number): string {
+  const usual = runtimeBase(environment, uid)
+  try {
+    makeBase(usual, uid)
+    return usual
+  } catch (error) {
+    const last = pointerBases(environment, uid).at(-1) ?? usual
+    if (last === usual) throw error
+    makeBase(last, uid)
+    return last
+  }
+}
+
+function makeBase(base: string, uid: number): void {
+  const refuse = (problem: string, cause?: unknown) => {
+    const mend = 'Remove it, or have its owner remove it.'
+    return new HoldfastError('HF_DIRECTORY', { what: 'directory', dir: base, problem, mend }, { cause })
+  }
+  try {
+    mkdirSync(base, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw refuse((error as Error).message, error)
+  }
+  const stats = lstatSync(base)
+  if (!stats.isDirectory()) throw refuse('it is not a directory')
+  if (stats.uid !== uid && stats.uid !== 0) throw refuse(`it belongs to uid ${stats.uid}`)
+  if ((stats.mode & OTHERS_MAY_WRITE) !== 0) throw refuse('others may write to it')
+}

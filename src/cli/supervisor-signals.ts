@@ -1,0 +1,59 @@
+// What signals mean to the supervisor: a skin over the commands.
+import { closeSync, openSync } from 'node:fs'
+import type { RunningSupervisor } from './running-supervisor.ts'
+
+/** Node would open its inspector on SIGUSR1: until the supervisor runs it is ignored. */
+export function ignoreInspectorSignal(): void {
+  process.on('SIGUSR1', () => {})
+}
+
+export function installSignals(running: RunningSupervisor, say: (text: string) => void): void {
+  const stop = (signal: string) => () => {
+    say(`${signal}: stopping everything (again: hurry)`)
+    void running.stop()
+  }
+  process.on('SIGTERM', stop('SIGTERM'))
+  process.on('SIGINT', stop('SIGINT'))
+  process.on('SIGQUIT', () => {
+    say('SIGQUIT: stopping everything at once')
+    void running.stop({ immediate: true })
+  })
+  const hadTerminal = terminalOpens()
+  process.on('SIGHUP', () => {
+    if (hadTerminal && !terminalOpens()) {
+      say('the terminal is gone: stopping everything')
+      void running.stop()
+    } else {
+      void applyConfig(running, say)
+    }
+  })
+  process.on('SIGUSR1', () => {
+    say('SIGUSR1: opening the logs anew')
+    running.reopenLogs()
+  })
+  process.on('SIGUSR2', () => say('SIGUSR2: upgrade is not available yet'))
+}
+
+async function applyConfig(running: RunningSupervisor, say: (text: string) => void): Promise<void> {
+  say('SIGHUP: reading the config again')
+  try {
+    const { changes, outcome } = await running.apply()
+    for (const { service, change, effect } of changes)
+      if (change !== 'unchanged') say(`apply: ${service} ${change}: ${effect}`)
+    say(outcome === undefined || outcome.ok ? 'apply: done' : 'apply: not everything came up; see holdfast status')
+  } catch (error) {
+    const { message, detail } = error as Error & { detail?: { problems?: unknown } }
+    say(`apply: nothing changed: ${message}`)
+    if (typeof detail?.problems === 'string') say(detail.problems)
+  }
+}
+
+/** ENXIO: this process has no controlling terminal, or has it no more. */
+function terminalOpens(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'))
+    return true
+  } catch {
+    return false
+  }
+}

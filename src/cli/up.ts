@@ -1,0 +1,28 @@
+import type { Context } from './context.ts'
+import { upDetached } from './detach.ts'
+import { openForegroundView } from './foreground-view.ts'
+import { loadOrExplain } from './load-config.ts'
+import { openSupervisor } from './running-supervisor.ts'
+import { ignoreInspectorSignal, installSignals } from './supervisor-signals.ts'
+import { widenThreadPool } from './thread-pool.ts'
+
+/** Runs the supervisor in this process, or (--detach) starts it in the background and waits until it is up. */
+export async function up(context: Context): Promise<number> {
+  const environment = { ...context.environment }
+  ignoreInspectorSignal()
+  widenThreadPool()
+  const { command, paint, uid } = context
+  const spec = await loadOrExplain(context, environment)
+  const clean = command.options.clean === true
+  if (command.options.detach) return upDetached(context, spec, { environment, clean })
+  const running = await openSupervisor(spec, { environment, uid, clean })
+  const view = openForegroundView(running.engine, paint, command.global.quiet, command.global.config)
+  installSignals(running, (text) => {
+    view.say(text)
+    running.log(text)
+  })
+  const code = await running.ended
+  view.say(code === 0 ? 'everything is stopped' : 'not everything could be stopped; see holdfast.log')
+  await view.flush()
+  return code
+}

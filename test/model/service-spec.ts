@@ -1,0 +1,67 @@
+// A service declaration with small numbers, for tests of the pure core.
+import type { RestartSpec, RolloutSpec, ServiceSpec, SignalStep, StopSpec } from '../../src/config/effective.ts'
+
+export type SpecChanges = Partial<Omit<ServiceSpec, 'restart' | 'stop' | 'rollout'>> & {
+  readonly restart?: Partial<RestartSpec>
+  readonly stop?: Partial<StopSpec>
+  readonly rollout?: Partial<RolloutSpec>
+}
+
+export function step(signal: string, wait: number | null, more: Partial<SignalStep> = {}): SignalStep {
+  return { signal, wait, every: null, increment: 0, ...more }
+}
+
+/** The defaults of a service without sockets, `ready: notify`, and no jitter. */
+export function serviceSpec({ restart, stop, rollout, ...rest }: SpecChanges = {}): ServiceSpec {
+  return {
+    name: 'web',
+    description: '',
+    tags: [],
+    command: ['good'],
+    instances: 1,
+    autostart: true,
+    dependsOn: {},
+    cwd: '/',
+    user: null,
+    group: null,
+    umask: null,
+    nice: 0,
+    env: {},
+    limits: {},
+    session: true,
+    sockets: [],
+    stdin: null,
+    stdout: 'log',
+    stderr: 'log',
+    startTimeout: 30_000,
+    ready: { by: 'notify' },
+    heartbeat: null,
+    requestTimeout: null,
+    reload: { by: 'rolling', timeout: 30_000 },
+    ...rest,
+    restart: {
+      when: 'always',
+      immediate: 3,
+      initial: 100,
+      factor: 2,
+      max: 30_000,
+      jitter: 0,
+      resetAfter: 1_000,
+      maxRetries: null,
+      delay: 0,
+      unrecoverable: [],
+      stopAllOnUnrecoverable: false,
+      ...restart,
+    },
+    stop: {
+      signals: [step('TERM', 10_000), step('KILL', 10_000)],
+      timeout: 10_000,
+      file: null,
+      fileTimeout: 10_000,
+      command: null,
+      group: true,
+      ...stop,
+    },
+    rollout: { maxSurge: 0, maxUnavailable: 1, minReady: 0, canary: true, timeout: 300_000, ...rollout },
+  }
+}
