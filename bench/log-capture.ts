@@ -1,5 +1,6 @@
 // CPU of the reading process for each GB of 100-byte lines, one write(2) a line at full speed, through the FIFO, the
-// default layout and rotation to disk; and whether each line is there once, whole and in order.
+// default layout and rotation to disk; and whether each line is there once, whole and in order. Beside it `cat` from the
+// same FIFO to a file, which adds nothing to the lines: the disk and the machine differ from run to run.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -58,6 +59,7 @@ try {
   clearInterval(pulse)
 
   const gigabytes = (COUNT * 100) / 1e9
+  capture.close()
   const files = readdirSync(directory).filter((name) => name.startsWith('web.log'))
   console.log(
     JSON.stringify({
@@ -66,6 +68,7 @@ try {
       seconds: Number(seconds.toFixed(2)),
       megabytesPerSecond: Math.round((gigabytes * 1000) / seconds),
       cpuSecondsPerGigabyte: Number(((user + system) / 1e6 / gigabytes).toFixed(2)),
+      catCpuSecondsPerGigabyte: Number((catSeconds() / gigabytes).toFixed(2)),
       user: Number((user / 1e6 / gigabytes).toFixed(2)),
       system: Number((system / 1e6 / gigabytes).toFixed(2)),
       longestTurnMilliseconds: Number(longestTurn.toFixed(1)),
@@ -73,12 +76,26 @@ try {
       wrongLines: countWrong(files, file),
     }),
   )
-  capture.close()
   await log.close()
   closeSync(fd)
 } finally {
   epoll.close()
   rmSync(directory, { recursive: true, force: true })
+}
+
+/** CPU of cat doing the same job: what the shell's `times` says about its children. */
+function catSeconds(): number {
+  const fifo = join(directory, 'fifo.cat')
+  execFileSync('mkfifo', [fifo])
+  const script = '(cat "$1" > "$1.out"; times) & "$2" "$3" > "$1"; wait'
+  const times = execFileSync('sh', ['-c', script, 'sh', fifo, join(directory, 'writer'), String(COUNT)], {
+    encoding: 'utf8',
+  })
+  const children = times.trim().split('\n')[1] ?? ''
+  const seconds = [...children.matchAll(/(\d+)m([\d.]+)s/g)].map(
+    ([, minutes, rest]) => Number(minutes) * 60 + Number(rest),
+  )
+  return seconds.reduce((sum, part) => sum + part, 0)
 }
 
 /** Lines that are not the next one, whole. */

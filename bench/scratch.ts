@@ -49,7 +49,6 @@ export class Scratch {
   }
 
   spawn(command: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
-    if (this.closing !== null) throw new Error('the run is ending')
     const child = spawn(command, args, { ...options, env: { ...this.environment, ...options.env } })
     child.on('error', (error) => console.error(`${command}: ${error.message}`))
     return child

@@ -24,7 +24,9 @@ export function isMet({ value, limit, atLeast }: Target): boolean {
 }
 
 export function sectionText({ title, columns, rows, targets, notes }: Section): string {
-  const widths = columns.map((column, index) => Math.max(column.length, ...rows.map((row) => (row[index] ?? '').length)))
+  const widths = columns.map((column, index) =>
+    Math.max(column.length, ...rows.map((row) => (row[index] ?? '').length)),
+  )
   // The first column holds words, the others figures.
   const line = (cells: readonly string[]): string =>
     cells

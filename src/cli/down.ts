@@ -1,4 +1,5 @@
 // `down`: through the supervisor; if that is dead, what it left running is ended.
+import { rmSync } from 'node:fs'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import { isAlive, type ProcessIdentity } from '../os/process-identity.ts'
 import type { OperationOutcome } from '../supervisor/engine-api.ts'
@@ -66,6 +67,7 @@ async function downWithoutSocket(
   const { endLeftovers } = await import('./supervise.ts')
   const { ended, left } = await endLeftovers(pointer.runtimeDir, say)
   if (left.length > 0) throw new HoldfastError('HF_LEFT_RUNNING', { workers: left.join(', ') })
+  rmSync(pointer.socket, { force: true })
   if (command.global.json) out.write(`${JSON.stringify({ ok: true, services: [], ended })}\n`)
   else if (ended > 0) say(`the supervisor was dead; ended ${ended} process(es) that it had left running`)
   else say('nothing to stop: the supervisor is not running')

@@ -11,14 +11,13 @@ import { namedConfig } from './load-config.ts'
 export async function evaluate(context: Context): Promise<number> {
   const [resultFile = ''] = context.command.arguments
   const file = namedConfig(context)
-  const { formatProblems, loadConfig } = await import('../config/load.ts')
+  const { checkServices, formatProblems, loadConfig } = await import('../config/load.ts')
   const result = await loadConfig(file, context.environment, { uid: context.uid })
-  const answer = result.ok
-    ? { version: VERSION, spec: result.spec }
-    : {
-        version: VERSION,
-        error: invalid(file, result.problems.length, formatProblems(result.problems, { color: false })),
-      }
+  const problems = result.ok ? checkServices(result.spec, context.environment) : result.problems
+  const answer =
+    result.ok && problems.length === 0
+      ? { version: VERSION, spec: result.spec }
+      : { version: VERSION, error: invalid(file, problems.length, formatProblems(problems, { color: false })) }
   writeFileSync(resultFile, JSON.stringify(answer), { mode: 0o600 })
   return 0
 }

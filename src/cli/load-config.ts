@@ -1,21 +1,40 @@
 // Reading the config for the verbs that need its contents. The loader is a bundle of its own.
 import type { SupervisorSpec } from '../config/effective.ts'
+import type { Problem } from '../config/load.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import { isColoured } from './colours.ts'
 import type { Context } from './context.ts'
 import { configFileOf } from './find-supervisor.ts'
 
+/**
+ * A config that is to run here: a command or a user that is missing on this machine is an error as well, before anything is
+ * started. @throws HoldfastError HF_CONFIG_NOT_FOUND; HF_CONFIG_INVALID, after all problems are written to stderr
+ */
+export async function loadToRun(context: Context, environment = context.environment): Promise<SupervisorSpec> {
+  const spec = await loadOrExplain(context, environment)
+  const { checkServices } = await import('../config/load.ts')
+  await explain(context, checkServices(spec, environment))
+  return spec
+}
+
 /** @throws HoldfastError HF_CONFIG_NOT_FOUND; HF_CONFIG_INVALID, after all problems are written to stderr */
 export async function loadOrExplain(context: Context, environment = context.environment): Promise<SupervisorSpec> {
-  const { err, command, paintErr } = context
-  const file = namedConfig(context)
   const { loadConfig, formatProblems } = await import('../config/load.ts')
-  const result = await loadConfig(file, environment, { uid: context.uid })
-  const problems = result.ok ? result.warnings : result.problems
+  const result = await loadConfig(namedConfig(context), environment, { uid: context.uid })
+  await explain(context, result.ok ? [] : result.problems)
+  if (!result.ok) throw new Error('a config without a spec has problems (bug)')
+  const { err, command, paintErr } = context
   const color = isColoured(paintErr)
-  if (problems.length > 0 && !command.global.quiet) err.write(`${formatProblems(problems, { color })}\n`)
-  if (result.ok) return result.spec
-  throw new HoldfastError('HF_CONFIG_INVALID', { count: result.problems.length, file })
+  if (result.warnings.length > 0 && !command.global.quiet) err.write(`${formatProblems(result.warnings, { color })}\n`)
+  return result.spec
+}
+
+async function explain(context: Context, problems: readonly Problem[]): Promise<void> {
+  if (problems.length === 0) return
+  const { err, command, paintErr } = context
+  const { formatProblems } = await import('../config/load.ts')
+  if (!command.global.quiet) err.write(`${formatProblems(problems, { color: isColoured(paintErr) })}\n`)
+  throw new HoldfastError('HF_CONFIG_INVALID', { count: problems.length, file: namedConfig(context) })
 }
 
 /** @throws HoldfastError HF_CONFIG_NOT_FOUND */

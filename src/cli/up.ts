@@ -1,7 +1,7 @@
 import type { Context } from './context.ts'
 import { upDetached } from './detach.ts'
 import { openForegroundView } from './foreground-view.ts'
-import { loadOrExplain } from './load-config.ts'
+import { loadToRun } from './load-config.ts'
 import { openSupervisor } from './running-supervisor.ts'
 import { ignoreInspectorSignal, installSignals } from './supervisor-signals.ts'
 import { widenThreadPool } from './thread-pool.ts'
@@ -12,7 +12,7 @@ export async function up(context: Context): Promise<number> {
   ignoreInspectorSignal()
   widenThreadPool()
   const { command, paint, uid } = context
-  const spec = await loadOrExplain(context, environment)
+  const spec = await loadToRun(context, environment)
   const clean = command.options.clean === true
   if (command.options.detach) return upDetached(context, spec, { environment, clean })
   const running = await openSupervisor(spec, { environment, uid, clean })

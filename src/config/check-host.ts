@@ -19,16 +19,28 @@ export interface HostCheckOptions {
   readonly addresses?: boolean
 }
 
-/** Looks at the machine; everything that would keep a service from starting, with its place in the config. */
-export function checkHost(spec: SupervisorSpec, options: HostCheckOptions = {}): Problem[] {
-  const environment = options.environment ?? process.env
+/**
+ * What the services need of this machine, without the directories and addresses of the supervisor itself, which tells of
+ * those when it makes them.
+ */
+export function checkServices(spec: SupervisorSpec, environment: Environment = process.env): Problem[] {
   const problems: Problem[] = []
   const report: Report = (path, problem, mend) => {
     problems.push(problemInSpec(spec, path, { code: 'HF_CONFIG_HOST', detail: { problem, mend } }))
   }
   for (const service of Object.values(spec.services)) checkService(service, environment, report)
-  checkSupervisorDirectories(spec, report)
   for (const [index, user] of spec.control.allow.entries()) checkUser(user, ['control', 'allow', index], report)
+  return problems
+}
+
+/** Looks at the machine; everything that would keep a service from starting, with its place in the config. */
+export function checkHost(spec: SupervisorSpec, options: HostCheckOptions = {}): Problem[] {
+  const environment = options.environment ?? process.env
+  const problems = checkServices(spec, environment)
+  const report: Report = (path, problem, mend) => {
+    problems.push(problemInSpec(spec, path, { code: 'HF_CONFIG_HOST', detail: { problem, mend } }))
+  }
+  checkSupervisorDirectories(spec, report)
   const addresses = options.addresses ?? !(isListening(spec.control.socket) || inheritsSockets(environment))
   for (const socket of Object.values(spec.sockets)) checkSocket(socket, addresses, report)
   return problems

@@ -42,7 +42,7 @@ export function collectDeclared(files: readonly ConfigFile[], findings: Findings
     const defaults = defaultsFor(file)
     for (const [name, given] of Object.entries(file.settings.services ?? {})) {
       if (serviceNames.get(name) === file.source)
-        services.set(name, declaredService(name, mergeSparse(serviceSettings, defaults, given), file))
+        services.set(name, declaredService(name, withDefaultsOf(defaults, given, name), file))
     }
     for (const [name, settings] of Object.entries(file.settings.sockets ?? {})) {
       const at = (...keys: (string | number)[]) => standing(file.source, ['sockets', name, ...keys], [])
@@ -96,6 +96,14 @@ function defaultsFor(file: ConfigFile): ServiceSettings {
     (joined, { settings }) => mergeSparse(serviceSettings, joined, settings.defaults ?? noDefaults),
     noDefaults,
   )
+}
+
+/** `defaults` that make everything depend on `db` do not mean `db` itself. */
+function withDefaultsOf(defaults: ServiceSettings, given: ServiceSettings, name: string): ServiceSettings {
+  const settings = mergeSparse(serviceSettings, defaults, given)
+  const { dependsOn } = settings
+  if (dependsOn === undefined || !Object.hasOwn(dependsOn, name) || Object.hasOwn(given.dependsOn ?? {}, name)) return settings
+  return { ...settings, dependsOn: Object.fromEntries(Object.entries(dependsOn).filter(([other]) => other !== name)) }
 }
 
 function declaredService(name: string, settings: ServiceSettings, file: ConfigFile): DeclaredService {

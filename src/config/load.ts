@@ -12,7 +12,7 @@ import { computedFile } from './source-file.ts'
 import { rememberPlaces } from './spec-places.ts'
 import type { Environment } from './substitute.ts'
 
-export { checkHost, type HostCheckOptions } from './check-host.ts'
+export { checkHost, checkServices, type HostCheckOptions } from './check-host.ts'
 export { effectiveConfig, effectiveYaml } from './effective-json.ts'
 export { findConfig } from './find-config.ts'
 export { formatProblems } from './format-problems.ts'

@@ -1,15 +1,19 @@
 // YAML text to plain values, with the place of every key and value. Own conversion instead of the library's toJS: it keeps
 // positions and written text, and bounds what aliases may expand to.
 import {
+  Composer,
+  type CST,
+  type Document,
   isAlias,
   isMap,
   isPair,
   isScalar,
   isSeq,
+  Lexer,
   LineCounter,
   type Node,
   type Pair,
-  parseDocument,
+  Parser,
   Scalar,
   type YAMLMap,
   type YAMLSeq,
@@ -50,31 +54,48 @@ const MOST_BY_ALIAS = 100_000
 export function parseYaml(text: string): YamlTree {
   const lines = new LineCounter()
   const builder = new TreeBuilder(lines)
-  try {
-    // Its own check for duplicate keys compares every key with every other: minutes for a large file.
-    const document = parseDocument(text, {
-      lineCounter: lines,
-      prettyErrors: false,
-      uniqueKeys: false,
-      logLevel: 'error',
-    })
-    for (const { code, pos, message } of [...document.errors, ...document.warnings]) {
-      builder.fault({ start: pos[0], end: pos[1] }, [], ...explain(code, message))
-    }
-    const tree = document.contents === null ? null : builder.convert(document.contents, [])
-    return { tree, faults: builder.faults, lines, places: builder.places }
-  } catch (error) {
-    // The library recurses into nested collections.
-    if (!(error instanceof RangeError)) throw error
-    builder.fault({ start: 0, end: 0 }, [], ...TOO_DEEP)
-    return { tree: null, faults: builder.faults, lines, places: builder.places }
+  const tokens = tokensOf(text, lines)
+  if (typeof tokens !== 'number') return { tree: compose(tokens, text.length, builder), ...builder.results() }
+  builder.fault({ start: tokens, end: tokens }, [], ...TOO_DEEP)
+  return { tree: null, ...builder.results() }
+}
+
+/**
+ * The tokens, or the offset at which they are nested too deep. The library composes by recursion, and a stack that ends while
+ * V8 compiles a regular expression ends the process; its tokenizer does not recurse, but slows down with the depth.
+ */
+function tokensOf(text: string, lines: LineCounter): readonly CST.Token[] | number {
+  const tokens: CST.Token[] = []
+  const parser = new Parser(lines.addNewLine)
+  lines.addNewLine(0)
+  for (const lexeme of new Lexer().lex(text)) {
+    tokens.push(...parser.next(lexeme))
+    // Beside the collections the document and a scalar are on the stack.
+    if (parser.stack.length > DEEPEST + 2) return parser.offset
   }
+  tokens.push(...parser.end())
+  return tokens
+}
+
+function compose(tokens: readonly CST.Token[], length: number, builder: TreeBuilder): unknown {
+  // Its own check for duplicate keys compares every key with every other: minutes for a large file.
+  const composer = new Composer({ prettyErrors: false, uniqueKeys: false })
+  const [document, second] = composer.compose(tokens, true, length)
+  if (second !== undefined) builder.fault(rangeOfDocument(second), [], 'more than one YAML document', 'Put everything into one, or use `include`.')
+  if (document === undefined) return null
+  for (const { code, pos, message } of [...document.errors, ...document.warnings]) {
+    builder.fault({ start: pos[0], end: pos[1] }, [], ...explain(code, message))
+  }
+  return document.contents === null ? null : builder.convert(document.contents, [])
+}
+
+function rangeOfDocument(document: Document.Parsed): Range {
+  return { start: document.range[0], end: document.range[0] }
 }
 
 const TOO_DEEP = ['nested too deep', `A config has at most ${DEEPEST} levels.`] as const
 
 function explain(code: string, message: string): readonly [string, string] {
-  if (code === 'MULTIPLE_DOCS') return ['more than one YAML document', 'Put everything into one, or use `include`.']
   if (code === 'TAG_RESOLVE_FAILED') return [message, 'Only plain YAML values can be used here.']
   if (code === 'TAB_AS_INDENT') return ['a tab is used to indent', 'YAML indents with blanks.']
   return [message, 'The file is neither JSON nor YAML as it stands.']
@@ -87,8 +108,8 @@ interface Converted {
 }
 
 class TreeBuilder {
-  readonly faults: Fault[] = []
-  readonly places = new Map<object, Map<string | number, Place>>()
+  readonly #faults: Fault[] = []
+  readonly #places = new Map<object, Map<string | number, Place>>()
   readonly #lines: LineCounter
   /** null while the anchored value itself is being converted. */
   readonly #anchors = new Map<string, Converted | null>()
@@ -98,12 +119,16 @@ class TreeBuilder {
     this.#lines = lines
   }
 
+  results(): Omit<YamlTree, 'tree'> {
+    return { faults: this.#faults, lines: this.#lines, places: this.#places }
+  }
+
   convert(node: Node, path: Path): unknown {
     return this.#node(node, path).value
   }
 
   fault(range: Range, path: Path, problem: string, mend: string): void {
-    this.faults.push({ range, path, code: 'HF_CONFIG_SYNTAX', detail: { problem, mend } })
+    this.#faults.push({ range, path, code: 'HF_CONFIG_SYNTAX', detail: { problem, mend } })
   }
 
   #node(node: unknown, path: Path): Converted {
@@ -159,7 +184,7 @@ class TreeBuilder {
       size += converted.size
       places.set(index, { key: null, value: rangeOf(item) })
     })
-    this.places.set(list, places)
+    this.#places.set(list, places)
     return { value: list, size }
   }
 
@@ -167,7 +192,7 @@ class TreeBuilder {
     // Without a prototype: `__proto__` is then a key like any other.
     const object: Record<string, unknown> = Object.create(null)
     const places = new Map<string | number, Place>()
-    this.places.set(object, places)
+    this.#places.set(object, places)
     const merged = new Set<string>()
     let size = 1
     for (const pair of node.items) {
@@ -200,7 +225,7 @@ class TreeBuilder {
   #duplicate(name: string, range: Range, first: Range, path: Path): void {
     const { line, col } = this.#lines.linePos(first.start)
     const detail = { what: 'key', name, first: `${line}:${col}`, mend: 'Take one of them out, or join them.' }
-    this.faults.push({ range, path: [...path, name], code: 'HF_CONFIG_DUPLICATE', detail })
+    this.#faults.push({ range, path: [...path, name], code: 'HF_CONFIG_DUPLICATE', detail })
   }
 
   /** `<<: *base`: keys of the base that are not given here. */
@@ -217,7 +242,7 @@ class TreeBuilder {
       const { value, size: sourceSize } = this.#node(source, path)
       size += sourceSize
       const from =
-        typeof value === 'object' && value !== null && !Array.isArray(value) ? this.places.get(value) : undefined
+        typeof value === 'object' && value !== null && !Array.isArray(value) ? this.#places.get(value) : undefined
       if (from === undefined) {
         if (value !== null)
           this.fault(rangeOf(source), path, 'only an object can be merged with <<', 'Write <<: *NAME.')

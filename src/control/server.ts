@@ -95,6 +95,8 @@ async function answer(
 ): Promise<void> {
   const { socket } = request
   response.setHeader('connection', 'close')
+  // Node keeps the time of day for this header with a timer of its own.
+  response.sendDate = false
   // Not `finish`, which comes when the client has read it all.
   response.once('prefinish', () => connections.answered(socket))
   try {

@@ -3,7 +3,8 @@
 import { accessSync, closeSync, constants as fsConstants, openSync, readSync, statSync } from 'node:fs'
 import { constants } from 'node:os'
 import { cStringArray } from './c-strings.ts'
-import { hasFunction, libcFunction } from './libc.ts'
+import { closeInheritedOnExec } from './close-on-exec.ts'
+import { libcFunction } from './libc.ts'
 import { noFileLimit, setSoftNoFile } from './limits.ts'
 import { checked, OsError } from './os-error.ts'
 
@@ -15,11 +16,14 @@ export interface SpawnOptions {
   readonly env: readonly string[]
   /** null: ours. */
   readonly cwd: string | null
-  /** `fds[i]` becomes fd i of the child, -1 leaves i closed. Nothing else is open in the child. */
+  /** `fds[i]` becomes fd i of the child, -1 leaves i closed. Nothing else is open in the child: all our fds are close-on-exec. */
   readonly fds: readonly number[]
   /** A session, and so a process group, of its own. Without it the child stays in ours. */
   readonly session: boolean
-  /** Soft limit of open files for the child (at most our hard one), null: ours. */
+  /**
+   * Soft limit of open files for the child (at most our hard one), null: ours. It is ours for the time of the spawn: an
+   * open() of another thread fails with EMFILE then, if we have more than that open.
+   */
   readonly softNoFile: number | null
 }
 
@@ -45,9 +49,6 @@ const addDup2 = libcFunction<[Buffer, number, number], number>(
   'int posix_spawn_file_actions_adddup2(void *actions, int fd, int target)',
 )
 const addClose = libcFunction<[Buffer, number], number>('int posix_spawn_file_actions_addclose(void *actions, int fd)')
-const addCloseFrom = libcFunction<[Buffer, number], number>(
-  'int posix_spawn_file_actions_addclosefrom_np(void *actions, int fd)',
-)
 const addChdir = libcFunction<[Buffer, string], number>(
   'int posix_spawn_file_actions_addchdir_np(void *actions, const char *path)',
 )
@@ -58,15 +59,20 @@ const fcntl = libcFunction<[number, number, number], number>('int fcntl(int fd, 
 
 // Made once, and never given back: the attributes have no allocation behind them.
 const attributesBySession = new Map<boolean, Buffer>()
-let closesTheRest: boolean | null = null
+let inheritedAreClosed = false
 const actions = Buffer.alloc(ACTIONS_SIZE)
 const pidCell = Buffer.alloc(4)
 
 /**
- * Starts a program and returns its pid at once, after the exec: signals at their defaults, none blocked, exactly the
- * given fds. For a moment its command line and environment in /proc may still be empty. Throws OsError if it could not be started (ENOENT, EACCES, ENOEXEC, E2BIG, EAGAIN …).
+ * Starts a program and returns its pid: signals at their defaults, none blocked, exactly the given fds. Throws OsError if
+ * it could not be started (ENOENT, EACCES, ENOEXEC, E2BIG, EAGAIN …).
+ *
+ * It returns in the middle of the exec: for some microseconds the child's command line and environment in /proc are
+ * empty, and copies of our other fds are open in it (a lock that we release right now is not free yet).
  */
 export function spawnProcess(options: SpawnOptions): number {
+  if (!inheritedAreClosed) closeInheritedOnExec()
+  inheritedAreClosed = true
   const argv = cStringArray(options.argv, 'spawn')
   const env = cStringArray(options.env, 'spawn')
   const attributes = attributesFor(options.session)
@@ -116,9 +122,6 @@ function addFileActions(options: SpawnOptions, lifted: number[]): void {
         addDup2(actions, source < fds.length && source !== target ? lift(source, fds.length, lifted) : source, target),
       )
   }
-  // Node sets close-on-exec on everything it opens or inherits, up to the first gap; this takes the rest (glibc 2.34).
-  closesTheRest ??= hasFunction('posix_spawn_file_actions_addclosefrom_np')
-  if (closesTheRest) addAction(addCloseFrom(actions, fds.length))
   if (cwd !== null) addAction(addChdir(actions, cwd))
 }
 

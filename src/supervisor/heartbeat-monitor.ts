@@ -29,6 +29,7 @@ export class HeartbeatMonitor {
   watch(service: ServiceRuntime, process: RunningProcess): void {
     const { heartbeat, requestTimeout } = process.spec
     process.vitals = freshVitals(monotonicMillis(), process.spec)
+    process.lastSeen = this.clock.now()
     if (heartbeat === null && requestTimeout === null) return
     this.watched.set(process, service)
     this.retime()

@@ -6,6 +6,7 @@ import { processesWithHoldfastId } from '../os/descendants.ts'
 import { isAlive } from '../os/process-identity.ts'
 import { groupExists, signalGroup, signalProcess } from '../os/send-signal.ts'
 import { parseSignal } from '../os/signals.ts'
+import { removeWorkerDirectories } from './runtime-directory.ts'
 import { RuntimePaths } from './runtime-paths.ts'
 import { readRecords, type WorkerRecord } from './worker-record.ts'
 
@@ -32,6 +33,7 @@ export async function endLeftovers(
   await Promise.all(records.map((record) => descend(record, onProgress)))
   await endDescendants(records)
   const left = records.filter(isAlive).map(({ service, slot, pid }) => `${service}/${slot} (pid ${pid})`)
+  if (left.length === 0) removeWorkerDirectories(new RuntimePaths(runtimeDir))
   return { ended: records.length - left.length, left }
 }
 

@@ -14,6 +14,7 @@ import { type Environment, readEnvironment, type WorkerSetting } from './read-en
 import { Reload } from './reload.ts'
 import { RequestAccounting } from './request-accounting.ts'
 import type { BoundAddress, Listenable, ListenFallback, Promotion, Role, StopRequest, Worker } from './worker.ts'
+import { isWrapped, wrappedNote } from './wrapped-process.ts'
 
 /** A loop that calls `tick` a million times a second need not look at the command FIFO each time. */
 const tickMillis = 20
@@ -42,6 +43,9 @@ class NodeWorker implements Worker {
   readonly #listening = new Set<string>()
   readonly #problems: string[] = []
   #beatTimer: NodeJS.Timeout | null = null
+  /** This is the main thread of a process that Holdfast started. */
+  readonly #owns: boolean
+  #autoHeartbeat = true
   #ready = false
   #ticked = 0
   #hearsHangup = false
@@ -58,7 +62,9 @@ class NodeWorker implements Worker {
     const commandFd = owns ? this.#given(VARIABLES.commandFd, setting.commandFd) : null
     this.#notify = new NotifyChannel(notifyFd)
     this.#commands = commandFd === null ? null : new CommandChannel(commandFd, (line) => this.#obey(line))
-    this.#heartbeat = new HeartbeatWriter(owns ? setting.heartbeat : null, {
+    const wrapped = owns && notifyFd !== null && isWrapped(setting.id)
+    if (wrapped) this.#problems.push(wrappedNote)
+    this.#heartbeat = new HeartbeatWriter(owns && !wrapped ? setting.heartbeat : null, {
       generation: setting.generation,
       timeoutMillis: setting.heartbeatTimeout,
     })
@@ -76,6 +82,7 @@ class NodeWorker implements Worker {
       failed: (error) => this.#report('onStop', error),
       ended: (how) => this.#ended(how),
     })
+    this.#owns = owns
     if (!owns) return
     this.#heartbeat.state('booting')
     this.autoHeartbeat = true
@@ -118,15 +125,15 @@ class NodeWorker implements Worker {
   }
 
   get autoHeartbeat(): boolean {
-    return this.#beatTimer !== null
+    return this.#autoHeartbeat
   }
 
   set autoHeartbeat(on: boolean) {
+    this.#autoHeartbeat = on
     if (this.#beatTimer !== null) clearInterval(this.#beatTimer)
     this.#beatTimer = null
     const interval = this.#setting.heartbeatInterval
-    if (!on || interval === null || !this.#heartbeat.writes) return
-    this.#beatTimer = setInterval(() => this.#heartbeat.beat(), interval).unref()
+    if (on && this.#owns && interval !== null) this.#beatTimer = setInterval(() => this.heartbeat(), interval).unref()
   }
 
   async listen(name: string, given: Listenable, fallback: ListenFallback | number = {}): Promise<BoundAddress> {
@@ -158,7 +165,7 @@ class NodeWorker implements Worker {
     this.#ready = true
     for (const problem of this.#problems.splice(0)) this.logger.warn(problem)
     if (!this.#stop.asked) this.#heartbeat.state('ready')
-    if (this.autoHeartbeat) this.#heartbeat.beat()
+    if (this.#beatTimer !== null) this.heartbeat()
     this.#notify.send('READY=1', 'keep')
   }
 

@@ -30,6 +30,7 @@ test('steps with their own waits, repeats, a stop file and a stop command', asyn
           fileTimeout: '100ms',
           command: ['sh', '-c', 'echo "$HOLDFAST_PID" > told'],
           timeout: '100ms',
+          group: false,
           signals: [{ signal: 'HUP', every: '50ms', increment: '10ms', for: '10s' }, 'KILL'],
         },
       },

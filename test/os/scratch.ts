@@ -4,7 +4,7 @@ import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, wr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildSync } from 'esbuild'
-import { afterEach, beforeEach } from 'vitest'
+import { afterEach, beforeEach, vi } from 'vitest'
 import { startTimeOf } from '../../src/os/process-identity.ts'
 import { ChildReaper, type WaitStatus } from '../../src/os/reap.ts'
 import { type SpawnOptions, spawnProcess } from '../../src/os/spawn.ts'
@@ -16,6 +16,9 @@ export const isRoot = process.getuid?.() === 0
 /** Where a bundled program finds koffi. */
 export const nodePath = join(root, 'node_modules')
 const PATIENCE = 10_000
+
+// Longer than any wait in it, so that the wait is what says what was missing.
+vi.setConfig({ testTimeout: 2 * PATIENCE })
 
 export interface Spawned {
   readonly pid: number

@@ -1,6 +1,5 @@
 import { chmodSync, mkdirSync, openSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { setCloseOnExec } from '../../src/os/close-on-exec.ts'
 import { noFileLimit } from '../../src/os/limits.ts'
 import { OsError } from '../../src/os/os-error.ts'
 import { type SpawnOptions, spawnProcess } from '../../src/os/spawn.ts'
@@ -72,12 +71,26 @@ describe('fds of the child', () => {
     expect(openFds()).toEqual(before)
   })
 
-  test('do not include what this process forgot to mark close-on-exec', async () => {
-    const { now } = scratch
-    const leak = now.closing(openSync('/etc/hosts', 'r'))
-    setCloseOnExec(leak, false)
-    const fds = parseFds(await now.start('/bin/ls', ['-l', '/proc/self/fd']).done())
-    expect(Object.keys(fds)).toEqual(['0', '1', '2'])
+  test('do not include what Node overlooked when this process inherited it', async () => {
+    const source = `
+      import { readdirSync, readFileSync, openSync } from 'node:fs'
+      import { spawnProcess } from 'src/os/spawn.ts'
+      const file = openSync('${scratch.now.path('list')}', 'w')
+      const isLeak = /flags:\\s+0?[01]\\d{5}$/m.test(readFileSync('/proc/self/fdinfo/60', 'utf8'))
+      const pid = spawnProcess({ file: '/bin/ls', argv: ['ls', '-l', '/proc/self/fd'], env: [], cwd: null, fds: [file, file], session: true, softNoFile: null })
+      const text = () => readFileSync('${scratch.now.path('list')}', 'utf8')
+      const wait = setInterval(() => {
+        if (!/State:\\s+Z/.test(readFileSync('/proc/' + pid + '/status', 'utf8'))) return
+        clearInterval(wait)
+        console.log(JSON.stringify({ isLeak, fds: text() }))
+      }, 5)
+    `
+    const result = await scratch.now.program(source, {
+      prefix: ['bash', '-c', 'exec 60</etc/hosts; exec "$@"', 'bash'],
+    })
+    const { isLeak, fds } = result as { isLeak: boolean; fds: string }
+    expect(isLeak).toBe(true)
+    expect(Object.keys(parseFds(fds))).toEqual(['0', '1'])
   })
 
   test('are none when none are given', async () => {

@@ -89,6 +89,16 @@ describe('heartbeat', () => {
     await worker.notified('WATCHDOG=1')
   })
 
+  it('goes as WATCHDOG=1 from behind a shell, whose pid the supervisor knows, and says so', async () => {
+    const program = workshop.program('worker.ready(); setInterval(() => {}, 1000)')
+    const worker = workshop.start({ env: heartbeat, program: ['sh', '-c', `"${process.execPath}" "${program}"; true`] })
+    await worker.notified('WATCHDOG=1', 3)
+    expect(worker.output.join()).toContain('Put `exec` before it')
+    expect(worker.slot.pid).toBe(0)
+    worker.askToStop('enough', 2_000)
+    expect((await worker.exited).code).toBe(0)
+  })
+
   it('leaves a slot alone that belongs to another living process', async () => {
     const slots = join(workshop.directory, 'taken')
     const bytes = Buffer.alloc(SLOT_BYTES)

@@ -2,7 +2,7 @@
 // a stream of new connections, while the worker on one shared socket is replaced every second.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { RawHttpClient } from './raw-http-client.ts'
+import { HttpLoad } from './http-load.ts'
 import { type WorkerProcess, Workshop } from './worker-process.ts'
 
 let workshop: Workshop
@@ -22,63 +22,6 @@ const program = `
   await worker.listen('http', server)
   worker.ready()`
 
-class Load {
-  readonly failures: string[] = []
-  requests = 0
-  connections = 0
-  running = true
-  readonly #port: number
-
-  constructor(port: number) {
-    this.#port = port
-  }
-
-  /** Requests `gap` apart on one connection, a new one only when the server said `close` or left while it was idle. */
-  async keepAliveClient(path: string, gap: number): Promise<void> {
-    let client: RawHttpClient | null = null
-    while (this.running) {
-      try {
-        if (client === null || client.ended) client = await this.#connect()
-        const answer = await client.get(path)
-        if (answer.status !== 200) this.failures.push(`${path}: status ${answer.status}`)
-        this.requests++
-        if (answer.close) {
-          client.close()
-          client = null
-        }
-      } catch (error) {
-        this.failures.push(`keep-alive ${path}: ${(error as Error).message}`)
-        client = null
-      }
-      await sleep(gap)
-    }
-    client?.close()
-  }
-
-  async newConnections(gap: number): Promise<void> {
-    while (this.running) {
-      void this.#once()
-      await sleep(gap)
-    }
-  }
-
-  async #once(): Promise<void> {
-    try {
-      const client = await this.#connect()
-      await client.get()
-      this.requests++
-      client.close()
-    } catch (error) {
-      this.failures.push(`new connection: ${(error as Error).message}`)
-    }
-  }
-
-  #connect(): Promise<RawHttpClient> {
-    this.connections++
-    return RawHttpClient.connect(this.#port)
-  }
-}
-
 it('loses no request while the worker is replaced again and again', { timeout: 40_000 }, async () => {
   const socket = workshop.socket()
   const path = workshop.program(program)
@@ -88,7 +31,7 @@ it('loses no request while the worker is replaced again and again', { timeout: 4
     return worker
   }
   let current = await startOne()
-  const load = new Load(socket.port)
+  const load = new HttpLoad(socket.port)
   const clients = [load.newConnections(10)]
   for (let n = 0; n < 30; n++) clients.push(load.keepAliveClient('/', 20))
   for (let n = 0; n < 10; n++) clients.push(load.keepAliveClient('/slow', 5))

@@ -37,7 +37,7 @@ export class Scene {
 
   constructor() {
     this.dir = realpathSync(mkdtempSync(join(tmpdir(), 'holdfast-e2e-')))
-    this.mark = `HOLDFAST_TEST_SCENE=${this.dir}`
+    this.mark = `E2E_SCENE=${this.dir}`
   }
 
   get config(): string {
@@ -94,9 +94,14 @@ export class Scene {
 
   /** Starts the command line and leaves it running; the scene ends it if the test does not. */
   start(args: readonly string[], options: RunOptions = {}): ChildProcess {
-    const child = spawn(process.execPath, [CLI, ...args], {
+    return this.launch(process.execPath, [CLI, ...args], options)
+  }
+
+  /** The same with any program. */
+  launch(file: string, args: readonly string[], options: RunOptions = {}): ChildProcess {
+    const child = spawn(file, args, {
       cwd: options.cwd ?? this.dir,
-      env: { ...cleanEnvironment(), HOLDFAST_TEST_SCENE: this.dir, ...options.env },
+      env: { ...cleanEnvironment(), E2E_SCENE: this.dir, ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],
     })
     this.children.add(child)
@@ -149,6 +154,11 @@ export class Scene {
     return JSON.parse(readFileSync(this.pointer, 'utf8')).pid
   }
 
+  /** Whether a supervisor has left its pointer. */
+  isUp(): boolean {
+    return existsSync(this.pointer)
+  }
+
   get pointer(): string {
     const base = process.getuid?.() === 0 ? '/run/holdfast' : (process.env.XDG_RUNTIME_DIR ?? `/tmp/holdfast-${process.getuid?.()}`)
     return join(base, 'by-config', createHash('sha256').update(this.config).digest('hex'))
@@ -172,7 +182,7 @@ export class Scene {
     await waitFor(() => this.processes().length === 0, { within: 5_000, orElse: 'continue' })
     const left = this.processes()
     for (const { pid } of left) process.kill(pid, 'SIGKILL')
-    const files = existsSync(this.runtimeDir) ? readdirSync(this.runtimeDir).filter((name) => name !== 'lock') : []
+    const files = existsSync(this.runtimeDir) ? readdirSync(this.runtimeDir).filter((name) => name !== 'lock' && name !== 'config.json') : []
     rmSync(this.pointer, { force: true })
     rmSync(this.dir, { recursive: true, force: true })
     expect({ left, files }).toEqual({ left: [], files: [] })

@@ -1,0 +1,108 @@
+// 1,000 services up and down, against a C program that starts and reaps as many processes.
+import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { BenchRun } from '../bench-run.ts'
+import { Holdfast, idleServices, statusOverSocket } from '../holdfast.ts'
+import { figure, type Section } from '../section.ts'
+
+const COUNT = 1_000
+
+interface Pair {
+  readonly floorUp: number
+  readonly floorDown: number
+  readonly up: number
+  readonly down: number
+  /** Answers of `status` while the services came up, in milliseconds. */
+  readonly answers: readonly number[]
+  readonly leftProcesses: number
+  readonly leftFiles: readonly string[]
+}
+
+export async function measureThousandServices(run: BenchRun): Promise<Section> {
+  const pairs: Pair[] = []
+  const rounds = run.quick ? 1 : 3
+  for (let round = 0; round < rounds; round++) {
+    run.progress(`1,000 services: pair ${round + 1} of ${rounds}`)
+    pairs.push(await measurePair(run, round))
+  }
+  const best = Math.min(...pairs.map(({ up, floorUp }) => up / floorUp))
+  const slowest = Math.max(...pairs.flatMap(({ answers }) => answers))
+  const left = pairs.reduce((sum, { leftProcesses }) => sum + leftProcesses, 0)
+  const millis = (value: number): string => `${figure(value)} ms`
+  return {
+    title: `${COUNT} services up and down (posix_spawn floor in the same pair)`,
+    columns: ['pair', 'floor up', 'up', 'ratio', 'slowest status', 'floor down', 'down', 'left'],
+    rows: pairs.map((pair, index) => [
+      String(index + 1),
+      millis(pair.floorUp),
+      millis(pair.up),
+      figure(pair.up / pair.floorUp),
+      `${millis(Math.max(...pair.answers))} of ${pair.answers.length}`,
+      millis(pair.floorDown),
+      millis(pair.down),
+      String(pair.leftProcesses),
+    ]),
+    targets: [
+      { name: 'up, ratio of the best pair', value: best, limit: 2.5 },
+      { name: 'slowest answer to status meanwhile, ms', value: slowest, limit: 100 },
+      { name: 'processes left after down', value: left, limit: 0 },
+    ],
+    notes: ['`up` includes the start of two Node processes: the command and the supervisor'],
+    data: pairs,
+  }
+}
+
+async function measurePair(run: BenchRun, round: number): Promise<Pair> {
+  const { scratch, programs } = run
+  const floor = await measureFloor(run)
+  const holdfast = new Holdfast(run, `thousand-${round}`, { services: idleServices(programs.pauser, COUNT) })
+  const looking = new AbortController()
+  const answers = lookAtStatus(holdfast.socket, looking.signal)
+  await holdfast.up()
+  looking.abort()
+  const found = (await holdfast.status()).services.filter(({ state }) => state === 'running').length
+  if (found !== COUNT) throw new Error(`only ${found} of ${COUNT} services are running`)
+  const down = await holdfast.down()
+  return {
+    ...floor,
+    up: holdfast.upMillis,
+    down,
+    answers: await answers,
+    leftProcesses: scratch.leftovers().length,
+    leftFiles: readdirSync(holdfast.runtimeDir),
+  }
+}
+
+async function measureFloor({ scratch, programs }: BenchRun): Promise<{ floorUp: number; floorDown: number }> {
+  const child = scratch.spawn(programs['floor-many'], [String(COUNT), programs.pauser], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  if (child.stdout === null) throw new Error('no output')
+  const exit = once(child, 'exit')
+  const figures: Record<string, number> = {}
+  for await (const line of createInterface(child.stdout)) {
+    const [name = '', nanoseconds = ''] = line.split(' ')
+    figures[name] = Number(nanoseconds) / 1e6
+    if (name === 'up') child.stdin?.end('\n')
+  }
+  await exit
+  return { floorUp: figures.up ?? Number.NaN, floorDown: figures.down ?? Number.NaN }
+}
+
+/** Asks every 50 ms, from the moment on when somebody listens. */
+async function lookAtStatus(socket: string, signal: AbortSignal): Promise<number[]> {
+  const answers: number[] = []
+  while (!signal.aborted) {
+    const began = performance.now()
+    try {
+      await statusOverSocket(socket)
+      answers.push(performance.now() - began)
+    } catch {
+      // Not there yet.
+    }
+    await delay(50)
+  }
+  return answers
+}

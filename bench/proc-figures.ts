@@ -1,0 +1,28 @@
+// Memory, CPU time and wake-ups of a process, from /proc.
+import { readdirSync, readFileSync } from 'node:fs'
+
+/** Proportional share of the anonymous memory, in KiB: what the process costs beyond the files it maps. */
+export function anonymousPss(pid: number): number {
+  const match = /^Pss_Anon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))
+  if (match?.[1] === undefined) throw new Error(`no Pss_Anon of process ${pid}`)
+  return Number(match[1])
+}
+
+export interface Activity {
+  /** How often a thread went to sleep of its own accord, that is: how often one had been woken. */
+  readonly wakeUps: number
+  readonly cpuMillis: number
+}
+
+/** Of all threads since they were started. */
+export function activity(pid: number): Activity {
+  let wakeUps = 0
+  let cpuMillis = 0
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    const directory = `/proc/${pid}/task/${thread}`
+    const status = readFileSync(`${directory}/status`, 'utf8')
+    wakeUps += Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(status)?.[1] ?? 0)
+    cpuMillis += Number(readFileSync(`${directory}/schedstat`, 'utf8').split(' ')[0]) / 1e6
+  }
+  return { wakeUps, cpuMillis }
+}

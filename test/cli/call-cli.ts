@@ -1,0 +1,30 @@
+// The command line in this process, with its output in strings.
+import { runCommand, type Streams } from '../../src/cli/run-command.ts'
+
+export interface CliResult {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+export interface CallOptions {
+  readonly cwd?: string
+  readonly environment?: Record<string, string | undefined>
+  readonly isTty?: boolean
+  readonly uid?: number
+}
+
+export async function callCli(argv: readonly string[], options: CallOptions = {}): Promise<CliResult> {
+  const { cwd = '/', environment = {}, isTty = false, uid = process.getuid?.() ?? 0 } = options
+  const written = { out: '', err: '' }
+  const stream = (name: 'out' | 'err') => ({
+    isTty,
+    columns: 120,
+    write(text: string) {
+      written[name] += text
+    },
+  })
+  const streams: Streams = { out: stream('out'), err: stream('err') }
+  const code = await runCommand(argv, streams, { cwd, environment, uid })
+  return { code, ...written }
+}
