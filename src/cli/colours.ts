@@ -28,8 +28,9 @@ export function paintFor(
   return isTty && !refused ? coloured : plain
 }
 
+/** By what it does: each bundle has a `plain` of its own. */
 export function isColoured(paint: Paint): boolean {
-  return paint !== plain
+  return paint('bold', 'x') !== 'x'
 }
 
 export function colourOfState(state: string): Colour {

@@ -8,6 +8,7 @@ import { eventSentence } from './event-text.ts'
 
 export interface ForegroundView {
   say(text: string): void
+  event(entry: JournalEntry): void
   /** Waits until the terminal has taken what there is, but not for ever. */
   flush(): Promise<void>
 }
@@ -23,14 +24,16 @@ export function openForegroundView(
   const say = (text: string) => {
     if (!quiet) output.event(`holdfast: ${text}`)
   }
+  const follow = followLines(engine, (worker, stream, line) => output.line(worker, stream, line))
   for (const line of banner(engine, configOption)) say(line)
-  followLines(engine, (worker, stream, line) => output.line(worker, stream, line))
-  if (!quiet) {
-    engine.onEvent((entry) => {
-      if (isWorthALine(entry)) output.event(`holdfast: ${eventSentence(entry, (_colour, text) => text)}`)
-    })
+  return {
+    say,
+    event(entry) {
+      if (entry.service !== undefined) follow(entry.service)
+      if (isWorthALine(entry)) say(eventSentence(entry, (_colour, text) => text))
+    },
+    flush: () => output.flush(),
   }
-  return { say, flush: () => output.flush() }
 }
 
 function banner(engine: Engine, configOption: string | null): string[] {
@@ -45,22 +48,21 @@ function banner(engine: Engine, configOption: string | null): string[] {
 }
 
 /** Going through a start is not news; becoming ready, ending, failing and being replaced is. */
-function isWorthALine({ kind, to }: JournalEntry): boolean {
-  return kind !== 'worker' || (to !== 'starting' && to !== 'stopping' && to !== 'waiting')
+function isWorthALine({ kind, event, to }: JournalEntry): boolean {
+  if (kind === 'supervisor') return event !== 'up'
+  return kind === 'rollout' || (to !== undefined && to !== 'starting' && to !== 'stopping' && to !== 'waiting')
 }
 
 type OnLine = (worker: string, stream: 'out' | 'err', line: string) => void
 
-/** Of every service, also of those that an apply adds later. */
-function followLines(engine: Engine, onLine: OnLine): void {
+/** Of every service. Those that an apply adds later are followed from their first event, which comes before their first line. */
+function followLines(engine: Engine, onLine: OnLine): (service: string) => void {
   const followed = new Set<string>()
-  const follow = (services: readonly string[]) => {
-    for (const service of services) followed.add(service)
-    engine.onLine(services, ({ worker, stream, line }) => onLine(worker, stream, line))
+  const follow = (service: string) => {
+    if (followed.has(service)) return
+    followed.add(service)
+    engine.onLine([service], ({ worker, stream, line }) => onLine(worker, stream, line))
   }
-  follow(engine.status().services.map(({ name }) => name))
-  // The first news of a service comes before its first line of output.
-  engine.onEvent(({ service }) => {
-    if (service !== undefined && !followed.has(service)) follow([service])
-  })
+  for (const { name } of engine.status().services) follow(name)
+  return follow
 }

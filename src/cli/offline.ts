@@ -7,6 +7,7 @@ import { mergeLogs } from '../logs/merge-logs.ts'
 import { readLastLines } from '../logs/read-log.ts'
 import type { JournalEntry } from '../supervisor/engine-api.ts'
 
+import { journalPath } from '../supervisor/runtime-paths.ts'
 import { type ResolvedTarget, resolveTargets, type TargetService } from '../supervisor/targets.ts'
 import type { Context } from './context.ts'
 import { eventText } from './event-text.ts'
@@ -24,12 +25,10 @@ export interface RecordDirectories {
 const DEFAULT_COUNT = 50
 /** Enough of the journal to know every service and to explain its end. */
 const ENTRIES_READ = 20_000
-/** As the engine calls it. */
-const JOURNAL = 'journal.jsonl'
 const SUPERVISOR_LOG = 'holdfast'
 
 export async function offline(context: Context, verb: OfflineVerb, directories: RecordDirectories): Promise<number> {
-  const journal = await readJournal<JournalEntry>(join(directories.stateDir, JOURNAL), { last: ENTRIES_READ })
+  const journal = await readJournal<JournalEntry>(journalPath(directories.stateDir), { last: ENTRIES_READ })
   sayNotRunning(context, journal)
   if (verb === 'events') showEvents(context, journal, directories)
   else if (verb === 'why') showWhy(context, journal, directories)

@@ -11,7 +11,6 @@ import { startTimeOf } from '../os/process-identity.ts'
 import { lookupUser } from '../os/users.ts'
 import type { ApplyReport, Engine, JournalEntry, OperationOutcome } from '../supervisor/engine-api.ts'
 import { openEngine } from '../supervisor/open-engine.ts'
-import { VERSION } from '../supervisor/version.ts'
 import { eventSentence } from './event-text.ts'
 import { claimRuntime, leavePointer } from './runtime-claim.ts'
 
@@ -20,6 +19,8 @@ export interface SupervisorOptions {
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly uid: number
   readonly clean: boolean
+  /** Every journal entry from the first one on. */
+  readonly onEvent?: (entry: JournalEntry) => void
 }
 
 export interface RunningSupervisor {
@@ -43,9 +44,18 @@ export async function openSupervisor(spec: SupervisorSpec, options: SupervisorOp
   const { environment, uid, clean } = options
   const allowed = allowedUsers(spec)
   claimRuntime(spec, options)
+  const log = ownLog(spec)
   let onOwnDown = (_why: string) => {}
-  const engine = await openEngine(spec, { ownsProcess: true, environment, clean, onDown: (why) => onOwnDown(why) })
-  const log = ownLog(spec, engine)
+  const engine = await openEngine(spec, {
+    ownsProcess: true,
+    environment,
+    clean,
+    onDown: (why) => onOwnDown(why),
+    onEvent(entry) {
+      log.entry(entry)
+      options.onEvent?.(entry)
+    },
+  })
   let running: RunningSupervisor
   try {
     running = await openDoors(spec, engine, log, { ...options, allowed })
@@ -64,7 +74,8 @@ export async function openSupervisor(spec: SupervisorSpec, options: SupervisorOp
 
 interface OwnLog {
   readonly file: LogFile
-  line(text: string, at?: string): void
+  line(text: string): void
+  entry(entry: JournalEntry): void
 }
 
 async function openDoors(
@@ -140,20 +151,21 @@ export function environmentList(environment: SupervisorOptions['environment']): 
 }
 
 /** `<logDir>/holdfast.log`: every state change in a readable line, rotated like the logs of the services. */
-function ownLog(spec: SupervisorSpec, engine: Engine): OwnLog {
-  const file = new LogFile({ path: join(spec.logDir, 'holdfast.log') })
-  const line = (text: string, at = new Date().toISOString()) =>
-    file.append(formatLine({ at, worker: 'holdfast', stream: 'out', line: text }))
-  const { configFile } = spec
-  line(`holdfast ${VERSION} runs as pid ${process.pid}${configFile === null ? '' : `, config ${configFile}`}`)
-  engine.onEvent((entry: JournalEntry) => {
-    if (!file.full)
-      line(
-        eventSentence(entry, (_colour, text) => text),
+function ownLog({ logDir }: SupervisorSpec): OwnLog {
+  const file = new LogFile({ path: join(logDir, 'holdfast.log') })
+  // On a disk that does not take them they are left out: the supervisor must not grow for its log.
+  const put = (at: string, text: string) => {
+    if (!file.full) file.append(formatLine({ at, worker: 'holdfast', stream: 'out', line: text }))
+  }
+  return {
+    file,
+    line: (text) => put(new Date().toISOString(), text),
+    entry: (entry) =>
+      put(
         entry.at,
-      )
-  })
-  return { file, line }
+        eventSentence(entry, (_colour, text) => text),
+      ),
+  }
 }
 
 function allowedUsers({ control }: SupervisorSpec): ReadonlySet<number> {

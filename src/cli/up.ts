@@ -1,3 +1,4 @@
+import type { JournalEntry } from '../supervisor/engine-api.ts'
 import type { Context } from './context.ts'
 import { upDetached } from './detach.ts'
 import { openForegroundView } from './foreground-view.ts'
@@ -15,8 +16,15 @@ export async function up(context: Context): Promise<number> {
   const spec = await loadToRun(context, environment)
   const clean = command.options.clean === true
   if (command.options.detach) return upDetached(context, spec, { environment, clean })
-  const running = await openSupervisor(spec, { environment, uid, clean })
+  // What happens before the banner is shown after it.
+  const early: JournalEntry[] = []
+  let onEvent = (entry: JournalEntry): void => {
+    early.push(entry)
+  }
+  const running = await openSupervisor(spec, { environment, uid, clean, onEvent: (entry) => onEvent(entry) })
   const view = openForegroundView(running.engine, paint, command.global.quiet, command.global.config)
+  onEvent = view.event
+  for (const entry of early) view.event(entry)
   installSignals(running, (text) => {
     view.say(text)
     running.log(text)

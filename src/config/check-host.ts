@@ -25,11 +25,9 @@ export interface HostCheckOptions {
  */
 export function checkServices(spec: SupervisorSpec, environment: Environment = process.env): Problem[] {
   const problems: Problem[] = []
-  const report: Report = (path, problem, mend) => {
-    problems.push(problemInSpec(spec, path, { code: 'HF_CONFIG_HOST', detail: { problem, mend } }))
-  }
-  for (const service of Object.values(spec.services)) checkService(service, environment, report)
-  for (const [index, user] of spec.control.allow.entries()) checkUser(user, ['control', 'allow', index], report)
+  const check = new ServiceCheck(environment, reporter(spec, problems))
+  for (const service of Object.values(spec.services)) check.service(service)
+  for (const [index, user] of spec.control.allow.entries()) check.user(user, ['control', 'allow', index])
   return problems
 }
 
@@ -37,80 +35,109 @@ export function checkServices(spec: SupervisorSpec, environment: Environment = p
 export function checkHost(spec: SupervisorSpec, options: HostCheckOptions = {}): Problem[] {
   const environment = options.environment ?? process.env
   const problems = checkServices(spec, environment)
-  const report: Report = (path, problem, mend) => {
-    problems.push(problemInSpec(spec, path, { code: 'HF_CONFIG_HOST', detail: { problem, mend } }))
-  }
+  const report = reporter(spec, problems)
   checkSupervisorDirectories(spec, report)
   const addresses = options.addresses ?? !(isListening(spec.control.socket) || inheritsSockets(environment))
-  for (const socket of Object.values(spec.sockets)) checkSocket(socket, addresses, report)
+  const check = new ServiceCheck(environment, report)
+  for (const socket of Object.values(spec.sockets)) {
+    if (socket.user !== null) check.user(socket.user, ['sockets', socket.name, 'user'])
+    if (socket.group !== null) check.group(socket.group, ['sockets', socket.name, 'group'])
+    checkSocket(socket, addresses, report)
+  }
   return problems
 }
 
 type Report = (path: Path, problem: string, mend: string) => void
 
-function checkService(service: ServiceSpec, environment: Environment, report: Report): void {
-  const path = ['services', service.name]
-  if (service.user !== null && checkUser(service.user, [...path, 'user'], report))
-    checkMayBecome(service.user, [...path, 'user'], report)
-  if (service.group !== null) checkGroup(service.group, [...path, 'group'], report)
-  const problem = directoryProblem(service.cwd, constants.X_OK)
-  if (problem !== null) report([...path, 'cwd'], `working directory ${service.cwd}: ${problem}`, 'Make it, or set cwd.')
-  else checkCommands(service, environment, report)
-  for (const stream of ['stdout', 'stderr'] as const) {
-    const output = service[stream]
-    if (typeof output === 'object') checkWritable(dirname(output.file), [...path, stream], report)
+function reporter(spec: SupervisorSpec, problems: Problem[]): Report {
+  return (path, problem, mend) =>
+    problems.push(problemInSpec(spec, path, { code: 'HF_CONFIG_HOST', detail: { problem, mend } }))
+}
+
+/** Asks the machine each question once: a thousand services mostly ask the same. */
+class ServiceCheck {
+  readonly #environment: Environment
+  readonly #report: Report
+  readonly #commandProblem = remembered(commandProblem)
+  readonly #directoryProblem = remembered(directoryProblem)
+  readonly #userId = remembered((user: string) => lookupUser(user)?.uid ?? null)
+  readonly #hasGroup = remembered((group: string) => lookupGroup(group) !== null)
+
+  constructor(environment: Environment, report: Report) {
+    this.#environment = environment
+    this.#report = report
+  }
+
+  service(service: ServiceSpec): void {
+    const path = ['services', service.name]
+    if (service.user !== null) this.#mayBecome(service.user, [...path, 'user'])
+    if (service.group !== null) this.group(service.group, [...path, 'group'])
+    const problem = this.#directoryProblem(service.cwd, constants.X_OK)
+    if (problem === null) this.#commands(service, path)
+    else this.#report([...path, 'cwd'], `working directory ${service.cwd}: ${problem}`, 'Make it, or set cwd.')
+    for (const stream of ['stdout', 'stderr'] as const) {
+      const output = service[stream]
+      if (typeof output === 'object') checkWritable(dirname(output.file), [...path, stream], this.#report)
+    }
+  }
+
+  user(user: string, path: Path): void {
+    if (this.#userId(user) === null)
+      this.#report(path, `there is no user ${user}`, 'Make the user, or correct the name.')
+  }
+
+  group(group: string, path: Path): void {
+    if (!this.#hasGroup(group)) this.#report(path, `there is no group ${group}`, 'Make the group, or correct the name.')
+  }
+
+  #mayBecome(user: string, path: Path): void {
+    const own = process.geteuid?.()
+    const id = this.#userId(user)
+    if (id === null) this.user(user, path)
+    else if (own !== 0 && id !== own) {
+      this.#report(path, `only root can run a service as ${user}`, 'Run holdfast as root, or leave user out.')
+    }
+  }
+
+  #commands(service: ServiceSpec, path: Path): void {
+    const { command, ready, reload, stop } = service
+    this.#command(command, [...path, 'command'], service)
+    if (ready.by === 'exec') this.#command(ready.command, [...path, 'ready', 'exec'], service)
+    if (reload.by === 'command') this.#command(reload.command, [...path, 'reload', 'command'], service)
+    if (stop.command !== null) this.#command(stop.command, [...path, 'stop', 'command'], service)
+  }
+
+  #command([program = '']: readonly string[], path: Path, { env, cwd }: ServiceSpec): void {
+    const variable = Object.hasOwn(env, 'PATH') ? env.PATH : this.#environment.PATH
+    const found = this.#commandProblem(program, variable, cwd)
+    if (found !== null) this.#report(path, found.problem, found.mend)
   }
 }
 
-function checkCommands(service: ServiceSpec, environment: Environment, report: Report): void {
-  const path = ['services', service.name]
-  checkCommand(service.command, [...path, 'command'], service, environment, report)
-  if (service.ready.by === 'exec')
-    checkCommand(service.ready.command, [...path, 'ready', 'exec'], service, environment, report)
-  if (service.reload.by === 'command')
-    checkCommand(service.reload.command, [...path, 'reload', 'command'], service, environment, report)
-  if (service.stop.command !== null)
-    checkCommand(service.stop.command, [...path, 'stop', 'command'], service, environment, report)
+function remembered<Question extends readonly unknown[], Answer>(ask: (...question: Question) => Answer) {
+  const answers = new Map<string, Answer>()
+  return (...question: Question): Answer => {
+    const key = JSON.stringify(question)
+    const known = answers.get(key)
+    if (known !== undefined) return known
+    const answer = ask(...question)
+    answers.set(key, answer)
+    return answer
+  }
 }
 
-function checkCommand(
-  command: readonly string[],
-  path: Path,
-  { env, cwd }: ServiceSpec,
-  environment: Environment,
-  report: Report,
-): void {
-  const program = command[0] ?? ''
+function commandProblem(program: string, pathVariable: string | undefined, cwd: string) {
   try {
-    findCommand(program, env.PATH ?? environment.PATH, cwd)
+    findCommand(program, pathVariable, cwd)
+    return null
   } catch (error) {
     if (!(error instanceof OsError)) throw error
-    const isMissing = error.code === 'ENOENT'
-    const mend = isMissing
-      ? `Install it, or give its path; a relative one is taken from ${cwd}.`
-      : 'Make it executable: chmod +x.'
-    report(
-      path,
-      isMissing ? `command not found: ${program}` : `command cannot be run: ${program}: ${error.problem}`,
-      mend,
-    )
+    if (error.code !== 'ENOENT') {
+      return { problem: `command cannot be run: ${program}: ${error.problem}`, mend: 'Make it executable: chmod +x.' }
+    }
+    const mend = `Install it, or give its path; a relative one is taken from ${cwd}.`
+    return { problem: `command not found: ${program}`, mend }
   }
-}
-
-function checkUser(user: string, path: Path, report: Report): boolean {
-  if (lookupUser(user) !== null) return true
-  report(path, `there is no user ${user}`, 'Make the user, or correct the name.')
-  return false
-}
-
-function checkGroup(group: string, path: Path, report: Report): void {
-  if (lookupGroup(group) === null) report(path, `there is no group ${group}`, 'Make the group, or correct the name.')
-}
-
-function checkMayBecome(user: string, path: Path, report: Report): void {
-  const own = process.geteuid?.()
-  if (own === 0 || lookupUser(user)?.uid === own) return
-  report(path, `only root can run a service as ${user}`, 'Run holdfast as root, or leave user out.')
 }
 
 function checkSupervisorDirectories({ runtimeDir, logDir, stateDir }: SupervisorSpec, report: Report): void {
@@ -165,8 +192,6 @@ function statOf(path: string): Stats | null {
 
 function checkSocket(socket: SocketSpec, addresses: boolean, report: Report): void {
   const path = ['sockets', socket.name]
-  if (socket.user !== null) checkUser(socket.user, [...path, 'user'], report)
-  if (socket.group !== null) checkGroup(socket.group, [...path, 'group'], report)
   const { listen } = socket
   if (listen.family === 'unix') checkUnixSocket(listen.path, addresses, [...path, 'listen'], report)
   else if (addresses && listen.port !== 0) checkFree(socket, [...path, 'listen'], report)

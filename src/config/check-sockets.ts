@@ -22,32 +22,18 @@ export function checkSockets(declared: Declared, specs: ReadonlyMap<string, Sock
         problem: `${formatListenAddress(spec.listen)} is already taken by socket "${taken.name}"`,
         mend: 'Give each its own address.',
       }
-      findings.error(standingOfListen(socket), 'value', 'HF_CONFIG_CONFLICT', detail)
+      findings.error(socket.at('listen'), 'value', 'HF_CONFIG_CONFLICT', detail)
     }
     earlier.push(spec)
     checkAddress(socket, spec, findings)
   }
 }
 
-function standingOfListen(socket: DeclaredSocket) {
-  const whole = socket.at()
-  const listen = socket.at('listen')
-  // `http: tcp://…` has no key `listen`.
-  return typeof rawValue(whole.source.tree, whole.standsAt) === 'string' ? whole : listen
-}
-
-function rawValue(tree: unknown, path: readonly (string | number)[]): unknown {
-  return path.reduce<unknown>(
-    (value, key) => (typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined),
-    tree,
-  )
-}
-
 function checkAddress(socket: DeclaredSocket, { listen }: SocketSpec, findings: Findings): void {
   if (listen.family === 'unix') {
     if (!isTooLongForSocket(listen.path)) return
     const problem = `the path has ${Buffer.byteLength(listen.path)} bytes, more than ${LONGEST_SOCKET_PATH}: ${listen.path}`
-    findings.error(standingOfListen(socket), 'value', 'HF_CONFIG_VALUE', {
+    findings.error(socket.at('listen'), 'value', 'HF_CONFIG_VALUE', {
       problem,
       mend: 'The kernel takes no longer ones; choose a shorter directory.',
     })

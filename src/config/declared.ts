@@ -1,7 +1,7 @@
 // Everything that the files declare, joined: services and sockets by name, each with its `defaults` and the place it stands at.
 import { basename } from 'node:path'
+import type { ConfigFile } from './config-file.ts'
 import { type Findings, type Standing, standing } from './findings.ts'
-import type { ConfigFile } from './gather.ts'
 import { mergeSparse } from './read-table.ts'
 import type { Sparse } from './setting.ts'
 import { serviceSettings } from './settings/service.ts'
@@ -102,7 +102,8 @@ function defaultsFor(file: ConfigFile): ServiceSettings {
 function withDefaultsOf(defaults: ServiceSettings, given: ServiceSettings, name: string): ServiceSettings {
   const settings = mergeSparse(serviceSettings, defaults, given)
   const { dependsOn } = settings
-  if (dependsOn === undefined || !Object.hasOwn(dependsOn, name) || Object.hasOwn(given.dependsOn ?? {}, name)) return settings
+  if (dependsOn === undefined || !Object.hasOwn(dependsOn, name) || Object.hasOwn(given.dependsOn ?? {}, name))
+    return settings
   return { ...settings, dependsOn: Object.fromEntries(Object.entries(dependsOn).filter(([other]) => other !== name)) }
 }
 

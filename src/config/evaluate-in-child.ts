@@ -49,7 +49,15 @@ export async function evaluateModule(file: string, options: EvaluationOptions): 
     env: options.environment,
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
   })
-  return interpret(file, await outcomeOf(child, options.timeout), options.timeout)
+  const evaluation = interpret(file, await outcomeOf(child, options.timeout), options.timeout)
+  const isSyntax = !evaluation.ok && evaluation.line === undefined && evaluation.problem.startsWith('SyntaxError')
+  return isSyntax ? { ...evaluation, ...(await syntaxPosition(file, options)) } : evaluation
+}
+
+/** `import()` does not say where a syntax error is; `node --check` prints it. */
+async function syntaxPosition(file: string, { environment, timeout }: EvaluationOptions): Promise<Position> {
+  const child = spawn(process.execPath, ['--check', file], { env: environment, stdio: ['ignore', 'ignore', 'pipe'] })
+  return positionIn(file, (await outcomeOf(child, timeout)).errorOutput)
 }
 
 /** Node strips types by itself from 22.18; before that tsx does, where the config's directory has it. */
@@ -164,6 +172,8 @@ function interpret(file: string, { result, errorOutput, end }: Outcome, timeout:
   }
 }
 
+type Position = { readonly line?: number; readonly column?: number }
+
 type Answer =
   | { readonly ok: true; readonly config: unknown }
   | { readonly ok: false; readonly name: string; readonly message: string; readonly stack: string }
@@ -182,7 +192,7 @@ function lastLines(output: string): string {
 }
 
 /** The first line of the stack that lies in the config itself. */
-function positionIn(file: string, stack: string): { line: number; column: number } | Record<string, never> {
+function positionIn(file: string, stack: string): Position {
   for (const name of [pathToFileURL(file).href, file]) {
     const index = stack.indexOf(`${name}:`)
     const match = index < 0 ? null : /^:(\d+)(?::(\d+))?/.exec(stack.slice(index + name.length))

@@ -1,27 +1,14 @@
 // Reads the main file and everything it includes.
 import { realpath } from 'node:fs/promises'
 import { dirname, relative } from 'node:path'
+import { type ConfigFile, readSettings } from './config-file.ts'
 import type { Findings, Standing } from './findings.ts'
 import { matchFiles } from './include-glob.ts'
 import { type Problem, problemOf } from './problem.ts'
 import { type FileOptions, type ReadFailure, readConfigFile } from './read-file.ts'
 import { readConfigText } from './read-source.ts'
-import { readTable } from './read-table.ts'
-import type { Sparse } from './setting.ts'
-import { includedSettings, supervisorSettings } from './settings/supervisor.ts'
 import type { SourceFile } from './source-file.ts'
-import { substitute } from './substitute.ts'
-import { type ReadContext, reportRefusal, wrongType } from './value-type.ts'
-import { isObject, plainValue } from './written-scalar.ts'
-
-export type FileSettings = Sparse<typeof supervisorSettings>
-
-/** A file, what it says, and the files that include it, outermost first. */
-export interface ConfigFile {
-  readonly source: SourceFile
-  readonly settings: FileSettings
-  readonly includedBy: readonly ConfigFile[]
-}
+import { isObject } from './written-scalar.ts'
 
 export interface GatherOptions extends FileOptions {
   readonly directory: string
@@ -129,35 +116,4 @@ async function failureProblem(file: string, { code, problem, mend, line, column 
   const read = await readConfigText(file)
   const lineText = read.ok ? (read.text.split(/\r?\n/)[line - 1] ?? '') : ''
   return problemOf(file, [], issue, { line, column, length: 1, lineText })
-}
-
-function readSettings(
-  source: SourceFile,
-  isIncluded: boolean,
-  options: GatherOptions,
-  findings: Findings,
-): FileSettings {
-  const report = findings.reporter(source)
-  for (const { range, path, code, detail } of source.faults)
-    findings.add(problemOf(source.file, path, { code, detail }, source.spotOf(range)))
-  // What a broken text seems to say would only be more errors.
-  if (source.faults.some(({ code }) => code === 'HF_CONFIG_SYNTAX')) return {}
-  const context: ReadContext = { directory: options.directory, cpus: options.cpus, report }
-  const tree = source.mayHaveVariables ? substitute(source.tree, options.environment, report) : source.tree
-  if (plainValue(tree) === null) return {}
-  if (!isObject(tree)) {
-    reportRefusal(wrongType('an object with `services`', tree), [], context)
-    return {}
-  }
-  const entries = Object.entries(tree).filter(
-    ([key]) => !key.startsWith('x-') && !(isIncluded && refuseInIncluded(key, context)),
-  )
-  return readTable(supervisorSettings, Object.fromEntries(entries), [], context)
-}
-
-function refuseInIncluded(key: string, context: ReadContext): boolean {
-  if (!Object.hasOwn(supervisorSettings, key) || Object.hasOwn(includedSettings, key)) return false
-  const detail = { problem: `"${key}" can not stand in an included file`, mend: 'Put it into the main config file.' }
-  context.report({ code: 'HF_CONFIG_CONFLICT', path: [key], at: 'key', detail })
-  return true
 }

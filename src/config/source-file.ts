@@ -2,7 +2,7 @@
 import type { Spot } from './problem.ts'
 import type { Path } from './value-type.ts'
 import { isObject } from './written-scalar.ts'
-import type { Fault, Range, YamlTree } from './yaml-tree.ts'
+import type { Fault, Place, Range, YamlTree } from './yaml-tree.ts'
 
 export interface SourceFile {
   /** Absolute real path. */
@@ -74,18 +74,25 @@ export function keysAt(source: SourceFile, path: Path): readonly string[] {
 
 function findRange({ tree, places }: YamlTree, path: Path, at: 'key' | 'value'): Range | null {
   let value: unknown = tree
-  let found: Range | null = null
+  let last: Place | null = null
   for (const [index, key] of path.entries()) {
     const place = typeof value === 'object' && value !== null ? places.get(value)?.get(key) : undefined
-    // A key that is missing is shown at the key of the object that misses it.
-    if (place === undefined) return found
-    const isLast = index === path.length - 1
-    // `key:` with nothing after it has no value to point at.
-    const hasValue = place.value.end > place.value.start
-    found = isLast && at === 'value' && hasValue ? place.value : (place.key ?? place.value)
+    if (place === undefined) return last === null ? null : nearestRange(last, isObject(value))
+    last = place
     value = (value as Record<string | number, unknown>)[key]
+    if (index === path.length - 1 && at === 'value') return valueRange(place)
   }
-  return found
+  return last === null ? null : (last.key ?? last.value)
+}
+
+/** A key that is missing is shown at the key of the object that misses it; `listen` of `http: tcp://…` at the address. */
+function nearestRange(around: Place, isMissing: boolean): Range {
+  return isMissing ? (around.key ?? around.value) : valueRange(around)
+}
+
+/** `key:` with nothing after it has no value to point at. */
+function valueRange({ key, value }: Place): Range {
+  return value.end > value.start ? value : (key ?? value)
 }
 
 function narrowed(text: string, range: Range, part: string | undefined): Range {

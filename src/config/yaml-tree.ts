@@ -81,7 +81,13 @@ function compose(tokens: readonly CST.Token[], length: number, builder: TreeBuil
   // Its own check for duplicate keys compares every key with every other: minutes for a large file.
   const composer = new Composer({ prettyErrors: false, uniqueKeys: false })
   const [document, second] = composer.compose(tokens, true, length)
-  if (second !== undefined) builder.fault(rangeOfDocument(second), [], 'more than one YAML document', 'Put everything into one, or use `include`.')
+  if (second !== undefined)
+    builder.fault(
+      rangeOfDocument(second),
+      [],
+      'more than one YAML document',
+      'Put everything into one, or use `include`.',
+    )
   if (document === undefined) return null
   for (const { code, pos, message } of [...document.errors, ...document.warnings]) {
     builder.fault({ start: pos[0], end: pos[1] }, [], ...explain(code, message))

@@ -67,10 +67,15 @@ export class Connections {
     this.#shedSlowReaders()
   }
 
-  /** @param grace ms until connections that have not read their answer are cut. */
+  /** Ends them all after what is already written to them. @param grace ms until those that do not read are cut. */
   async close(grace: number): Promise<void> {
-    const closed = [...this.#open.keys()].map((socket) => new Promise((resolve) => socket.once('close', resolve)))
-    for (const socket of this.#open.keys()) this.#arm(socket, grace)
+    // Answers that are being made in this turn still go out.
+    await new Promise((resolve) => setImmediate(resolve))
+    const closed = [...this.#open.keys()].map(async (socket) => {
+      this.#arm(socket, grace)
+      socket.destroySoon()
+      await new Promise((resolve) => socket.once('close', resolve))
+    })
     await Promise.all(closed)
   }
 

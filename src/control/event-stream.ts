@@ -5,11 +5,15 @@ import { drained, errorBody } from './reply.ts'
 
 /** How long a client that was too slow may take to read what is buffered, the final note included. */
 const LAST_CHANCE = 5_000
+const LARGEST_BATCH = 32 * 1024
 
 export class EventStream {
   readonly #response: ServerResponse
   #maxBuffered: number
   readonly #onGone: (() => void)[] = []
+  /** The events of one turn of the event loop go out in one write. */
+  #waiting = ''
+  #flush: NodeJS.Immediate | undefined
   #over = false
 
   constructor(response: ServerResponse, maxBuffered: number) {
@@ -37,9 +41,11 @@ export class EventStream {
   /** False: the client should be given time, see `drained`. */
   send(event: string, data: unknown): boolean {
     if (this.#over) return false
-    const roomLeft = this.#response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
-    if (this.#response.writableLength > this.#maxBuffered) this.#drop()
-    return roomLeft
+    this.#waiting += `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`
+    if (this.#waiting.length >= LARGEST_BATCH) this.#write()
+    else this.#flush ??= setImmediate(() => this.#write())
+    if (this.#response.writableLength + this.#waiting.length > this.#maxBuffered) this.#drop()
+    return !this.#response.writableNeedDrain
   }
 
   /** From now on at most so many bytes may wait. */
@@ -48,12 +54,15 @@ export class EventStream {
   }
 
   drained(): Promise<void> {
+    this.#write()
     return drained(this.#response)
   }
 
   /** The last event, then the end. */
   end(event: string, data: unknown): void {
     this.send(event, data)
+    if (this.#over) return
+    this.#write()
     this.#response.end()
     this.#finish()
   }
@@ -63,7 +72,16 @@ export class EventStream {
     this.end('error', body)
   }
 
+  #write(): void {
+    clearImmediate(this.#flush)
+    this.#flush = undefined
+    const text = this.#waiting
+    this.#waiting = ''
+    if (text !== '') this.#response.write(text)
+  }
+
   #drop(): void {
+    this.#write()
     const { http: _, ...body } = errorBody(new HoldfastError('HF_SLOW_CLIENT', {}))
     this.#response.end(`event: error\ndata: ${JSON.stringify(body)}\n\n`)
     this.#finish()
@@ -74,6 +92,7 @@ export class EventStream {
   #finish(): void {
     if (this.#over) return
     this.#over = true
+    clearImmediate(this.#flush)
     for (const callback of this.#onGone.splice(0)) callback()
   }
 }

@@ -1,9 +1,11 @@
 // Every error a user can meet: sentence, how to mend it, exit code of the command line, status of the HTTP API.
 // `{name}` is filled in from the error's detail. docs/reference/errors.md is made from this table.
 
-interface ErrorRow {
+export interface ErrorRow {
   readonly message: string
   readonly hint: string
+  /** When it occurs, for the reference page, where the message alone does not say. */
+  readonly about?: string
   readonly exit: number
   readonly http: number
 }
@@ -13,7 +15,12 @@ const failed = { exit: 1, http: 409 } as const
 
 export const ERRORS = {
   // --- command line and targets
-  HF_USAGE: { message: '{problem}', hint: 'See: holdfast{verb} --help', ...usage },
+  HF_USAGE: {
+    message: '{problem}',
+    about: 'A verb, flag or argument that the command line does not know.',
+    hint: 'See: holdfast{verb} --help',
+    ...usage,
+  },
   HF_NOT_AVAILABLE: {
     message: '{what} is not available yet',
     hint: 'It is planned; see docs/not-yet.md.',
@@ -44,7 +51,13 @@ export const ERRORS = {
     exit: 5,
     http: 502,
   },
-  HF_PERMISSION: { message: '{problem}', hint: '{mend}', exit: 4, http: 403 },
+  HF_PERMISSION: {
+    message: '{problem}',
+    about: 'The control socket, or what was asked for, is not for this user.',
+    hint: '{mend}',
+    exit: 4,
+    http: 403,
+  },
   HF_TIMED_OUT: {
     message: 'not done within {timeout}; it goes on in the supervisor',
     hint: 'Look with: holdfast status',
@@ -100,7 +113,12 @@ export const ERRORS = {
   HF_START_FAILED: { message: 'the supervisor ended at its start', hint: 'Its log is {log}. {words}', ...failed },
   HF_DIRECTORY: { message: '{what} {dir}: {problem}', hint: '{mend}', ...failed },
   HF_SOCKET_BIND: { message: 'socket {socket}: cannot listen on {listen}: {problem}', hint: '{mend}', ...failed },
-  HF_PLATFORM: { message: '{problem}', hint: 'Holdfast needs Linux with glibc 2.29 or later.', ...failed },
+  HF_PLATFORM: {
+    message: '{problem}',
+    about: 'The system lacks a function that Holdfast needs.',
+    hint: 'Holdfast needs Linux with glibc 2.29 or later.',
+    ...failed,
+  },
   // --- configuration
   HF_CONFIG_NOT_FOUND: { message: 'no config file{where}', hint: 'Name one with -c FILE.', ...usage },
   HF_CONFIG_INVALID: { message: '{count} error(s) in {file}', hint: 'Mend them and try again.', ...usage },
@@ -109,33 +127,105 @@ export const ERRORS = {
     hint: 'Try: holdfast check',
     ...failed,
   },
-  HF_CONFIG_FILE: { message: '{problem}', hint: '{mend}', ...usage },
-  HF_CONFIG_SYNTAX: { message: '{problem}', hint: '{mend}', ...usage },
-  HF_CONFIG_MODULE: { message: '{problem}', hint: '{mend}', ...usage },
-  HF_CONFIG_INCLUDE: { message: '{problem}', hint: '{mend}', ...usage },
-  HF_CONFIG_VARIABLE: { message: '{problem}', hint: '{mend}', ...usage },
-  HF_CONFIG_UNKNOWN_KEY: { message: 'unknown key "{key}"', hint: '{mend}', ...usage },
-  HF_CONFIG_MISSING: { message: '"{key}" is missing', hint: '{mend}', ...usage },
-  HF_CONFIG_TYPE: { message: 'expected {expected}, found {found}', hint: '{mend}', ...usage },
-  HF_CONFIG_VALUE: { message: '{problem}', hint: '{mend}', ...usage },
-  HF_CONFIG_NAME: { message: '{problem}', hint: '{mend}', ...usage },
-  HF_CONFIG_REFERENCE: { message: 'unknown {what} "{name}"', hint: '{mend}', ...usage },
-  HF_CONFIG_DUPLICATE: {
-    message: '{what} "{name}" stands here a second time; the first is at {first}',
+  HF_CONFIG_FILE: {
+    message: '{problem}',
+    about: 'The config can not be read: missing, a directory, binary, not UTF-8, larger than 10 MB.',
     hint: '{mend}',
     ...usage,
   },
-  HF_CONFIG_CYCLE: { message: '{what} in a circle: {circle}', hint: '{mend}', ...usage },
-  HF_CONFIG_CONFLICT: { message: '{problem}', hint: '{mend}', ...usage },
+  HF_CONFIG_SYNTAX: {
+    message: '{problem}',
+    about: 'The text is neither JSON nor YAML, its aliases expand to too much, or it is nested too deep.',
+    hint: '{mend}',
+    ...usage,
+  },
+  HF_CONFIG_MODULE: {
+    message: '{problem}',
+    about: 'A config module threw, hung, ended early, or gave something that is not plain data.',
+    hint: '{mend}',
+    ...usage,
+  },
+  HF_CONFIG_INCLUDE: {
+    message: '{problem}',
+    about: 'An included file can not be read, or the pattern looks through too many files.',
+    hint: '{mend}',
+    ...usage,
+  },
+  HF_CONFIG_VARIABLE: {
+    message: '{problem}',
+    about: 'A `${VARIABLE}` is not set and has no default, or is not written as one.',
+    hint: '{mend}',
+    ...usage,
+  },
+  HF_CONFIG_UNKNOWN_KEY: {
+    message: 'unknown key "{key}"',
+    about: 'A key that Holdfast does not know at this place.',
+    hint: '{mend}',
+    ...usage,
+  },
+  HF_CONFIG_MISSING: { message: '"{key}" is missing', about: 'A key that must be there.', hint: '{mend}', ...usage },
+  HF_CONFIG_TYPE: {
+    message: 'expected {expected}, found {found}',
+    about: 'A value of the wrong kind.',
+    hint: '{mend}',
+    ...usage,
+  },
+  HF_CONFIG_VALUE: {
+    message: '{problem}',
+    about:
+      'A value of the right kind that can not be used: a bad duration, size, address, octal number, regular expression, path.',
+    hint: '{mend}',
+    ...usage,
+  },
+  HF_CONFIG_NAME: {
+    message: '{problem}',
+    about: 'A name of a service, socket, tag or supervisor that is not allowed.',
+    hint: '{mend}',
+    ...usage,
+  },
+  HF_CONFIG_REFERENCE: {
+    message: 'unknown {what} "{name}"',
+    about: 'A service, socket or signal that does not exist.',
+    hint: '{mend}',
+    ...usage,
+  },
+  HF_CONFIG_DUPLICATE: {
+    message: '{what} "{name}" stands here a second time; the first is at {first}',
+    about: 'A key twice in one object, or a service or socket in two files.',
+    hint: '{mend}',
+    ...usage,
+  },
+  HF_CONFIG_CYCLE: {
+    message: '{what} in a circle: {circle}',
+    about: 'Dependencies or includes that lead back to where they began.',
+    hint: '{mend}',
+    ...usage,
+  },
+  HF_CONFIG_CONFLICT: { message: '{problem}', about: 'Values that can not stand together.', hint: '{mend}', ...usage },
   HF_CONFIG_NOT_YET: {
     message: '{key} is not available yet',
     hint: 'Its engine is not built yet. Take the key out; see docs/not-yet.md.',
     ...usage,
   },
-  HF_CONFIG_HOST: { message: '{problem}', hint: '{mend}', ...usage },
-  HF_CONFIG_WARNING: { message: '{problem}', hint: '{mend}', ...usage },
+  HF_CONFIG_HOST: {
+    message: '{problem}',
+    about: 'This machine lacks what the config needs: a command, a user, a directory, a free address.',
+    hint: '{mend}',
+    ...usage,
+  },
+  HF_CONFIG_WARNING: {
+    message: '{problem}',
+    about: 'Not an error: something that is probably not meant.',
+    hint: '{mend}',
+    ...usage,
+  },
   // --- control API
-  HF_BAD_REQUEST: { message: '{problem}', hint: 'See docs/control-api.md.', ...usage },
+  HF_BAD_REQUEST: {
+    message: '{problem}',
+    about: 'A request to the control API that is not understood.',
+    hint: 'See docs/control-api.md.',
+    ...usage,
+  },
   HF_SLOW_CLIENT: {
     message: 'dropped: the client does not read its events',
     hint: 'Read faster, or ask for fewer targets.',

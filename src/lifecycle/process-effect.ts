@@ -21,7 +21,7 @@ export type ProcessEffect =
   | { readonly do: 'became-ready' }
   | { readonly do: 'send-reload'; readonly process: ProcessIdentity }
   | { readonly do: 'reload-done'; readonly error: string | null }
-  /** Take it out of the spawn queue. */
+  /** Take it out of the spawn queue, and say `spawn-cancelled` if it was still there. */
   | { readonly do: 'cancel-spawn' }
   /** Look until nothing of the group is left, then say `swept`. */
   | { readonly do: 'watch-group'; readonly process: ProcessIdentity }

@@ -4,6 +4,8 @@ import type { Instant, ProcessIdentity, StopReason } from './process-state.ts'
 export type ProcessEvent =
   | { readonly is: 'spawned'; readonly at: Instant; readonly process: ProcessIdentity }
   | { readonly is: 'spawn-failed'; readonly at: Instant; readonly error: string }
+  /** The answer to `cancel-spawn` that came in time; otherwise `spawned` or `spawn-failed` is on its way. */
+  | { readonly is: 'spawn-cancelled'; readonly at: Instant }
   /** READY=1, a bare newline, a probe that succeeded, a line that matched. */
   | { readonly is: 'ready'; readonly at: Instant }
   /** RELOADING=1 */

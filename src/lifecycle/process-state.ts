@@ -47,8 +47,10 @@ export interface Descent {
 }
 
 export type ProcessState =
-  /** Waiting for its turn in the spawn queue; a stop asked meanwhile ends it without a spawn. */
+  /** Waiting for its turn in the spawn queue; a stop asked meanwhile calls it back. */
   | { readonly is: 'spawning' }
+  /** Called back. Whether that came in time the interpreter says: what was spawned already takes the ladder at once. */
+  | { readonly is: 'cancelling'; readonly why: StopReason; readonly rungs: readonly Rung[] }
   /** `deadline` is the end of the boot time; with `ready: { delay }` the moment it counts as ready. */
   | { readonly is: 'booting'; readonly process: ProcessIdentity; readonly since: Instant; readonly deadline: Instant }
   | { readonly is: 'ready'; readonly process: ProcessIdentity; readonly readyAt: Instant }
@@ -94,13 +96,14 @@ export function isServing(state: ProcessState): boolean {
 
 /** It knows that the slot is to stay down, or is dead and its remains know. */
 export function isAskedToStop(state: ProcessState): boolean {
+  if (state.is === 'cancelling') return state.why.kind === 'stop'
   if (state.is === 'stopping') return state.descent.why.kind === 'stop'
   return state.is === 'sweeping' && state.exit.asked?.kind === 'stop'
 }
 
 /** The process that this state speaks of, null before the spawn and after the end. */
 export function identityOf(state: ProcessState): ProcessIdentity | null {
-  return state.is === 'spawning' || state.is === 'gone' ? null : state.process
+  return 'process' in state ? state.process : null
 }
 
 /** The moment at which the state wants a `tick`, null: it waits for an event only. */

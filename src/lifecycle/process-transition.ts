@@ -1,10 +1,10 @@
 // The total table of one process: every state has a written answer to every event.
 import type { Millis, ServiceSpec } from '../config/effective.ts'
+import { die, end, neverWas, spawnFailure, sweepWithForce } from './process-death.ts'
 import type { ProcessEffect } from './process-effect.ts'
 import type { ProcessEvent, ProcessEventName, ProcessEventOf } from './process-event.ts'
 import type {
   Instant,
-  ProcessExit,
   ProcessIdentity,
   ProcessState,
   ProcessStateName,
@@ -39,8 +39,6 @@ type ProcessTable = {
   readonly [S in ProcessStateName]: { readonly [E in ProcessEventName]: Handler<S, E> | Ignored }
 }
 
-/** What is left of a group after its leader's death gets TERM, and after this time KILL. */
-export const SWEEP_GRACE: Millis = 2_000
 /** A worker asked to reload by signal has this long to say RELOADING=1; then the reload counts as done. */
 export const RELOAD_ANSWER: Millis = 1_000
 
@@ -54,6 +52,7 @@ export const PROCESS_TABLE: ProcessTable = {
   spawning: {
     spawned: (_, { at, process }, spec) => boot(process, at, spec),
     'spawn-failed': (_, { at, error }) => end(spawnFailure(at, error)),
+    'spawn-cancelled': ignored('nobody has called it back'),
     ready: notYet,
     reloading: notYet,
     finishing: notYet,
@@ -61,9 +60,27 @@ export const PROCESS_TABLE: ProcessTable = {
     overdue: notYet,
     reload: notYet,
     'reload-sent': notYet,
-    stop: (_, { at, why }) => cancel(at, why),
+    stop: (_, { why }, spec) => cancel(why, ladderFor(why, spec)),
     hurry: notYet,
-    kill: (_, { at, why }) => cancel(at, why),
+    kill: (_, { why }, spec) => cancel(why, killLadder(spec)),
+    exited: notYet,
+    swept: notYet,
+    tick: notYet,
+  },
+  cancelling: {
+    spawned: (state, { at, process }) => goDown({ process }, at, state.why, state.rungs),
+    'spawn-failed': (state, { at, error }) => end({ ...spawnFailure(at, error), asked: state.why }),
+    'spawn-cancelled': (state, { at }) => [{ is: 'gone', exit: { ...neverWas(at), asked: state.why } }, []],
+    ready: notYet,
+    reloading: notYet,
+    finishing: notYet,
+    extend: notYet,
+    overdue: notYet,
+    reload: notYet,
+    'reload-sent': notYet,
+    stop: (state, { why }) => [{ ...state, why: graver(state.why, why) }, []],
+    hurry: notYet,
+    kill: (state, { why }, spec) => [{ ...state, why: graver(state.why, why), rungs: killLadder(spec) }, []],
     exited: notYet,
     swept: notYet,
     tick: notYet,
@@ -71,6 +88,7 @@ export const PROCESS_TABLE: ProcessTable = {
   booting: {
     spawned: alreadyThere,
     'spawn-failed': alreadyThere,
+    'spawn-cancelled': alreadyThere,
     ready: (state, { at }) => becomeReady(state, at),
     reloading: ignored('it is not ready yet'),
     finishing: (state, { at }, spec) => finish(state, null, at, spec),
@@ -94,6 +112,7 @@ export const PROCESS_TABLE: ProcessTable = {
   ready: {
     spawned: alreadyThere,
     'spawn-failed': alreadyThere,
+    'spawn-cancelled': alreadyThere,
     ready: ignored('it is ready already'),
     reloading: (state, { at }, spec) => [
       { ...state, is: 'reloading', deadline: at + spec.reload.timeout, announced: true },
@@ -117,6 +136,7 @@ export const PROCESS_TABLE: ProcessTable = {
   reloading: {
     spawned: alreadyThere,
     'spawn-failed': alreadyThere,
+    'spawn-cancelled': alreadyThere,
     ready: (state) => reloaded(state, null),
     reloading: (state, { at }, spec) => [{ ...state, announced: true, deadline: at + spec.reload.timeout }, []],
     finishing: (state, { at }, spec) => {
@@ -152,6 +172,7 @@ export const PROCESS_TABLE: ProcessTable = {
   finishing: {
     spawned: alreadyThere,
     'spawn-failed': alreadyThere,
+    'spawn-cancelled': alreadyThere,
     ready: leaving,
     reloading: leaving,
     finishing: leaving,
@@ -169,6 +190,7 @@ export const PROCESS_TABLE: ProcessTable = {
   stopping: {
     spawned: alreadyThere,
     'spawn-failed': alreadyThere,
+    'spawn-cancelled': alreadyThere,
     ready: leaving,
     reloading: leaving,
     finishing: (state) => [{ ...state, announced: true }, []],
@@ -201,6 +223,7 @@ export const PROCESS_TABLE: ProcessTable = {
   sweeping: {
     spawned: dead,
     'spawn-failed': dead,
+    'spawn-cancelled': dead,
     ready: dead,
     reloading: dead,
     finishing: dead,
@@ -225,6 +248,7 @@ export const PROCESS_TABLE: ProcessTable = {
   gone: {
     spawned: dead,
     'spawn-failed': dead,
+    'spawn-cancelled': dead,
     ready: dead,
     reloading: dead,
     finishing: dead,
@@ -330,49 +354,8 @@ function removeStopFile({ process, descent }: ProcessStateOf<'stopping'>): reado
   return file === undefined ? [] : [{ do: 'remove-stop-file', process, path: file.path }]
 }
 
-function die(
-  state: { process: ProcessIdentity },
-  { at, code, signal, leftover }: ProcessEventOf<'exited'>,
-  rest: { readyAt: Instant | null; announced: boolean; asked: StopReason | null },
-  spec: ServiceSpec,
-): ProcessStep {
-  const exit: ProcessExit = { at, code, signal, spawnError: null, ...rest }
-  const forget: ProcessEffect = { do: 'forget-readiness' }
-  if (!leftover || !spec.stop.group) return [{ is: 'gone', exit }, [forget, { do: 'release' }]]
-  const { process } = state
-  return [
-    { is: 'sweeping', process, exit, step: 'term', deadline: at + SWEEP_GRACE },
-    [forget, { do: 'watch-group', process }],
-  ]
-}
-
-function sweepWithForce(state: ProcessStateOf<'sweeping'>, at: Instant): ProcessStep {
-  const why = 'left over from a worker that is dead'
-  return [
-    { ...state, step: 'kill', deadline: at + SWEEP_GRACE },
-    [{ do: 'signal', process: state.process, signal: 'KILL', scope: 'group', why }],
-  ]
-}
-
-function end(exit: ProcessExit): ProcessStep {
-  return [{ is: 'gone', exit }, [{ do: 'release' }]]
-}
-
-function cancel(at: Instant, why: StopReason): ProcessStep {
-  const exit: ProcessExit = {
-    at,
-    code: null,
-    signal: null,
-    readyAt: null,
-    announced: false,
-    asked: why,
-    spawnError: null,
-  }
-  return [{ is: 'gone', exit }, [{ do: 'cancel-spawn' }, { do: 'release' }]]
-}
-
-function spawnFailure(at: Instant, error: string): ProcessExit {
-  return { at, code: null, signal: null, readyAt: null, announced: false, asked: null, spawnError: error }
+function cancel(why: StopReason, rungs: readonly Rung[]): ProcessStep {
+  return [{ is: 'cancelling', why, rungs }, [{ do: 'cancel-spawn' }]]
 }
 
 function bootTimeout(after: Millis): StopReason {

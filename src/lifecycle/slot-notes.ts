@@ -54,7 +54,7 @@ function explain(before: SlotState, event: SlotEvent, after: SlotState): string 
     case 'running':
       return before.other?.is === 'coming' ? `generation ${phase.live.generation} takes over` : 'ready'
     case 'stopping':
-      return phase.live.state.is === 'stopping' ? phase.live.state.descent.why.text : exitText(after, phase.live)
+      return stoppingReason(after, phase.live)
     case 'backoff': {
       const wait = seconds(phase.until - phase.since)
       const loop = phase.crashLoop ? 'crash loop: ' : ''
@@ -75,9 +75,11 @@ function startReason(before: SlotState, event: SlotEvent, after: SlotState): str
   return `${lastExitText(after)}; restarted at once`
 }
 
-function exitText(slot: SlotState, live: Live): string {
-  return live.state.is === 'sweeping'
-    ? `${describeExit(live.state.exit)}; its process group is not empty yet`
+function stoppingReason(slot: SlotState, { state }: Live): string {
+  if (state.is === 'cancelling') return state.why.text
+  if (state.is === 'stopping') return state.descent.why.text
+  return state.is === 'sweeping'
+    ? `${describeExit(state.exit)}; its process group is not empty yet`
     : lastExitText(slot)
 }
 

@@ -154,22 +154,30 @@ function replaceOutdated(service: ServiceState, at: Instant): SlotCommand | null
   for (const slot of wantedSlots(service)) {
     const live = replaceable(slot)
     if (live === null || slot.other !== null || !isOutdated(service, slot, live)) continue
-    const command = replaceOne(service, slot, bounds, at)
+    const command = replaceOne(service, slot, live, bounds, at)
     if (command !== null) return command
   }
   return null
 }
 
-function replaceOne(service: ServiceState, slot: SlotState, bounds: RolloutSpec, at: Instant): SlotCommand | null {
+function replaceOne(
+  service: ServiceState,
+  slot: SlotState,
+  live: Live,
+  bounds: RolloutSpec,
+  at: Instant,
+): SlotCommand | null {
   const retire: SlotCommand = {
     slot: slot.slot,
     event: { is: 'retire', at, why: replaced(`makes room for generation ${service.goal}`) },
   }
-  // Who serves nobody is missed by nobody.
-  if (!isAvailable(service, slot, at)) return retire
-  if (surgeUsed(service) < bounds.maxSurge) {
+  const available = isAvailable(service, slot, at)
+  // One that announced its end works on what it has left: its successor need not wait for that.
+  if ((available || live.state.is === 'finishing') && surgeUsed(service) < bounds.maxSurge) {
     return { slot: slot.slot, event: { is: 'start-beside', at, generation: service.goal } }
   }
+  // Who serves nobody is missed by nobody.
+  if (!available) return retire
   const unavailable = wantedSlots(service).filter((other) => !isAvailable(service, other, at)).length
   return unavailable < bounds.maxUnavailable ? retire : null
 }

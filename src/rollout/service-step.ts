@@ -6,7 +6,6 @@ import { seconds } from '../lifecycle/process-transition.ts'
 import type { SlotEffect, SlotEvent } from '../lifecycle/slot-event.ts'
 import { currentOf, deadlineOfSlot, emptySlot, type SlotState } from '../lifecycle/slot-state.ts'
 import { stepSlot } from '../lifecycle/slot-transition.ts'
-import { withoutCancelledSpawns } from './cancelled-spawns.ts'
 import { isConcerned, isConverged, isEndOutdated, isOutdated, nextCommand } from './reconcile.ts'
 import type { ServiceEffect, ServiceEvent, ServiceEventOf } from './service-event.ts'
 import {
@@ -89,7 +88,7 @@ class Run {
   result(before: Rollout): ServiceStep {
     this.noteRollout(before)
     this.service = forgetUnused(this.service)
-    return [this.service, withoutCancelledSpawns(this.effects)]
+    return [this.service, this.effects]
   }
 
   private start(slots: readonly number[] | null): void {
@@ -214,6 +213,7 @@ class Run {
   }
 
   private collect(slot: number, effect: SlotEffect): void {
+    if (effect.do === 'process' && effect.effect.do === 'cancel-spawn' && this.unspawn(slot, effect.number)) return
     this.effects.push({ do: 'slot', slot, effect })
     if (effect.do !== 'trial-failed') return
     const { rollout, name, goal } = this.service
@@ -227,6 +227,18 @@ class Run {
       // Not even the old spec comes up: what runs now stays, whatever its generation.
       this.service = { ...this.service, rollout: { ...rollout, converging: false } }
     }
+  }
+
+  /** What is started and called back within one step is never started at all. */
+  private unspawn(slot: number, number: number): boolean {
+    const { effects, at } = this
+    const index = effects.findIndex(
+      (one) => one.do === 'slot' && one.slot === slot && one.effect.do === 'spawn' && one.effect.number === number,
+    )
+    if (index < 0) return false
+    effects.splice(index, 1)
+    this.slot(slot, { is: 'process', at, number, event: { is: 'spawn-cancelled', at } })
+    return true
   }
 
   private fail(reason: string, step: string, slot: number | null): void {

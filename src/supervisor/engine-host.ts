@@ -1,3 +1,5 @@
+import type { JournalEntry } from './engine-api.ts'
+
 /** What the engine is given by whoever runs it: the daemon, or a program that embeds it. */
 export interface EngineHost {
   /**
@@ -9,6 +11,8 @@ export interface EngineHost {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** End the workers of a dead supervisor first, by their stop ladder. */
   readonly clean?: boolean
+  /** Every journal entry from the first one on; `Engine.onEvent` comes too late for those of the start. */
+  readonly onEvent?: (entry: JournalEntry) => void
   /** Called once, when the engine has gone down by its own decision (`restart.stopAllOnUnrecoverable`). */
   readonly onDown?: (why: string) => void
 }

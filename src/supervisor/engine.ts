@@ -23,7 +23,8 @@ import { intentOf, removeIntent, writeIntent } from './intent.ts'
 import type { Interpreter } from './interpreter.ts'
 import { startOutcome } from './operation-outcome.ts'
 import { Operations } from './operations.ts'
-import { removeWorkerDirectories } from './runtime-directory.ts'
+import { removeWorkerDirectories } from './worker-directories.ts'
+import type { RunningProcess } from './service-runtime.ts'
 import { reportService } from './status.ts'
 import type { StatusReport } from './status-report.ts'
 import { VERSION } from './version.ts'
@@ -90,7 +91,7 @@ export class LocalEngine implements Engine {
     for (const { runtime } of runtimes) {
       const processes = [...runtime.slots.values()].flatMap((slot) => [...slot.processes.values()])
       pids.push(...processes.map(({ identity }) => identity.pid))
-      if (processes.some(({ vitals }) => vitals !== null)) interpreter.heartbeats.refresh(runtime, processes)
+      interpreter.heartbeats.refresh(runtime, processes.filter(writesHeartbeats))
     }
     const usage = usageOf(pids)
     const sources = {
@@ -255,7 +256,17 @@ export class LocalEngine implements Engine {
     const intent = intentOf([...this.interpreter.services.values()].map(({ state }) => state))
     const text = JSON.stringify(intent)
     if (text === this.lastIntent) return
-    this.lastIntent = text
-    writeIntent(this.parts.paths.intent, intent)
+    try {
+      writeIntent(this.parts.paths.intent, intent)
+      this.lastIntent = text
+    } catch (error) {
+      const reason = `${this.parts.paths.intent} can not be written: ${String(error)}`
+      this.parts.journal.write({ kind: 'supervisor', event: 'trouble', reason })
+    }
   }
+}
+
+/** A worker that has said nothing so far has no numbers in its table either: a thousand files less to open. */
+function writesHeartbeats({ spec, notify, vitals }: RunningProcess): boolean {
+  return vitals !== null && (notify !== null || spec.heartbeat !== null || spec.requestTimeout !== null)
 }

@@ -56,6 +56,7 @@ export class HeartbeatMonitor {
 
   /** Takes over what the worker last wrote: for status, and before a deadline acts. */
   refresh(service: ServiceRuntime, processes: readonly RunningProcess[]): void {
+    if (processes.length === 0) return
     const addresses = processes.map(({ slot, lane, identity }) => ({ slot, lane: lane.index, pid: identity.pid }))
     const entries = service.heartbeats.read(addresses)
     for (const [index, process] of processes.entries()) {

@@ -154,11 +154,23 @@ export class Interpreter {
     if (service === undefined) return
     const event = { ...happening, at: this.clock.now(), random: Math.random() } as ServiceEvent
     const before = service.state
-    const [state, effects] = stepService(before, event)
-    service.state = state
-    if (state !== before) this.changed.add(name)
-    for (const effect of effects) this.perform(service, effect)
+    let effects: readonly ServiceEffect[] = []
+    // A bug met by one service must not take the others with it: its state stays as it was.
+    this.guarded(name, () => {
+      ;[service.state, effects] = stepService(before, event)
+    })
+    if (service.state !== before) this.changed.add(name)
+    for (const effect of effects) this.guarded(name, () => this.perform(service, effect))
     this.timer.set(name, deadlineOfService(service.state))
+  }
+
+  private guarded(service: string, act: () => void): void {
+    try {
+      act()
+    } catch (error) {
+      const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      this.parts.journal.write({ kind: 'supervisor', service, event: 'trouble', reason })
+    }
   }
 
   private announceChanges(): void {
@@ -233,7 +245,11 @@ export class Interpreter {
   }
 
   private performProcess(service: ServiceRuntime, slot: number, number: number, effect: ProcessEffect): void {
-    if (effect.do === 'cancel-spawn') return this.launcher.cancel(service, slot, number)
+    if (effect.do === 'cancel-spawn') {
+      const inTime = this.launcher.cancel(service, slot, number)
+      if (inTime) this.dispatchProcess(service.state.name, slot, number, { is: 'spawn-cancelled', at: this.clock.now() })
+      return
+    }
     const process = service.slots.get(slot)?.processes.get(number)
     if (process !== undefined) this.effects.perform(service, process, effect)
   }

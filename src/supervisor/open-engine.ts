@@ -23,7 +23,8 @@ import { Interpreter } from './interpreter.ts'
 import { Journal } from './journal.ts'
 import { endLeftovers, livingLeftovers } from './leftover.ts'
 import { Listeners } from './listeners.ts'
-import { prepareDirectories, prepareWorkerDirectories } from './runtime-directory.ts'
+import { prepareDirectories } from './runtime-directory.ts'
+import { prepareWorkerDirectories } from './worker-directories.ts'
 import { journalPath, RuntimePaths } from './runtime-paths.ts'
 import type { ServiceRuntime } from './service-runtime.ts'
 
@@ -60,6 +61,7 @@ interface Opened {
 function start(spec: SupervisorSpec, host: EngineHost, { paths, lock, listeners }: Opened): Engine {
   const epoll = new EpollLoop()
   const journal = new Journal(journalPath(spec.stateDir))
+  if (host.onEvent) journal.subscribe(host.onEvent)
   const devNull = openDevNull()
   const hardNoFile = noFileLimit().hard
   const auxiliary = new AuxiliaryCommands({ devNull, softNoFile: Math.min(1_024, hardNoFile) })

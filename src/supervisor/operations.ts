@@ -22,13 +22,13 @@ import { type ResolvedTarget, resolveTargets } from './targets.ts'
 export class Operations {
   private readonly interpreter: Interpreter
   private readonly journal: Journal
-  private readonly waiting = new Set<{ service: string; look: () => void }>()
+  private readonly waiting = new Map<string, Set<() => void>>()
 
   constructor(interpreter: Interpreter, journal: Journal) {
     this.interpreter = interpreter
     this.journal = journal
     interpreter.onChange((service) => {
-      for (const wait of [...this.waiting]) if (wait.service === service) wait.look()
+      for (const look of [...(this.waiting.get(service) ?? [])]) look()
     })
   }
 
@@ -60,18 +60,17 @@ export class Operations {
   /** Waits until `look` finds an outcome. Looks at once, then after each change of the service. */
   wait(service: string, look: (runtime: ServiceRuntime) => OutcomeSoFar): Promise<ServiceOutcome> {
     return new Promise((resolve) => {
-      const wait = {
-        service,
-        look: () => {
-          const runtime = this.interpreter.services.get(service)
-          const outcome = runtime === undefined ? { service, ok: true, message: 'removed' } : look(runtime)
-          if (outcome === null) return
-          this.waiting.delete(wait)
-          resolve(outcome)
-        },
+      const looks = this.waiting.get(service) ?? new Set()
+      this.waiting.set(service, looks)
+      const lookAgain = (): void => {
+        const runtime = this.interpreter.services.get(service)
+        const outcome = runtime === undefined ? { service, ok: true, message: 'removed' } : look(runtime)
+        if (outcome === null) return
+        looks.delete(lookAgain)
+        resolve(outcome)
       }
-      this.waiting.add(wait)
-      wait.look()
+      looks.add(lookAgain)
+      lookAgain()
     })
   }
 

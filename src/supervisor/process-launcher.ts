@@ -66,10 +66,14 @@ export class ProcessLauncher {
     this.turn ??= setImmediate(() => this.nextTurn())
   }
 
-  cancel(service: ServiceRuntime, slot: number, number: number): void {
-    this.queue = this.queue.filter(
-      (request) => request.service !== service || request.slot !== slot || request.number !== number,
+  /** @returns false where it is too late: the process is there, or could not be started, and the news of it is on its way */
+  cancel(service: ServiceRuntime, slot: number, number: number): boolean {
+    const index = this.queue.findIndex(
+      (request) => request.service === service && request.slot === slot && request.number === number,
     )
+    if (index < 0) return false
+    this.queue.splice(index, 1)
+    return true
   }
 
   close(): void {

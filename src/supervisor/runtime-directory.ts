@@ -3,7 +3,6 @@ import { chmodSync, lstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { SupervisorSpec } from '../config/effective.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
-import type { RuntimePaths } from './runtime-paths.ts'
 
 /**
  * Makes the runtime, log and state directories. @throws HoldfastError HF_DIRECTORY
@@ -17,20 +16,6 @@ export function prepareDirectories(spec: SupervisorSpec): void {
   if (others) openForPassing(dirname(spec.runtimeDir))
   makeWritable('log directory', spec.logDir)
   makeWritable('state directory', spec.stateDir)
-}
-
-/** For the FIFOs and records of workers. Every service's user passes through the first to its own directory. */
-export function prepareWorkerDirectories(paths: RuntimePaths): void {
-  removeWorkerDirectories(paths)
-  mkdirSync(paths.services)
-  chmodSync(paths.services, 0o711)
-  mkdirSync(paths.records, { mode: 0o700 })
-}
-
-/** Only when no worker lives any more. */
-export function removeWorkerDirectories(paths: RuntimePaths): void {
-  rmSync(paths.services, { recursive: true, force: true })
-  rmSync(paths.records, { recursive: true, force: true })
 }
 
 function makeOwn(what: string, dir: string, mode: number): void {

@@ -143,7 +143,14 @@ services:
       ],
     },
     rollout: { minReady: 1000, maxSurge: 2, maxUnavailable: 1 },
-    heartbeat: { interval: 1000, timeout: 9000, signals: [{ signal: 'ABRT', wait: 2000 }, { signal: 'KILL', wait: 5000 }] },
+    heartbeat: {
+      interval: 1000,
+      timeout: 9000,
+      signals: [
+        { signal: 'ABRT', wait: 2000 },
+        { signal: 'KILL', wait: 5000 },
+      ],
+    },
     ready: { by: 'delay', delay: 2000 },
     reload: { by: 'command', command: ['y'], timeout: 30_000 },
   })
@@ -156,9 +163,20 @@ services:
   a: { command: x }
   b: { command: x, heartbeat: off, requestTimeout: never, user: null, umask: ~, stop: { file: null } }
 `)
-  expect(services.a).toMatchObject({ heartbeat: { interval: 3334, timeout: 10_000 }, requestTimeout: 5000, user: 'nobody', umask: 0o22 })
+  expect(services.a).toMatchObject({
+    heartbeat: { interval: 3334, timeout: 10_000 },
+    requestTimeout: 5000,
+    user: 'nobody',
+    umask: 0o22,
+  })
   expect(services.a?.stop.file).toMatch(/stop-%p$/)
-  expect(services.b).toMatchObject({ heartbeat: null, requestTimeout: null, user: null, umask: null, stop: { file: null } })
+  expect(services.b).toMatchObject({
+    heartbeat: null,
+    requestTimeout: null,
+    user: null,
+    umask: null,
+    stop: { file: null },
+  })
 })
 
 describe('rollout', () => {
@@ -177,10 +195,13 @@ services:
 })
 
 describe('the stop ladder', () => {
-  const signals = async (yaml: string) => (await loadWeb(`command: x\nstop: { timeout: 4s, signals: ${yaml} }`)).stop.signals
+  const signals = async (yaml: string) =>
+    (await loadWeb(`command: x\nstop: { timeout: 4s, signals: ${yaml} }`)).stop.signals
 
   test('steps as text, with a wait, and repeated', async () => {
-    expect(await signals('[sigquit, TERM/30s, 15, { signal: INT, every: 1s, increment: 500ms, for: 10s }, KILL]')).toEqual([
+    expect(
+      await signals('[sigquit, TERM/30s, 15, { signal: INT, every: 1s, increment: 500ms, for: 10s }, KILL]'),
+    ).toEqual([
       { signal: 'QUIT', wait: 4000, every: null, increment: 0 },
       { signal: 'TERM', wait: 30_000, every: null, increment: 0 },
       { signal: 'TERM', wait: 4000, every: null, increment: 0 },
@@ -192,7 +213,10 @@ describe('the stop ladder', () => {
   test('KILL is added at the end, unless the last step waits for ever', async () => {
     expect((await signals('[TERM, TERM, INT]')).map(({ signal }) => signal)).toEqual(['TERM', 'TERM', 'INT', 'KILL'])
     expect(await signals('[TERM/never]')).toEqual([{ signal: 'TERM', wait: null, every: null, increment: 0 }])
-    expect(await signals('[RTMIN+1/0, { signal: TERM, for: never }]')).toMatchObject([{ signal: 'RTMIN+1', wait: 0 }, { signal: 'TERM', wait: null }])
+    expect(await signals('[RTMIN+1/0, { signal: TERM, for: never }]')).toMatchObject([
+      { signal: 'RTMIN+1', wait: 0 },
+      { signal: 'TERM', wait: null },
+    ])
   })
 
   test('a service without a session has no group to signal', async () => {
@@ -208,7 +232,10 @@ describe('what a value may look like', () => {
     expect(await ready('{ ipc: true }')).toEqual({ by: 'ipc' })
     expect(await ready('{ tcp: 8080 }')).toEqual({ by: 'tcp', host: '127.0.0.1', port: 8080 })
     expect(await ready("{ tcp: '[::1]:80' }")).toEqual({ by: 'tcp', host: '::1', port: 80 })
-    expect(await ready('{ http: "http://127.0.0.1:80/ok?x=1" }')).toEqual({ by: 'http', url: 'http://127.0.0.1:80/ok?x=1'.replace(':80/', '/') })
+    expect(await ready('{ http: "http://127.0.0.1:80/ok?x=1" }')).toEqual({
+      by: 'http',
+      url: 'http://127.0.0.1:80/ok?x=1'.replace(':80/', '/'),
+    })
     expect(await ready('{ exec: [test, -e, /x] }')).toEqual({ by: 'exec', command: ['test', '-e', '/x'] })
     expect(await ready("{ log: '^ready \\d+$' }")).toEqual({ by: 'log', pattern: '^ready \\d+$' })
   })
@@ -229,7 +256,9 @@ describe('what a value may look like', () => {
   })
 
   test('environment values arrive as they were written', async () => {
-    const web = await loadWeb('command: [sleep, 60, 1.50, true, 0x1F]\nenv: { PORT: 8080, V: 1.10, ZIP: 01234, ON: true, BIG: 12345678901234567890, my.key-x: a, __proto__: b }')
+    const web = await loadWeb(
+      'command: [sleep, 60, 1.50, true, 0x1F]\nenv: { PORT: 8080, V: 1.10, ZIP: 01234, ON: true, BIG: 12345678901234567890, my.key-x: a, __proto__: b }',
+    )
     expect(web.command).toEqual(['sleep', '60', '1.50', 'true', '0x1F'])
     expect(Object.entries(web.env)).toEqual([
       ['PORT', '8080'],
@@ -244,7 +273,8 @@ describe('what a value may look like', () => {
 
   test('files and paths are relative to the config', async () => {
     const result = await loadSpec({
-      'holdfast.yaml': 'services: { web: { command: ./run x, cwd: app, stdout: "file:out.log", stderr: ignore, envFile: [a.env, b.env], env: { C: mine } } }',
+      'holdfast.yaml':
+        'services: { web: { command: ./run x, cwd: app, stdout: "file:out.log", stderr: ignore, envFile: [a.env, b.env], env: { C: mine } } }',
       'a.env': 'A=1\nB="two words"\nC=file # comment\n',
       'b.env': 'A=2\n',
     })
@@ -267,10 +297,15 @@ services:
     expect(Object.keys(services)).toEqual(['constructor', 'valueOf'])
     expect(Object.keys(sockets)).toEqual(['toString'])
     const unknown = await load('services: { web: { command: x, toString: 1, sockets: [valueOf] } }')
-    expect(unknown).toMatchObject({ ok: false, problems: [{ code: 'HF_CONFIG_UNKNOWN_KEY' }, { code: 'HF_CONFIG_REFERENCE' }] })
+    expect(unknown).toMatchObject({
+      ok: false,
+      problems: [{ code: 'HF_CONFIG_UNKNOWN_KEY' }, { code: 'HF_CONFIG_REFERENCE' }],
+    })
   })
 
   test('keys for editors and for yourself', async () => {
-    expect(await load('$schema: ./schema.json\nx-common: &c { command: x }\nservices: { a: *c }\n')).toMatchObject({ ok: true })
+    expect(await load('$schema: ./schema.json\nx-common: &c { command: x }\nservices: { a: *c }\n')).toMatchObject({
+      ok: true,
+    })
   })
 })

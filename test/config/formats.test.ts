@@ -8,7 +8,13 @@ import { brief, filesIn, load, loadProblems, loadSpec, temporaryDirectory } from
 
 describe('JSON', () => {
   test('a thousand services are read without the YAML parser, quickly', async () => {
-    const service = (index: number) => ({ command: 'sleep 1000', tags: ['a'], env: { N: String(index) }, restart: { max: '10s' }, stop: { timeout: '12s' } })
+    const service = (index: number) => ({
+      command: 'sleep 1000',
+      tags: ['a'],
+      env: { N: String(index) },
+      restart: { max: '10s' },
+      stop: { timeout: '12s' },
+    })
     const services = Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`s${index}`, service(index)]))
     const file = join(filesIn({ 'holdfast.json': JSON.stringify({ services }, null, 1) }), 'holdfast.json')
     const times: number[] = []
@@ -25,25 +31,35 @@ describe('JSON', () => {
 
   test('positions in JSON, on lines and in one line', async () => {
     const lines = '{\n\t"services": {\n\t\t"web": { "command": "x", "instances": "many" }\n\t}\n}\n'
-    expect((await loadProblems(lines, { as: 'holdfast.json' })).map(brief)).toEqual(['3:41 services.web.instances HF_CONFIG_TYPE'])
+    expect((await loadProblems(lines, { as: 'holdfast.json' })).map(brief)).toEqual([
+      '3:41 services.web.instances HF_CONFIG_TYPE',
+    ])
     const filler = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`s${index}`, { command: 'x' }]))
-    const [problem] = await loadProblems(JSON.stringify({ services: { ...filler, web: { comand: 'x', command: 'y' }, z: { command: 'x' } } }))
+    const [problem] = await loadProblems(
+      JSON.stringify({ services: { ...filler, web: { comand: 'x', command: 'y' }, z: { command: 'x' } } }),
+    )
     expect(problem?.excerpt.length).toBeLessThanOrEqual(122)
     expect(problem?.excerpt.slice(problem.caret.indexOf('^'), problem.caret.lastIndexOf('^') + 1)).toBe('"comand"')
   })
 
   test('a key twice is an error there too', async () => {
-    const problems = await loadProblems('{ "services": { "a": { "command": "x: \\"y\\"", "command": "z" } } }', { as: 'holdfast.json' })
+    const problems = await loadProblems('{ "services": { "a": { "command": "x: \\"y\\"", "command": "z" } } }', {
+      as: 'holdfast.json',
+    })
     expect(problems.map(brief)).toEqual(['1:47 services.a.command HF_CONFIG_DUPLICATE'])
   })
 
   test('text that only looks like keys is no key', async () => {
-    const { services } = await loadSpec('{ "services": { "a": { "command": "x", "description": "\\"b\\": \\\\", "tags": ["c" , "d"] } } }')
+    const { services } = await loadSpec(
+      '{ "services": { "a": { "command": "x", "description": "\\"b\\": \\\\", "tags": ["c" , "d"] } } }',
+    )
     expect(services.a).toMatchObject({ description: '"b": \\', tags: ['c', 'd'] })
   })
 
   test('a slip in JSON is shown at its place', async () => {
-    const problems = await loadProblems('{\n  "services": {\n    "a": { "command" "x" }\n  }\n}\n', { as: 'holdfast.json' })
+    const problems = await loadProblems('{\n  "services": {\n    "a": { "command" "x" }\n  }\n}\n', {
+      as: 'holdfast.json',
+    })
     expect(problems[0]).toMatchObject({ line: 3, code: 'HF_CONFIG_SYNTAX' })
   })
 })
@@ -65,7 +81,9 @@ services:
   })
 
   test('an error in an anchored value is shown where it is written', async () => {
-    const problems = await loadProblems('x-a: &a\n  instances: many\nservices:\n  web: { <<: *a, command: x }\n  db: *a\n')
+    const problems = await loadProblems(
+      'x-a: &a\n  instances: many\nservices:\n  web: { <<: *a, command: x }\n  db: *a\n',
+    )
     expect(problems.map(brief)).toEqual([
       '2:14 services.web.instances HF_CONFIG_TYPE',
       '2:14 services.db.instances HF_CONFIG_TYPE',
@@ -74,17 +92,27 @@ services:
   })
 
   test('a bomb of aliases is refused quickly', async () => {
-    const levels = Array.from({ length: 12 }, (_, level) => `x-${level + 1}: &l${level + 1} [${Array(9).fill(`*l${level}`).join(', ')}]`)
+    const levels = Array.from(
+      { length: 12 },
+      (_, level) => `x-${level + 1}: &l${level + 1} [${Array(9).fill(`*l${level}`).join(', ')}]`,
+    )
     const start = performance.now()
     const problems = await loadProblems(`x-0: &l0 [a, a, a, a, a, a, a, a, a]\n${levels.join('\n')}\nservices: *l12\n`)
     expect(performance.now() - start).toBeLessThan(2000)
-    expect(problems[0]).toMatchObject({ code: 'HF_CONFIG_SYNTAX', message: 'the aliases expand to more than 100000 values' })
+    expect(problems[0]).toMatchObject({
+      code: 'HF_CONFIG_SYNTAX',
+      message: 'the aliases expand to more than 100000 values',
+    })
   })
 
   test('deep nesting is refused, in YAML and JSON', async () => {
     for (const depth of [100, 500_000]) {
       const nested = `${'['.repeat(depth)}${']'.repeat(depth)}`
-      for (const text of [`x-a: ${nested}\n`, `{"services":{"a":{"command":${nested}}}}`, `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`]) {
+      for (const text of [
+        `x-a: ${nested}\n`,
+        `{"services":{"a":{"command":${nested}}}}`,
+        `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`,
+      ]) {
         const result = await load(text)
         expect(result.ok).toBe(false)
       }
@@ -100,7 +128,10 @@ services:
 
   test('a byte order mark and CRLF do no harm', async () => {
     const problems = await loadProblems('\ufeffservices:\r\n  web:\r\n    comand: x\r\n')
-    expect(problems.map(brief)).toEqual(['2:3 services.web.command HF_CONFIG_MISSING', '3:5 services.web.comand HF_CONFIG_UNKNOWN_KEY'])
+    expect(problems.map(brief)).toEqual([
+      '2:3 services.web.command HF_CONFIG_MISSING',
+      '3:5 services.web.comand HF_CONFIG_UNKNOWN_KEY',
+    ])
     expect(problems[1]?.excerpt).toBe('    comand: x')
   })
 })
@@ -149,7 +180,10 @@ test('a link to a config counts as the config itself', async () => {
   mkdirSync(join(directory, 'other'))
   symlinkSync(join(directory, 'shop/holdfast.yaml'), join(directory, 'other/link.yaml'))
   const result = await loadConfig(join(directory, 'other/link.yaml'), {})
-  expect(result).toMatchObject({ ok: true, spec: { name: 'shop', configFile: join(directory, 'shop/holdfast.yaml'), logDir: join(directory, 'shop/log') } })
+  expect(result).toMatchObject({
+    ok: true,
+    spec: { name: 'shop', configFile: join(directory, 'shop/holdfast.yaml'), logDir: join(directory, 'shop/log') },
+  })
 })
 
 describe('whatever stands in the file, loading does not throw', () => {
@@ -167,12 +201,35 @@ describe('whatever stands in the file, loading does not throw', () => {
 
   test('random text', async () => {
     const punctuation = fc.constantFrom(...'{}[]:,-?&*!|>\'"%@`#~\n\t ', '${', '<<', '---', 'services', 'web', 'a', '1')
-    await fc.assert(fc.asyncProperty(fc.array(punctuation, { maxLength: 60 }), (parts) => never(parts.join(''))), { numRuns: 200 })
+    await fc.assert(
+      fc.asyncProperty(fc.array(punctuation, { maxLength: 60 }), (parts) => never(parts.join(''))),
+      { numRuns: 200 },
+    )
     await fc.assert(fc.asyncProperty(fc.string({ unit: 'binary', maxLength: 80 }), never), { numRuns: 100 })
   })
 
   test('random values at every key', async () => {
-    const keys = ['command', 'instances', 'stop', 'restart', 'ready', 'reload', 'rollout', 'heartbeat', 'limits', 'env', 'sockets', 'dependsOn', 'signals', 'timeout', 'umask', 'include', 'control', 'listen', 'web']
+    const keys = [
+      'command',
+      'instances',
+      'stop',
+      'restart',
+      'ready',
+      'reload',
+      'rollout',
+      'heartbeat',
+      'limits',
+      'env',
+      'sockets',
+      'dependsOn',
+      'signals',
+      'timeout',
+      'umask',
+      'include',
+      'control',
+      'listen',
+      'web',
+    ]
     const { value } = fc.letrec((tie) => ({
       value: fc.oneof(
         { maxDepth: 4 },
@@ -182,10 +239,19 @@ describe('whatever stands in the file, loading does not throw', () => {
       ),
     }))
     const config = fc.record(
-      { services: fc.dictionary(fc.constantFrom('web', 'db', 'all', '__proto__'), value), sockets: value, defaults: value, include: value, control: value },
+      {
+        services: fc.dictionary(fc.constantFrom('web', 'db', 'all', '__proto__'), value),
+        sockets: value,
+        defaults: value,
+        include: value,
+        control: value,
+      },
       { requiredKeys: [] },
     )
-    await fc.assert(fc.asyncProperty(config, (tree) => never(JSON.stringify(tree))), { numRuns: 300 })
+    await fc.assert(
+      fc.asyncProperty(config, (tree) => never(JSON.stringify(tree))),
+      { numRuns: 300 },
+    )
   })
 }, 60_000)
 

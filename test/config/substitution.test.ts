@@ -4,7 +4,8 @@ import { brief, loadProblems, loadSpec, loadWeb } from './temporary-config.ts'
 const environment = { HOME: '/home/app', EMPTY: '', N: '3', YES: 'true', LATE: '10s' }
 
 describe('variables in strings', () => {
-  const description = async (text: string) => (await loadWeb(`command: x\ndescription: ${JSON.stringify(text)}`, { environment })).description
+  const description = async (text: string) =>
+    (await loadWeb(`command: x\ndescription: ${JSON.stringify(text)}`, { environment })).description
 
   test.each([
     ['${HOME}', '/home/app'],
@@ -44,9 +45,15 @@ test('a command is looked at after its variables were replaced', async () => {
 })
 
 test('keys are left alone, also in JSON', async () => {
-  const web = await loadSpec('{"services":{"web":{"command":"x","env":{"${HOME}":"${HOME}"}}}}', { environment, as: 'holdfast.json' })
+  const web = await loadSpec('{"services":{"web":{"command":"x","env":{"${HOME}":"${HOME}"}}}}', {
+    environment,
+    as: 'holdfast.json',
+  })
   expect(web.services.web?.env).toEqual({ '${HOME}': '/home/app' })
-  const escaped = await loadSpec('{"services":{"web":{"command":"x","env":{"A":"\\u0024{HOME}"}}}}', { environment, as: 'holdfast.json' })
+  const escaped = await loadSpec('{"services":{"web":{"command":"x","env":{"A":"\\u0024{HOME}"}}}}', {
+    environment,
+    as: 'holdfast.json',
+  })
   expect(escaped.services.web?.env).toEqual({ A: '/home/app' })
 })
 
@@ -57,8 +64,14 @@ test('every unset variable is told, each at its place, also in one string and in
     '3:25 services.web.command HF_CONFIG_VARIABLE',
     '4:11 services.web.cwd HF_CONFIG_VARIABLE',
   ])
-  expect(problems[0]).toMatchObject({ excerpt: '    command: run ${ONE} ${TWO}', caret: '                 ^^^^^^', hint: 'Set it, or give a default: ${ONE:-value}' })
-  const json = await loadProblems('{\n\t"services": {\n\t\t"web": { "command": "run ${ONE}" }\n\t}\n}\n', { as: 'holdfast.json' })
+  expect(problems[0]).toMatchObject({
+    excerpt: '    command: run ${ONE} ${TWO}',
+    caret: '                 ^^^^^^',
+    hint: 'Set it, or give a default: ${ONE:-value}',
+  })
+  const json = await loadProblems('{\n\t"services": {\n\t\t"web": { "command": "run ${ONE}" }\n\t}\n}\n', {
+    as: 'holdfast.json',
+  })
   expect(json.map(brief)).toEqual(['3:28 services.web.command HF_CONFIG_VARIABLE'])
   expect(json[0]?.caret).toBe('\t\t                         ^^^^^^')
 })

@@ -20,10 +20,21 @@ describe('durations', () => {
     [' 1s ', 1000],
   ])('%s', (text, millis) => expect(parseDuration(text)).toBe(millis))
 
-  test.each(['', 's', '10 s', '-5s', '1h30m', '10S', '5 minutes', '1e3', '1_000', '0x10', 'NaN', 'Infinity', '99999999999999999d'])(
-    'not a duration: %s',
-    (text) => expect(parseDuration(text)).toBeNull(),
-  )
+  test.each([
+    '',
+    's',
+    '10 s',
+    '-5s',
+    '1h30m',
+    '10S',
+    '5 minutes',
+    '1e3',
+    '1_000',
+    '0x10',
+    'NaN',
+    'Infinity',
+    '99999999999999999d',
+  ])('not a duration: %s', (text) => expect(parseDuration(text)).toBeNull())
 
   test('written and read again they are the same', () => {
     fc.assert(fc.property(fc.nat(3_000_000_000), (millis) => parseDuration(formatDuration(millis)) === millis))
@@ -51,7 +62,9 @@ describe('sizes', () => {
     ['0', 0],
   ])('%s', (text, bytes) => expect(parseSize(text)).toBe(bytes))
 
-  test.each(['', 'KB', '-1', '1XB', '1e3', '99999999TB'])('not a size: %s', (text) => expect(parseSize(text)).toBeNull())
+  test.each(['', 'KB', '-1', '1XB', '1e3', '99999999TB'])('not a size: %s', (text) =>
+    expect(parseSize(text)).toBeNull(),
+  )
 
   test('written and read again they are the same', () => {
     fc.assert(fc.property(fc.maxSafeNat(), (bytes) => parseSize(formatSize(bytes)) === bytes))
@@ -87,10 +100,22 @@ describe('addresses', () => {
     ['unix:///run/app.sock', { family: 'unix', path: '/run/app.sock' }],
   ])('%s', (text, address) => expect(parseListenAddress(text, '/etc/app')).toEqual(address))
 
-  test.each(['', '8080', ':80', 'tcp:80', 'http://x:80', 'tcp://x', 'tcp://x:', 'tcp://x:y', 'tcp://x:70000', 'unix:', 'tcp6://127.0.0.1:80', 'tcp4://[::1]:80', 'tcp://300.0.0.1:80', 'tcp://a b:80'])(
-    'not an address: %s',
-    (text) => expect(parseListenAddress(text, '/')).toHaveProperty('code', 'HF_CONFIG_VALUE'),
-  )
+  test.each([
+    '',
+    '8080',
+    ':80',
+    'tcp:80',
+    'http://x:80',
+    'tcp://x',
+    'tcp://x:',
+    'tcp://x:y',
+    'tcp://x:70000',
+    'unix:',
+    'tcp6://127.0.0.1:80',
+    'tcp4://[::1]:80',
+    'tcp://300.0.0.1:80',
+    'tcp://a b:80',
+  ])('not an address: %s', (text) => expect(parseListenAddress(text, '/')).toHaveProperty('code', 'HF_CONFIG_VALUE'))
 
   test('written and read again they are the same', () => {
     for (const text of ['tcp://0.0.0.0:80', 'tcp6://[::1]:80', 'udp://127.0.0.1:53', 'udp6://[::]:1', 'unix:/a b/c']) {
@@ -108,7 +133,9 @@ describe('did you mean', () => {
     ['maxretries', 'maxRetries'],
     ['max_retries', 'maxRetries'],
     ['depends-on', 'dependsOn'],
-  ])('%s is %s', (given, meant) => expect(nearestName(given, ['command', 'restart', 'maxRetries', 'dependsOn'])).toBe(meant))
+  ])('%s is %s', (given, meant) =>
+    expect(nearestName(given, ['command', 'restart', 'maxRetries', 'dependsOn'])).toBe(meant),
+  )
 
   test('what is far from everything is nothing', () => expect(nearestName('xyz', ['command', 'cwd'])).toBeNull())
 

@@ -63,7 +63,7 @@ describe('events', () => {
     emit()
     emit({ worker: 'web/1' })
     emit({ service: 'db', worker: 'db/0' })
-    emit({ kind: 'supervisor', service: undefined, worker: undefined } as Partial<JournalEntry>)
+    emit({ kind: 'supervisor', service: '', worker: '' })
     const seqs = async (query: string) =>
       ((await get(`/v1/events?${query}`)).body as JournalEntry[]).map((each) => each.seq)
     expect(await seqs('target=web/1')).toEqual([2])

@@ -3,9 +3,10 @@ import { once } from 'node:events'
 import { closeSync } from 'node:fs'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import type { CaptureSink } from '../../src/logs/capture-sink.ts'
 import type { LogStream } from '../../src/logs/log-line.ts'
 import { ServiceLog, type ServiceLogOptions } from '../../src/logs/service-log.ts'
-import type { StreamCapture } from '../../src/logs/stream-capture.ts'
+import { StreamCapture } from '../../src/logs/stream-capture.ts'
 import { EpollLoop } from '../../src/os/epoll.ts'
 import { makeFifo, openFifo, openFifoForChild } from '../../src/os/fifo.ts'
 import { temporaryDirectory } from './support.ts'
@@ -27,14 +28,18 @@ export function captureSetup(options: Partial<ServiceLogOptions> = {}) {
   const file = join(directory, 'web.log')
   const log = new ServiceLog({ epoll, file, stdout: 'log', stderr: 'log', ...options })
   const open: number[] = []
+  const captures: StreamCapture[] = []
   let fifos = 0
 
-  const openStream = (worker = 'web/0', stream: LogStream = 'out'): Stream => {
+  const openStream = (worker = 'web/0', stream: LogStream = 'out', sink?: CaptureSink): Stream => {
     const path = join(directory, `fifo${fifos++}`)
     makeFifo(path, { mode: 0o600, uid: null, gid: null })
     const fd = openFifo(path)
     open.push(fd)
-    const capture = log.openStream({ fd, worker, stream })
+    const capture = sink
+      ? new StreamCapture({ epoll, fd, worker, stream, sink })
+      : log.openStream({ fd, worker, stream })
+    captures.push(capture)
     const run = (command: string, ...args: string[]): ChildProcess => {
       const out = openFifoForChild(path)
       const child = spawn(command, args, { stdio: ['ignore', out, 'inherit'] })
@@ -57,6 +62,7 @@ export function captureSetup(options: Partial<ServiceLogOptions> = {}) {
   }
 
   onTestFinished(async () => {
+    for (const capture of captures) capture.close()
     await log.close({ deadline: 200 })
     epoll.close()
     for (const fd of open) closeSync(fd)

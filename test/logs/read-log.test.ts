@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { appendFileSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, linkSync, readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { formatLine } from '../../src/logs/layout.ts'
+import { LogFile } from '../../src/logs/log-file.ts'
 import type { LogLine } from '../../src/logs/log-line.ts'
 import { mergeLogs } from '../../src/logs/merge-logs.ts'
 import { type ReadLogOptions, readLastLines } from '../../src/logs/read-log.ts'
@@ -102,6 +103,12 @@ describe('readLastLines', () => {
     expect(await read(path, { lines: 1_000 })).toEqual(lines)
   })
 
+  test('a file that is met twice because it was rotated meanwhile is read once', async () => {
+    const path = writeSet(lines, 1)
+    linkSync(path, `${path}.1`)
+    expect(await read(path, { lines: 2_000 })).toEqual(lines)
+  })
+
   test('torn and foreign lines are handed on as they are, unless something is asked that they do not tell', async () => {
     const path = join(temporaryDirectory(), 'web.log')
     const whole = formatLine(lineAt(1))
@@ -174,17 +181,22 @@ describe('readLastLines', () => {
     }
     expect(Math.min(...times)).toBeLessThan(20)
     // Leaving early closes the files.
-    const open = () =>
-      execFileSync('ls', [`/proc/${process.pid}/fd`])
-        .toString()
-        .split('\n').length
-    const before = open()
-    for await (const _ of readLastLines(path)) break
-    expect(open()).toBe(before)
+    const opened = () =>
+      readdirSync('/proc/self/fd').filter((fd) => {
+        try {
+          return readlinkSync(`/proc/self/fd/${fd}`).startsWith(path)
+        } catch {
+          return false
+        }
+      }).length
+    for await (const _ of readLastLines(path)) {
+      expect(opened()).toBe(6)
+      break
+    }
+    expect(opened()).toBe(0)
   })
 
   test('reads while the writer rotates: lines in order, none twice, none left out', async () => {
-    const { LogFile } = await import('../../src/logs/log-file.ts')
     const path = join(temporaryDirectory(), 'web.log')
     const file = new LogFile({ path, maxSize: 5_000, keep: 100 })
     let written = 0

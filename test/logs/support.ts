@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { closeSync, constants, mkdtempSync, openSync, readdirSync, readFileSync, readSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import { onTestFinished, type TestContext } from 'vitest'
+import { expect, onTestFinished, type TestContext } from 'vitest'
 
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-logs-'))
@@ -38,21 +38,36 @@ export function linesOf(bytes: Buffer): string[] {
   return text.split('\n').slice(0, -1)
 }
 
-/** The longest time that the event loop did not turn, in milliseconds, until stop(). */
-export function watchEventLoop(): { stop(): number } {
-  let longest = 0
+/**
+ * Watches until stop() for how long the event loop did not turn, in milliseconds. `busy`: CPU time of the longest turn,
+ * which says what we did on a machine where others have work too. `waited`: its real time, which a hanging call makes long.
+ */
+export function watchEventLoop(): { stop(): { busy: number; waited: number } } {
+  const longest = { busy: 0, waited: 0 }
+  let lastCpu = process.cpuUsage()
   let last = performance.now()
-  const timer = setInterval(() => {
+  const turn = (): void => {
     const now = performance.now()
-    longest = Math.max(longest, now - last)
+    const { user, system } = process.cpuUsage(lastCpu)
+    longest.busy = Math.max(longest.busy, Math.min(now - last, (user + system) / 1000))
+    longest.waited = Math.max(longest.waited, now - last)
     last = now
-  }, 1)
+    lastCpu = process.cpuUsage()
+  }
+  const timer = setInterval(turn, 1)
   return {
     stop() {
       clearInterval(timer)
-      return Math.max(longest, performance.now() - last)
+      turn()
+      return longest
     },
   }
+}
+
+/** Never longer than some 50 ms of work, and never a wait. */
+export function expectToTurn({ busy, waited }: { busy: number; waited: number }): void {
+  expect(busy).toBeLessThan(60)
+  expect(waited).toBeLessThan(500)
 }
 
 /** A piece of memory as a file system; skips the test where it cannot be mounted. */

@@ -42,16 +42,28 @@ type Program = (dice: Dice) => Partial<Behaviour>
 
 const programs = {
   good: () => ({}),
-  slow: (dice) => ({ readyAfter: dice.between(200, 2_000), onTerm: dice.between(500, 3_000), extends: dice.chance(0.3) }),
+  slow: (dice) => ({
+    readyAfter: dice.between(200, 2_000),
+    onTerm: dice.between(500, 3_000),
+    extends: dice.chance(0.3),
+  }),
   stubborn: (dice) => ({ onTerm: null, onKill: dice.between(0, 200), leaves: dice.chance(0.5) ? [null] : [] }),
   messy: (dice) => ({ leaves: [dice.between(0, 3_000), null], end: { after: dice.between(0, 8_000), how: 'crash' } }),
-  zombie: (dice) => ({ leaves: ['zombie'], end: dice.chance(0.5) ? { after: dice.between(0, 8_000), how: 'exit-1' } : null }),
+  zombie: (dice) => ({
+    leaves: ['zombie'],
+    end: dice.chance(0.5) ? { after: dice.between(0, 8_000), how: 'exit-1' } : null,
+  }),
   'word-obeying': () => ({ obeysWords: true, onTerm: null }),
   unspawnable: () => ({ spawns: false }),
-  'exits-at-boot': (dice) => ({ readyAfter: null, end: { after: dice.between(0, 30), how: dice.pick(['exit-0', 'exit-1', 'crash']) } }),
+  'exits-at-boot': (dice) => ({
+    readyAfter: null,
+    end: { after: dice.between(0, 30), how: dice.pick(['exit-0', 'exit-1', 'crash']) },
+  }),
   'hangs-at-boot': (dice) => ({ readyAfter: null, onTerm: dice.pick([5, null]) }),
   'finishes-at-boot': (dice) => ({ readyAfter: null, end: { after: dice.between(0, 30), how: 'finish' } }),
-  'dies-on-probation': (dice) => ({ end: { after: dice.between(21, 90), how: dice.pick(['exit-0', 'exit-1', 'crash', 'finish', 'hang']) } }),
+  'dies-on-probation': (dice) => ({
+    end: { after: dice.between(21, 90), how: dice.pick(['exit-0', 'exit-1', 'crash', 'finish', 'hang']) },
+  }),
   crashing: (dice) => ({ end: { after: dice.between(20, LATER), how: dice.pick(['exit-1', 'crash', 'exit-0']) } }),
   finishing: (dice) => ({ end: { after: dice.between(20, 2 * LATER), how: 'finish' }, onTerm: dice.pick([10, null]) }),
   hanging: (dice) => ({ end: { after: dice.between(30, LATER), how: 'hang' }, onTerm: null }),
@@ -63,7 +75,13 @@ export type ProgramName = keyof typeof programs
 export const PROGRAMS = Object.keys(programs) as ProgramName[]
 
 /** Programs that never prove themselves: each of them must fail a rollout whose `minReady` is 100 ms. */
-export const BROKEN: readonly ProgramName[] = ['unspawnable', 'exits-at-boot', 'hangs-at-boot', 'finishes-at-boot', 'dies-on-probation']
+export const BROKEN: readonly ProgramName[] = [
+  'unspawnable',
+  'exits-at-boot',
+  'hangs-at-boot',
+  'finishes-at-boot',
+  'dies-on-probation',
+]
 
 /** `mixed` is another program each time. */
 export function behaviourOf(name: string, dice: Dice): Behaviour {

@@ -74,7 +74,7 @@ export class Scratch {
         fds: [devNull, out, out, ...more],
         ...options,
       })
-      return this.#track(pid, outputFile)
+      return this.#track(pid, outputFile, options.session ?? true)
     } finally {
       closeSync(out)
       closeSync(devNull)
@@ -85,7 +85,7 @@ export class Scratch {
     return this.start('/bin/sh', ['-c', script], options)
   }
 
-  #track(pid: number, outputFile: string): Spawned {
+  #track(pid: number, outputFile: string, leadsGroup: boolean): Spawned {
     const exited = new Promise<WaitStatus>((resolve) => this.#waiting.set(pid, resolve))
     this.#reaper.watch(pid)
     let status: WaitStatus | null = null
@@ -93,7 +93,8 @@ export class Scratch {
       status = value
     })
     this.atEnd(() => {
-      if (status === null) process.kill(pid, 'SIGKILL')
+      // Not reaped yet: the number of its group is still its own.
+      if (status === null) process.kill(leadsGroup ? -pid : pid, 'SIGKILL')
     })
     const output = () => readFileSync(outputFile, 'utf8')
     const done = async () => {

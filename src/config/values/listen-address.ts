@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net'
-import { isAbsolute, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import type { ListenAddress } from '../effective.ts'
 import { Refusal, scalar, type ValueType, wrongValue } from '../value-type.ts'
 import { shorten } from '../written-scalar.ts'
@@ -22,7 +22,7 @@ export function parseListenAddress(text: string, directory: string): ListenAddre
   if (text.startsWith('unix:')) {
     const path = text.slice('unix:'.length)
     if (path === '') return wrongValue('the path of the unix socket is missing', HINT)
-    return { family: 'unix', path: isAbsolute(path) ? resolve(path) : resolve(directory, path) }
+    return { family: 'unix', path: resolve(directory, path) }
   }
   const match = FORM.exec(text)
   if (match === null) return wrongValue(`"${shorten(text)}" is not an address to listen on`, HINT)

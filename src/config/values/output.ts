@@ -1,4 +1,4 @@
-import { isAbsolute, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { nearestName } from '../did-you-mean.ts'
 import type { OutputSpec } from '../effective.ts'
 import { Refusal, scalar, type ValueType, wrongValue } from '../value-type.ts'
@@ -18,7 +18,7 @@ export const output: ValueType<OutputSpec, string> = scalar(
     const word = WORDS.find((known) => known === text)
     if (word !== undefined) return word
     const path = text.startsWith('file:') ? text.slice('file:'.length) : ''
-    if (path !== '') return { file: isAbsolute(path) ? path : resolve(directory, path) }
+    if (path !== '') return { file: resolve(directory, path) }
     const near = nearestName(text, WORDS)
     return wrongValue(
       `"${shorten(text)}" is not a place for output`,

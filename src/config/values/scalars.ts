@@ -1,4 +1,4 @@
-import { isAbsolute, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { nearestName } from '../did-you-mean.ts'
 import { type JsonSchema, Refusal, scalar, type ValueType, wrongType, wrongValue } from '../value-type.ts'
 import { describeValue, plainValue, shorten, textOf, writtenText } from '../written-scalar.ts'
@@ -122,7 +122,7 @@ export function nullable<Out, In>(type: ValueType<Out, In>): ValueType<Out | nul
 export const path: ValueType<string, string> = scalar('path', { type: 'string', minLength: 1 }, (raw, context) => {
   const value = readFilledText(raw, 'a path')
   if (value instanceof Refusal) return value
-  return isAbsolute(value) ? value : resolve(context.directory, value)
+  return resolve(context.directory, value)
 })
 
 /** A user or group, by name or number. */

@@ -13,7 +13,7 @@ $| = 1;
 print "serving\n";
 until ($asked_to_stop) {
     my $client = $listener->accept or next;
-    1 while defined(my $line = <$client>) && $line ne "\r\n";
+    while (my $line = <$client>) { last if $line eq "\r\n" }
     my $body = "pid $$";
     print $client "HTTP/1.0 200 OK\r\nContent-Length: ${\ length $body}\r\nConnection: close\r\n\r\n$body";
     close $client;
