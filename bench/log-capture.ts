@@ -28,7 +28,7 @@ int main(int argc, char **argv) {
   return 0;
 }`
 
-const directory = mkdtempSync(join(tmpdir(), 'holdfast-bench-'))
+const directory = mkdtempSync(join(tmpdir(), 'holdfast-log-capture-'))
 const epoll = new EpollLoop()
 try {
   writeFileSync(join(directory, 'writer.c'), WRITER)

@@ -2,19 +2,34 @@
 // Does nothing when dist/ was built from the same sources.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** esbuild's ESM output has no `require`, which koffi (CommonJS, native) is loaded with. */
-const requireShim = "import { createRequire as __createRequire } from 'node:module';const require = __createRequire(import.meta.url);"
+const requireShim =
+  "import { createRequire as __createRequire } from 'node:module';const require = __createRequire(import.meta.url);"
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const dist = join(root, 'dist')
 const force = process.argv.includes('--force')
 
 const fingerprint = hashOfSources()
-if (!force && existsSync(join(dist, '.built-from')) && readFileSync(join(dist, '.built-from'), 'utf8') === fingerprint) {
+if (
+  !force &&
+  existsSync(join(dist, '.built-from')) &&
+  readFileSync(join(dist, '.built-from'), 'utf8') === fingerprint
+) {
   process.exit(0)
 }
 if (!existsSync(join(root, 'node_modules/esbuild'))) {
@@ -49,17 +64,41 @@ async function bundleAll(outdir) {
     logLevel: 'warning',
     metafile: true,
   }
-  const cjs = { ...common, format: 'cjs', minify: true, keepNames: true, supported: { 'dynamic-import': false } }
+  const cjs = {
+    ...common,
+    format: 'cjs',
+    minifyWhitespace: true,
+    minifySyntax: true,
+    supported: { 'dynamic-import': false },
+  }
   // The hot verbs load cli.cjs alone; what a dynamic import names is a bundle of its own beside it.
   const bundles = await Promise.all([
-    build({ ...cjs, entryPoints: ['src/cli/main.ts'], outfile: join(outdir, 'cli.cjs'), banner: { js: '#!/usr/bin/env node' }, plugins: [neighbours()] }),
-    build({ ...cjs, entryPoints: ['src/cli/supervise.ts'], outfile: join(outdir, 'supervise.cjs'), plugins: [neighbours()] }),
+    build({
+      ...cjs,
+      entryPoints: ['src/cli/main.ts'],
+      outfile: join(outdir, 'cli.cjs'),
+      banner: { js: '#!/usr/bin/env node' },
+      plugins: [neighbours()],
+    }),
+    build({
+      ...cjs,
+      entryPoints: ['src/cli/supervise.ts'],
+      outfile: join(outdir, 'supervise.cjs'),
+      plugins: [neighbours()],
+    }),
     build({ ...cjs, entryPoints: ['src/cli/offline.ts'], outfile: join(outdir, 'offline.cjs') }),
     build({ ...cjs, entryPoints: ['src/config/load.ts'], outfile: join(outdir, 'load.cjs') }),
-    build({ ...cjs, entryPoints: ['src/index.ts'], outfile: join(outdir, 'index.cjs'), minify: false, plugins: [neighbours()] }),
-    build({ ...common, format: 'esm', entryPoints: ['src/index.ts'], outfile: join(outdir, 'index.js'), plugins: [neighbours()], banner: { js: requireShim } }),
+    build({ ...cjs, entryPoints: ['src/index.ts'], outfile: join(outdir, 'index.cjs'), plugins: [neighbours()] }),
+    build({
+      ...common,
+      format: 'esm',
+      entryPoints: ['src/index.ts'],
+      outfile: join(outdir, 'index.js'),
+      plugins: [neighbours()],
+      banner: { js: requireShim },
+    }),
     build({ ...common, format: 'esm', entryPoints: ['src/worker/index.ts'], outfile: join(outdir, 'worker.js') }),
-    build({ ...cjs, minify: false, entryPoints: ['src/worker/index.ts'], outfile: join(outdir, 'worker.cjs') }),
+    build({ ...cjs, entryPoints: ['src/worker/index.ts'], outfile: join(outdir, 'worker.cjs') }),
   ])
   cpSync(join(root, 'src/config/evaluate-module.mjs'), join(outdir, 'evaluate-module.mjs'))
   writeNotices(outdir, bundles)
@@ -103,15 +142,27 @@ function writeNotices(outdir, bundles) {
 }
 
 function writeDeclarations(outdir) {
-  execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.types.json', '--outDir', join(outdir, 'types')], {
-    cwd: root,
-    stdio: 'inherit',
-  })
+  execFileSync(
+    process.execPath,
+    [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.types.json', '--outDir', join(outdir, 'types')],
+    {
+      cwd: root,
+      stdio: 'inherit',
+    },
+  )
 }
 
 async function writeSchema(outdir) {
   const scratch = join(outdir, 'schema.tmp.mjs')
-  await build({ absWorkingDir: root, bundle: true, platform: 'node', format: 'esm', entryPoints: ['src/config/json-schema.ts'], outfile: scratch, logLevel: 'warning' })
+  await build({
+    absWorkingDir: root,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    entryPoints: ['src/config/json-schema.ts'],
+    outfile: scratch,
+    logLevel: 'warning',
+  })
   const { jsonSchema } = await import(scratch)
   rmSync(scratch)
   writeFileSync(join(outdir, 'schema.json'), `${JSON.stringify(jsonSchema(), null, 2)}\n`)
@@ -127,7 +178,9 @@ function swapIn(directory) {
 function hashOfSources() {
   const hash = createHash('sha256')
   const files = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.types.json', 'scripts/build.mjs']
-  for (const file of [...files, ...walk(join(root, 'src'))].map((file) => join(root, relative(root, join(root, file))))) {
+  for (const file of [...files, ...walk(join(root, 'src'))].map((file) =>
+    join(root, relative(root, join(root, file))),
+  )) {
     if (!existsSync(file)) continue
     hash.update(relative(root, file)).update('\0').update(readFileSync(file)).update('\0')
   }

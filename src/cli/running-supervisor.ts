@@ -13,6 +13,7 @@ import type { ApplyReport, Engine, JournalEntry, OperationOutcome } from '../sup
 import { openEngine } from '../supervisor/open-engine.ts'
 import { eventSentence } from './event-text.ts'
 import { claimRuntime, leavePointer } from './runtime-claim.ts'
+import { trimMemoryWhenQuiet } from './trim-memory.ts'
 
 export interface SupervisorOptions {
   /** As it was before anything was changed for the supervisor itself. */
@@ -69,6 +70,7 @@ export async function openSupervisor(spec: SupervisorSpec, options: SupervisorOp
     void running.stop()
   }
   leavePointer(spec, { environment, uid })
+  trimMemoryWhenQuiet(engine)
   return running
 }
 

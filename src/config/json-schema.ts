@@ -1,3 +1,4 @@
+import { service } from './settings/service.ts'
 import { supervisorSettings } from './settings/supervisor.ts'
 import type { JsonSchema } from './value-type.ts'
 import { objectOf } from './values/collections.ts'
@@ -9,6 +10,7 @@ export function jsonSchema(): JsonSchema {
     title: 'Holdfast configuration',
     description: 'A file that says what Holdfast runs. See docs/configuration.md and docs/reference/config.md.',
     ...objectOf(supervisorSettings).schema,
+    definitions: { [service.definition]: service.schema },
     patternProperties: { '^x-': { description: 'For your own use, as YAML anchors; Holdfast does not look at it.' } },
   }
 }

@@ -49,7 +49,7 @@ export function problemOf(
   }
 }
 
-export function formatPath(path: Path): string {
+function formatPath(path: Path): string {
   return path.reduce<string>(
     (text, key) => text + (typeof key === 'number' ? `[${key}]` : text === '' ? key : `.${key}`),
     '',

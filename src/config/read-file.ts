@@ -30,7 +30,7 @@ export async function readConfigFile(file: string, options: FileOptions): Promis
   return read.ok ? parseText(file, read.text) : { code: 'HF_CONFIG_FILE', ...read }
 }
 
-export function parseText(file: string, text: string): SourceFile {
+function parseText(file: string, text: string): SourceFile {
   const value = parseJson(text)
   if (value !== undefined) return sourceFile(file, text, value, [], () => parseYaml(text))
   const yaml = parseYaml(text)

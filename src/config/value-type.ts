@@ -32,6 +32,8 @@ export interface ValueType<out Out, out In = unknown> {
   /** What a bare number means: `seconds`, `bytes`. */
   readonly unit?: string
   readonly schema: JsonSchema
+  /** Stands in the JSON Schema once, under this name. */
+  readonly definition?: string
   /** Returns undefined when it has reported an issue. */
   read(raw: unknown, path: Path, context: ReadContext): Out | undefined
   /** Joins a value of `defaults` with one of a service; without it the latter replaces the former. */

@@ -1,9 +1,9 @@
 const NEWLINE = 10
 
-export const DEFAULT_MAX_LINE = 1024 * 1024
+const DEFAULT_MAX_LINE = 1024 * 1024
 
 /** Where a piece belongs in its line. Only a line longer than maxLine has other parts than `whole`. */
-export type LinePart = 'whole' | 'first' | 'middle' | 'last'
+type LinePart = 'whole' | 'first' | 'middle' | 'last'
 
 /**
  * Consecutive bytes of a stream. `whole`: one or more lines, each with its \n (a flushed rest has none).

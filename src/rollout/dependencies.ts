@@ -61,6 +61,7 @@ export function dependentsOf(name: string, specs: Specs): string[] {
     }
   }
   visit(name)
+  found.delete(name)
   return [...found]
 }
 

@@ -2,6 +2,7 @@
 import { chmodSync, lstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { SupervisorSpec } from '../config/effective.ts'
+import { pointerBases } from '../config/runtime-base.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 
 /**
@@ -51,11 +52,13 @@ function probe(what: string, dir: string): void {
   }
 }
 
-/** `<base>` lets others through, too: only ours, and only if it is no shared directory like /run or /tmp. */
-function openForPassing(base: string): void {
+/** `<base>` lets others through, too. Any other directory is the user's own business: it may be a home. */
+function openForPassing(parent: string): void {
+  const uid = process.getuid?.() ?? 0
+  if (!pointerBases(process.env, uid).includes(parent)) return
   try {
-    const stats = lstatSync(base)
-    if (stats.uid === process.getuid?.() && (stats.mode & 0o777) === 0o700) chmodSync(base, 0o711)
+    const stats = lstatSync(parent)
+    if (stats.uid === uid && (stats.mode & 0o777) === 0o700) chmodSync(parent, 0o711)
   } catch {
     // The directory itself could be made: whether others may pass is then no longer in our hands.
   }

@@ -81,7 +81,7 @@ testWith('starman', 'starman')('Starman takes its socket from SERVER_STARTER_POR
   const command = ['starman', '--workers', '2', '--preload-app', join(PROGRAMS, 'app.psgi')]
   // QUIT is the graceful stop of its master; a worker that gets one leaves in the middle of a request.
   const stop = { signals: ['QUIT', 'KILL'], group: false }
-  const ready = { log: 'starting!' }
+  const ready = { log: 'Setting gid' }
   scene.configure({ sockets: onPort, services: { web: { command, sockets: ['http'], stop, ready } } })
   await scene.up()
   const result = await restartUnderLoad(scene)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ServiceSpec } from '../../src/config/effective.ts'
+import { SWEEP_GRACE } from '../../src/lifecycle/process-death.ts'
 import type { ProcessEffect } from '../../src/lifecycle/process-effect.ts'
 import type { ProcessEvent, ProcessEventName } from '../../src/lifecycle/process-event.ts'
 import {
@@ -15,7 +16,6 @@ import {
 import {
   PROCESS_TABLE,
   RELOAD_ANSWER,
-  SWEEP_GRACE,
   seconds,
   stepProcess,
 } from '../../src/lifecycle/process-transition.ts'
@@ -23,6 +23,7 @@ import { serviceSpec, step } from '../model/service-spec.ts'
 import {
   allEvents,
   BOOTING,
+  CANCELLING,
   EXIT,
   FINISHING,
   GONE,
@@ -93,6 +94,7 @@ describe('the table of a process', () => {
 
   it('has a deadline, or waits for what must come', () => {
     const waits: Partial<Record<ProcessStateName, ProcessEventName>> = {
+      cancelling: 'spawn-cancelled',
       spawning: 'spawned',
       ready: 'exited',
       gone: 'exited',
@@ -120,7 +122,8 @@ describe('what a state says of itself', () => {
     const [replaced] = run(READY, spec, { is: 'stop', at, why: { kind: 'replace', text: 'new generation' } })
     const [stopped] = run(replaced, spec, { is: 'stop', at, why: WHY })
     const [swept] = run(stopped, spec, { is: 'exited', at, code: 0, signal: null, leftover: true })
-    expect([READY, SWEEPING, GONE, replaced, stopped, swept].map(isAskedToStop)).toEqual([
+    expect([READY, CANCELLING, SWEEPING, GONE, replaced, stopped, swept].map(isAskedToStop)).toEqual([
+      false,
       false,
       false,
       false,
@@ -195,10 +198,30 @@ describe('start', () => {
     expect(effects).toEqual([{ do: 'release' }])
   })
 
-  it.each(['stop', 'kill'] as const)('is called back by %s', (is) => {
-    const [state, effects] = run(SPAWNING, spec, { is, at, why: WHY })
-    expect(expectState(state, 'gone').exit).toMatchObject({ asked: WHY, spawnError: null, readyAt: null })
-    expect(effects).toEqual([{ do: 'cancel-spawn' }, { do: 'release' }])
+  describe('that is called back', () => {
+    it.each([
+      ['stop', 'TERM'],
+      ['kill', 'KILL'],
+    ] as const)('by %s ends, or takes the ladder if it came too late', (is, signal) => {
+      const [state, effects] = run(SPAWNING, spec, { is, at, why: WHY })
+      expect(state).toMatchObject({ is: 'cancelling', why: WHY })
+      expect(effects).toEqual([{ do: 'cancel-spawn' }])
+      const [gone, none] = run(state, spec, { is: 'spawn-cancelled', at })
+      expect(expectState(gone, 'gone').exit).toMatchObject({ asked: WHY, spawnError: null, readyAt: null })
+      expect(none).toEqual([])
+      const [stopping, more] = run(state, spec, spawned)
+      expect(expectState(stopping, 'stopping').descent.why).toEqual(WHY)
+      expect(more.at(-1)).toMatchObject({ do: 'signal', signal, process: PROCESS })
+      const [failed] = run(state, spec, { is: 'spawn-failed', at, error: 'no such file' })
+      expect(expectState(failed, 'gone').exit).toMatchObject({ asked: WHY, spawnError: 'no such file' })
+    })
+
+    it('may be called back for a graver reason, or harder', () => {
+      const [stopped] = run(CANCELLING, spec, { is: 'stop', at, why: WHY })
+      expect(stopped).toEqual({ ...CANCELLING, why: WHY })
+      const [killed] = run(stopped, spec, { is: 'kill', at, why: { kind: 'replace', text: '' } })
+      expect(killed).toMatchObject({ why: WHY, rungs: [{ signal: 'KILL' }] })
+    })
   })
 })
 

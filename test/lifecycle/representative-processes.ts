@@ -23,6 +23,11 @@ export const EXIT: ProcessExit = {
 }
 
 export const SPAWNING: ProcessStateOf<'spawning'> = { is: 'spawning' }
+export const CANCELLING: ProcessStateOf<'cancelling'> = {
+  is: 'cancelling',
+  why: { kind: 'replace', text: 'replaced' },
+  rungs: [{ by: 'signal', scope: 'group', ...step('TERM', 10_000) }],
+}
 export const BOOTING: ProcessStateOf<'booting'> = { is: 'booting', process: PROCESS, since: 500, deadline: 30_500 }
 export const READY: ProcessStateOf<'ready'> = { is: 'ready', process: PROCESS, readyAt: 1_000 }
 export const RELOADING: ProcessStateOf<'reloading'> = {
@@ -67,6 +72,7 @@ export const GONE: ProcessStateOf<'gone'> = { is: 'gone', exit: EXIT }
 export function representatives(): ProcessState[] {
   return [
     SPAWNING,
+    CANCELLING,
     BOOTING,
     READY,
     RELOADING,
@@ -85,6 +91,7 @@ export function allEvents(at: Instant): ProcessEvent[] {
   return [
     { is: 'spawned', at, process: { pid: 78, startTime: 4_712 } },
     { is: 'spawn-failed', at, error: 'no such file' },
+    { is: 'spawn-cancelled', at },
     { is: 'ready', at },
     { is: 'reloading', at },
     { is: 'finishing', at },

@@ -14,6 +14,7 @@ import { type SpecChanges, serviceSpec } from '../model/service-spec.ts'
 import {
   allEvents,
   BOOTING,
+  CANCELLING,
   FINISHING,
   READY,
   RELOADING,
@@ -73,6 +74,7 @@ export function representativePhases(): SlotPhase[] {
     stopping('vacant'),
     stopping('down', { ...STOPPING, descent: { ...STOPPING.descent, why: WHY } }),
     stopping('decide', SWEEPING),
+    stopping('vacant', CANCELLING),
     { is: 'backoff', since: 4_000, until: 6_000, crashLoop: false },
     { is: 'exited', since: 4_000, generation: 1, clean: true },
     { is: 'fatal', since: 4_000, generation: 1, why: 'gave up' },
@@ -80,8 +82,15 @@ export function representativePhases(): SlotPhase[] {
 }
 
 export function representativeSlots(): SlotState[] {
-  const others = [null, draining(FINISHING), draining(STOPPING), draining(SWEEPING)]
-  const successors = [coming(SPAWNING), coming(BOOTING), coming(READY), coming(STOPPING), coming(SWEEPING)]
+  const others = [null, draining(FINISHING), draining(CANCELLING), draining(STOPPING), draining(SWEEPING)]
+  const successors = [
+    coming(SPAWNING),
+    coming(CANCELLING),
+    coming(BOOTING),
+    coming(READY),
+    coming(STOPPING),
+    coming(SWEEPING),
+  ]
   return representativePhases().flatMap((phase) =>
     [...others, ...('live' in phase ? successors : [])].map((other) => slotIn(phase, { other })),
   )

@@ -310,10 +310,14 @@ describe('stop', () => {
     expect(run(slot, contextOf(), dies(1))[0].phase.is).toBe('stopped')
   })
 
-  it('ends a worker that has not been spawned yet at once', () => {
+  it('calls back a worker that has not been spawned yet', () => {
     const [slot, effects] = run(slotIn(starting({}, SPAWNING)), contextOf(), { is: 'stop', at, why: WHY })
-    expect(slot.phase).toMatchObject({ is: 'stopped' })
-    expect(deeds(effects)).toEqual(['1: cancel-spawn', '1: release', 'end-strays'])
+    expect(slot.phase).toMatchObject({ is: 'stopping', next: 'down' })
+    expect(deeds(effects)).toEqual(['1: cancel-spawn'])
+    expect(effects.at(-1)).toMatchObject({ from: 'starting', to: 'stopping', reason: WHY.text })
+    const [down, more] = run(slot, contextOf(), happens(1, { is: 'spawn-cancelled', at }))
+    expect(down.phase).toMatchObject({ is: 'stopped', why: WHY.text })
+    expect(deeds(more)).toEqual(['end-strays'])
   })
 
   it.each([

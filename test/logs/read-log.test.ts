@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
-import { appendFileSync, linkSync, readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { appendFileSync, linkSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { formatLine } from '../../src/logs/layout.ts'
@@ -207,6 +207,24 @@ describe('readLastLines', () => {
       expect(found).toEqual(found.map((_, index) => first + index))
     }
     await file.close()
+  })
+})
+
+describe('what the command line loads to read logs', () => {
+  test.each(['read-log.ts', 'merge-logs.ts', 'journal-file.ts'])('%s needs no koffi', (name) => {
+    const seen = new Set<string>()
+    const visit = (file: string): void => {
+      if (seen.has(file)) return
+      seen.add(file)
+      for (const [, path = ''] of readFileSync(file, 'utf8').matchAll(
+        /^(?:import|export) (?!type ).* from '(.+)'$/gm,
+      )) {
+        if (path.startsWith('.')) visit(join(dirname(file), path))
+        else expect(path).toMatch(/^node:/)
+      }
+    }
+    visit(join('src/logs', name))
+    for (const file of seen) expect(file).toMatch(/^src\/(logs|errors)\//)
   })
 })
 

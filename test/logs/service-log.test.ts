@@ -145,6 +145,7 @@ describe('followLogs', () => {
     await say(webOut, 'nor this')
     followed.close()
     await say(webErr, 'too late')
+    await web.log.flush()
     expect(heard.map(({ worker, line }) => `${worker} ${line}`)).toEqual([
       'web/0 one',
       'db/0 two',

@@ -19,11 +19,11 @@ describe('StreamCapture', () => {
     const { log, file, openStream } = captureSetup({ maxSize: 3_000_000, keep: 100 })
     const stream = openStream()
     // seq writes 4 KiB at a time, so nearly every read ends within a line.
-    await stream.runToEnd('seq', '1000000')
+    await stream.runToEnd('seq', '500000')
     expect(await log.flush()).toBe(true)
-    expect(filesOfSet(file).length).toBeGreaterThan(10)
+    expect(filesOfSet(file).length).toBeGreaterThan(6)
     const lines = parsed(file)
-    expect(lines.length).toBe(1_000_000)
+    expect(lines.length).toBe(500_000)
     expect(
       lines.every(
         ({ line, worker, stream: name }, index) => line === String(index + 1) && worker === 'web/0' && name === 'out',

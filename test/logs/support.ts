@@ -2,7 +2,10 @@ import { execFileSync } from 'node:child_process'
 import { closeSync, constants, mkdtempSync, openSync, readdirSync, readFileSync, readSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import { expect, onTestFinished, type TestContext } from 'vitest'
+import { expect, onTestFinished, type TestContext, vi } from 'vitest'
+
+// Real writers and disks on a machine that may have other work: what is slow there is not wrong.
+vi.setConfig({ testTimeout: 30_000 })
 
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-logs-'))

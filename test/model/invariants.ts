@@ -76,13 +76,14 @@ function breachOfSlots(service: ServiceState): string | null {
 
 /** Each state has a deadline or waits for what the world must deliver. */
 function breachOfProcess(service: ServiceState, { state, generation }: Live): string | null {
-  const waits = ['spawning', 'ready']
+  const waits = ['spawning', 'cancelling', 'ready']
   if (deadlineOfProcess(state) !== null || waits.includes(state.is)) return null
   const endless = specOf(service, generation).stop.signals.some(({ wait }) => wait === null)
   return state.is === 'stopping' && endless ? null : `${state.is} has no deadline`
 }
 
 function askedFor(state: ProcessState): string | null {
+  if (state.is === 'cancelling') return state.why.kind
   if (state.is === 'stopping') return state.descent.why.kind
   return state.is === 'sweeping' ? (state.exit.asked?.kind ?? null) : null
 }
@@ -158,7 +159,8 @@ function breachOfWorld(world: Simulation, service: ServiceState): string | null 
     const found = findLive(service.slots[slot], number)
     if (found === null) return `${slot}/${number} is an orphan: nobody knows of it`
     const { state } = found.live
-    if ((state.is === 'spawning') !== (process.spawn === 'queued'))
+    const queued = process.spawn === 'queued' || process.spawn === 'cancelled'
+    if ((state.is === 'spawning' || state.is === 'cancelling') !== queued)
       return `${slot}/${number} is ${state.is}, its spawn ${process.spawn}`
     const identity = identityOf(state)
     if (identity?.startTime !== process.identity?.startTime) return `${slot}/${number} has another identity`

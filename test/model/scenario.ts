@@ -28,12 +28,18 @@ const STOPS = {
   alone: { group: false, signals: [step('TERM', 1_000), step('KILL', 1_000)] },
 } as const
 
+/** Both 0 would leave no way to replace anybody. */
+const BOUNDS = [0, 1, 2].flatMap((maxSurge) =>
+  [0, 1, 2]
+    .filter((maxUnavailable) => maxSurge + maxUnavailable > 0)
+    .map((maxUnavailable) => ({ maxSurge, maxUnavailable })),
+)
+
 export const setups: fc.Arbitrary<Setup> = fc
   .record({
     program: fc.constantFrom('good', 'good', 'mixed', ...PROGRAMS),
     instances: fc.nat(4),
-    maxSurge: fc.nat(2),
-    maxUnavailable: fc.nat(2),
+    bounds: fc.constantFrom(...BOUNDS),
     minReady: fc.constantFrom(0, 100),
     canary: fc.boolean(),
     when: fc.constantFrom('always', 'always', 'on-failure', 'never'),
@@ -55,21 +61,7 @@ export const setups: fc.Arbitrary<Setup> = fc
     throughJson: fc.boolean(),
   })
   .map(
-    ({
-      program,
-      instances,
-      maxSurge,
-      maxUnavailable,
-      minReady,
-      canary,
-      when,
-      maxRetries,
-      ready,
-      heartbeat,
-      stop,
-      reload,
-      ...rest
-    }) => ({
+    ({ program, instances, bounds, minReady, canary, when, maxRetries, ready, heartbeat, stop, reload, ...rest }) => ({
       ...rest,
       spec: serviceSpec({
         command: [program],
@@ -80,7 +72,7 @@ export const setups: fc.Arbitrary<Setup> = fc
         startTimeout: 3_000,
         heartbeat: heartbeat ? { interval: 100, timeout: 500, signals: [step('ABRT', 200), step('KILL', 500)] } : null,
         restart: { when, maxRetries, jitter: 0.2 },
-        rollout: { maxSurge, maxUnavailable, minReady, canary, timeout: 20_000 },
+        rollout: { ...bounds, minReady, canary, timeout: 20_000 },
       }),
     }),
   )

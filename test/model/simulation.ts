@@ -83,7 +83,7 @@ export class Simulation {
   calm = false
   private readonly options: SimulationOptions
   private readonly observers: Observer[] = []
-  private readonly launches: FakeProcess[] = []
+  private readonly news: (() => void)[] = []
   private readonly calendar: Appointment[] = []
   private readonly numbersSeen = new Set<string>()
   private order = 0
@@ -162,6 +162,10 @@ export class Simulation {
     this.die(process, null, 'KILL')
   }
 
+  exit(process: FakeProcess, code: number): void {
+    this.die(process, code, null)
+  }
+
   hang(process: FakeProcess): void {
     process.hung = true
     const timeout = process.spec.heartbeat?.timeout
@@ -191,8 +195,8 @@ export class Simulation {
     this.service = after
     for (const effect of effects) this.perform(effect)
     for (const observer of this.observers) observer({ before, event, after, effects })
-    // News of what was spawned within the step come before all else.
-    for (let next = this.launches.shift(); next !== undefined; next = this.launches.shift()) this.launch(next)
+    // What the step itself brought about comes before all else.
+    for (let next = this.news.shift(); next !== undefined; next = this.news.shift()) next()
   }
 
   private perform(effect: ServiceEffect): void {
@@ -229,9 +233,7 @@ export class Simulation {
         process.reloadsOpen = 0
         return
       case 'cancel-spawn':
-        this.insist(process.spawn === 'queued' && !process.launching, `the spawn of ${process.slot}/${process.number} is cancelled too late`)
-        process.spawn = 'cancelled'
-        return
+        return this.cancel(process)
       case 'watch-group':
         process.groupWatched = true
         return this.lookAtGroup(process)
@@ -273,8 +275,22 @@ export class Simulation {
       released: false,
     }
     this.processes.set(name, process)
-    if (this.options.eager) this.launches.push(process)
+    if (this.options.eager) this.news.push(() => this.launch(process))
     else this.in(this.lag(), () => this.launch(process))
+  }
+
+  /** Too late for one that is launched already: the news of that is on its way. */
+  private cancel(process: FakeProcess): void {
+    this.insist(
+      process.spawn === 'queued',
+      `the spawn of ${process.slot}/${process.number} is cancelled, which is past`,
+    )
+    if (process.launching) return
+    process.spawn = 'cancelled'
+    this.news.push(() => {
+      process.released = true
+      this.tell(process.slot, process.number, { is: 'spawn-cancelled' })
+    })
   }
 
   /** The spawn itself and the news of it are one. */

@@ -76,6 +76,7 @@ export const limitSettings = {
   msgqueue: limit(size, 'POSIX message queues.'),
   cpu: limit(seconds, 'CPU time.'),
   nice: limit(count, 'How far the process may raise its priority (20 minus the nice value).'),
+  rttime: limit(count, 'Real-time CPU time without a pause, in microseconds.'),
   rtprio: limit(count, 'Real-time priority.'),
   locks: limit(count, 'File locks.'),
   sigpending: limit(count, 'Queued signals.'),

@@ -13,7 +13,7 @@ const endpoint: ValueType<{ host: string; port: number }, string | number> = sca
   {
     anyOf: [
       { type: 'integer', minimum: 1, maximum: 65535 },
-      { type: 'string', pattern: ':[0-9]{1,5}$|^[0-9]{1,5}$' },
+      { type: 'string', pattern: ':[0-9]{1,5}$|^[0-9]{1,5}$|\\$\\{' },
     ],
   },
   (raw) => {
@@ -29,7 +29,7 @@ const endpoint: ValueType<{ host: string; port: number }, string | number> = sca
   },
 )
 
-const httpUrl: ValueType<string, string> = scalar('URL', { type: 'string', pattern: '^http://' }, (raw) => {
+const httpUrl: ValueType<string, string> = scalar('URL', { type: 'string', pattern: '^http://|\\$\\{' }, (raw) => {
   const text = readText(raw, 'a URL')
   if (text instanceof Refusal) return text
   const hint = 'Write http://HOST:PORT/PATH; the probe speaks plain HTTP only.'

@@ -150,4 +150,4 @@ export const serviceSettings = {
 } as const
 
 /** Keys that a service can not do without, unless `defaults` give them. */
-export const service = objectOf(serviceSettings, 'layered')
+export const service = { ...objectOf(serviceSettings, 'layered'), definition: 'service' }

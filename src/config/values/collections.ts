@@ -64,11 +64,16 @@ function tableSchema(table: SettingTable, layered?: 'layered'): JsonSchema {
   }
 }
 
+/** The schema itself, or a reference to where it stands. */
+function referTo({ definition, schema }: ValueType<unknown>): JsonSchema {
+  return definition === undefined ? schema : { $ref: `#/definitions/${definition}` }
+}
+
 function settingSchema(setting: Setting): JsonSchema {
   const notYet = setting.laterEngine ? 'Not available yet. ' : ''
   const isLiteral = setting.default !== undefined && !(setting.default instanceof ComputedDefault)
   return {
-    ...setting.type.schema,
+    ...(setting.type.definition === undefined ? setting.type.schema : { allOf: [referTo(setting.type)] }),
     description: `${notYet}${setting.doc}`,
     ...(isLiteral ? { default: setting.default } : {}),
   }
@@ -88,7 +93,7 @@ export function recordOf<Out, In>(
   return {
     name: `name: ${element.name}`,
     get schema() {
-      return { type: 'object', propertyNames: keys.schema, additionalProperties: element.schema }
+      return { type: 'object', propertyNames: keys.schema, additionalProperties: referTo(element) }
     },
     element,
     read(raw, path, context) {
@@ -148,24 +153,6 @@ export function oneOrMore<Out, In>(element: ValueType<Out, In>): ValueType<reado
       const value = element.read(raw, path, context)
       return value === undefined ? undefined : [value]
     },
-  }
-}
-
-/**
- * A value that may take one of several shapes; `choose` looks at the raw value and names the shape. Replaced as a whole: what
- * is left of another shape would have no meaning.
- */
-export function shapes<Out, In>(
-  name: string,
-  schema: () => JsonSchema,
-  choose: (raw: unknown) => ValueType<Out, unknown>,
-): ValueType<Out, In> {
-  return {
-    name,
-    get schema() {
-      return schema()
-    },
-    read: (raw, path, context) => choose(raw).read(raw, path, context),
   }
 }
 

@@ -3,14 +3,14 @@ import { resolve } from 'node:path'
 import type { ListenAddress } from '../effective.ts'
 import { Refusal, scalar, type ValueType, wrongValue } from '../value-type.ts'
 import { shorten } from '../written-scalar.ts'
-import { readText } from './scalars.ts'
+import { orVariable, readText } from './scalars.ts'
 
 const HINT = 'Write tcp://HOST:PORT, tcp6://[HOST]:PORT, udp://HOST:PORT or unix:PATH; port 0 is any free one.'
 const FORM = /^(tcp|tcp4|tcp6|udp|udp4|udp6):\/\/(.*):(\d{1,5})\/?$/
 
 export const listenAddress: ValueType<ListenAddress, string> = scalar(
   'address',
-  { type: 'string', pattern: '^(unix:.+|(tcp|udp)[46]?://.*:[0-9]{1,5}/?)$' },
+  orVariable({ type: 'string', pattern: '^(unix:.+|(tcp|udp)[46]?://.*:[0-9]{1,5}/?)$' }),
   (raw, context) => {
     const text = readText(raw, 'an address')
     return text instanceof Refusal ? text : parseListenAddress(text, context.directory)

@@ -1,13 +1,13 @@
 import { Refusal, scalar, type ValueType } from '../value-type.ts'
 import { shorten } from '../written-scalar.ts'
 import type { KeyRule } from './collections.ts'
-import { readText } from './scalars.ts'
+import { orVariable, readText } from './scalars.ts'
 
 const FORM = /^[A-Za-z][A-Za-z0-9_-]{0,62}$/
 const HINT = 'A name is a letter, then letters, digits, _ or -, at most 63 in all.'
 
 /** Names of services, sockets, supervisors, tags. */
-export function isName(text: string): boolean {
+function isName(text: string): boolean {
   return FORM.test(text)
 }
 
@@ -31,7 +31,7 @@ export function nameKeys(what: string): KeyRule {
 
 /** A value that is a name. */
 export function nameOf(what: string, reserved: readonly string[] = []): ValueType<string, string> {
-  return scalar('name', { type: 'string', pattern: FORM.source }, (raw) => {
+  return scalar('name', orVariable({ type: 'string', pattern: FORM.source }), (raw) => {
     const text = readText(raw, 'a name')
     return text instanceof Refusal ? text : (checkName(text, what, reserved) ?? text)
   })

@@ -11,7 +11,7 @@ export const permissionBits: ValueType<number, string> = scalar(
   'octal',
   {
     anyOf: [
-      { type: 'string', pattern: '^(0o?)?[0-7]{1,4}$' },
+      { type: 'string', pattern: '^(0o?)?[0-7]{1,4}$|\\$\\{' },
       { type: 'integer', description: 'with a leading zero, as 0660' },
     ],
   },

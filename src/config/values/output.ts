@@ -11,7 +11,7 @@ const WORDS = ['log', 'ignore', 'inherit'] as const
 /** `log`, `ignore`, `inherit` or `file:PATH`. */
 export const output: ValueType<OutputSpec, string> = scalar(
   '`log`, `ignore`, `inherit` or `file:PATH`',
-  { anyOf: [{ enum: WORDS }, { type: 'string', pattern: '^file:.+' }] },
+  { anyOf: [{ enum: WORDS }, { type: 'string', pattern: '^file:.+|\\$\\{' }] },
   (raw, { directory }) => {
     const text = readText(raw, 'log, ignore, inherit or file:PATH')
     if (text instanceof Refusal) return text
@@ -30,7 +30,7 @@ export const output: ValueType<OutputSpec, string> = scalar(
 /** `socket:NAME` */
 export const standardInput: ValueType<{ readonly socket: string }, string> = scalar(
   '`socket:NAME`',
-  { type: 'string', pattern: '^socket:.+' },
+  { type: 'string', pattern: '^socket:.+|\\$\\{' },
   (raw) => {
     const text = readText(raw, 'socket:NAME')
     if (text instanceof Refusal) return text

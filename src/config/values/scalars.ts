@@ -82,7 +82,7 @@ function rangeHint({ min, max }: { min: number; max: number | undefined }): stri
 /** One of a few words. */
 export function oneOf<const W extends string>(...words: readonly W[]): ValueType<W, W> {
   const name = words.map((word) => `\`${word}\``).join(', ')
-  return scalar(name, { enum: words }, (raw) => {
+  return scalar(name, orVariable({ enum: words }), (raw) => {
     const given = textOf(raw)
     const found = words.find((word) => word === given)
     if (found !== undefined) return found

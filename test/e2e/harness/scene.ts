@@ -61,6 +61,10 @@ export class Scene {
     return existsSync(this.path(name)) ? readFileSync(this.path(name), 'utf8') : ''
   }
 
+  exists(name: string): boolean {
+    return existsSync(this.path(name))
+  }
+
   /** A JSON config with its own runtime directory; `defaults` waits for nothing but the spawn unless told otherwise. */
   configure(config: Record<string, unknown>): void {
     this.write('holdfast.json', JSON.stringify({ name: 'scene', runtimeDir: 'run', defaults: { ready: { delay: 0 } }, ...config }))
