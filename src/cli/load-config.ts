@@ -33,7 +33,7 @@ async function explain(context: Context, problems: readonly Problem[]): Promise<
   if (problems.length === 0) return
   const { err, command, paintErr } = context
   const { formatProblems } = await import('../config/load.ts')
-  if (!command.global.quiet) err.write(`${formatProblems(problems, { color: isColoured(paintErr) })}\n`)
+  if (!command.global.json) err.write(`${formatProblems(problems, { color: isColoured(paintErr) })}\n`)
   throw new HoldfastError('HF_CONFIG_INVALID', { count: problems.length, file: namedConfig(context) })
 }
 

@@ -6,6 +6,7 @@ import { CONTROL_LIMITS, type ControlServer, openControlServer } from '../contro
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import { formatLine } from '../logs/layout.ts'
 import { LogFile } from '../logs/log-file.ts'
+import { exitNow } from '../os/exit-now.ts'
 import { noFileLimit } from '../os/limits.ts'
 import { startTimeOf } from '../os/process-identity.ts'
 import { lookupUser } from '../os/users.ts'
@@ -106,7 +107,9 @@ async function openDoors(
   }
   const end = async (outcome: OperationOutcome) => {
     await control?.close(CLOSE_GRACE)
-    await log.file.close()
+    const written = await log.file.close()
+    // A write that hangs on a dead disk would hold process.exit for ever.
+    if (!written || outcome.unwritten) exitNow(outcome.ok ? 0 : 1)
     finish(outcome.ok ? 0 : 1)
   }
   const readConfig = () => reread(spec, environment)

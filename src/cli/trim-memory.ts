@@ -6,25 +6,34 @@ import type { Engine } from '../supervisor/engine-api.ts'
 
 /** Quiet for so long, in milliseconds. */
 const QUIET = 3_000
-/** V8 returns the pages that one collection emptied with the next. */
-const SECOND = 1_000
+/**
+ * A plain collection frees, the second compacts (`last-resort`), the third returns the pages: measured with 1,000 services,
+ * 71, 59 and 28 MB of anonymous memory. A second between them, for V8's own threads to finish.
+ */
+const ROUNDS = [{}, { type: 'major', execution: 'sync', flavor: 'last-resort' }, {}] as const
+const BETWEEN_ROUNDS = 1_000
 /** Less is not worth a pause of some 30 ms. */
 const WORTH = 12 * 1024 * 1024
 
 export function trimMemoryWhenQuiet(engine: Engine): void {
   let lastEvent = performance.now()
   let watching = false
-  let afterLastTrim = process.memoryUsage().heapTotal
+  let afterLastTrim = 0
   const look = (): void => {
     const quietFor = performance.now() - lastEvent
     if (quietFor < QUIET) return wait(QUIET - quietFor)
     watching = false
     if (process.memoryUsage().heapTotal - afterLastTrim < WORTH) return
-    collectGarbage()
-    setTimeout(() => {
-      collectGarbage()
+    trim(0)
+  }
+  const trim = (round: number): void => {
+    const options = ROUNDS[round]
+    if (options === undefined) {
       afterLastTrim = process.memoryUsage().heapTotal
-    }, SECOND).unref()
+      return
+    }
+    collectGarbage(options)
+    setTimeout(() => trim(round + 1), BETWEEN_ROUNDS).unref()
   }
   const wait = (milliseconds: number): void => {
     watching = true
@@ -37,12 +46,12 @@ export function trimMemoryWhenQuiet(engine: Engine): void {
   wait(QUIET)
 }
 
-let collect: (() => void) | null = null
+let collect: ((options: object) => void) | null = null
 
-function collectGarbage(): void {
+function collectGarbage(options: object): void {
   if (collect === null) {
     setFlagsFromString('--expose-gc')
-    collect = runInNewContext('gc') as () => void
+    collect = runInNewContext('gc') as (options: object) => void
   }
-  collect()
+  collect(options)
 }

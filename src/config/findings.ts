@@ -19,14 +19,19 @@ interface Finding {
   readonly standsAt: Path
 }
 
+// A file of ten megabytes can be wrong in half a million places; nobody reads them all.
+const MOST_ERRORS = 10_000
+
 export class Findings {
   readonly #errors: Finding[] = []
+  /** Every place with an error at or below it. */
+  readonly #refused = new Map<SourceFile, Set<string>>()
   readonly #warnings: Finding[] = []
   readonly #early: Problem[] = []
 
   /** A reporter for the values of one file. */
   reporter(source: SourceFile): (issue: Issue) => void {
-    return (issue) => this.#errors.push({ source, issue, standsAt: issue.path })
+    return (issue) => this.#refuse({ source, issue, standsAt: issue.path })
   }
 
   /** A problem whose position is already known. */
@@ -35,7 +40,7 @@ export class Findings {
   }
 
   error(where: Standing, at: 'key' | 'value', code: ErrorCode, detail: ErrorDetail, part?: string): void {
-    this.#errors.push(finding(where, at, code, detail, part))
+    this.#refuse(finding(where, at, code, detail, part))
   }
 
   warn(where: Standing, at: 'key' | 'value', problem: string, mend: string): void {
@@ -48,9 +53,15 @@ export class Findings {
 
   /** Whether something at or below this place was refused already: what follows from it need not be told. */
   isRefused({ source, standsAt }: Standing): boolean {
-    return this.#errors.some(
-      (error) => error.source === source && standsAt.every((key, index) => error.standsAt[index] === key),
-    )
+    return this.#refused.get(source)?.has(placeKey(standsAt)) ?? false
+  }
+
+  #refuse(error: Finding): void {
+    if (this.#errors.length < MOST_ERRORS) this.#errors.push(error)
+    const places = this.#refused.get(error.source) ?? new Set()
+    this.#refused.set(error.source, places)
+    for (let length = 0; length <= error.standsAt.length; length++)
+      places.add(placeKey(error.standsAt.slice(0, length)))
   }
 
   /** In the order of the files, top to bottom. */
@@ -61,6 +72,10 @@ export class Findings {
   warnings(files: readonly SourceFile[]): Problem[] {
     return inOrder(this.#warnings.map(toProblem), files)
   }
+}
+
+function placeKey(path: Path): string {
+  return path.join('\0')
 }
 
 /** Where a service's key stands: in the service, else in one of the `defaults` that hold for it, else nowhere. */

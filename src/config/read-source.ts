@@ -1,4 +1,5 @@
 // Reads a config file whole, within limits: what is no text, too large or no regular file is refused before it is read.
+import { isUtf8 } from 'node:buffer'
 import { constants, type Stats } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { formatSize } from './values/size.ts'
@@ -85,6 +86,9 @@ function firstBadByte(bytes: Buffer): string {
     if (isUtf8Prefix(bytes.subarray(0, middle))) low = middle
     else high = middle - 1
   }
+  // A character that breaks off is bad from its first byte on.
+  const start = bytes.subarray(0, low).findLastIndex((byte) => (byte & 0xc0) !== 0x80)
+  if (start >= 0 && !isUtf8(bytes.subarray(start, low))) low = start
   return `byte ${low} is 0x${(bytes[low] ?? 0).toString(16).padStart(2, '0')}`
 }
 

@@ -69,10 +69,17 @@ function explain(before: SlotState, event: SlotEvent, after: SlotState): string 
 
 function startReason(before: SlotState, event: SlotEvent, after: SlotState): string {
   if (event.is === 'start') return event.trial ? `generation ${event.generation} is rolled out` : 'started'
-  if (event.is === 'spare') return 'the worker in service is leaving; its successor starts beside it'
+  if (event.is === 'spare') return `${leavingReason(before)}; its successor starts beside it`
   if (event.is === 'tick') return 'the back-off is over'
   if (before.other?.is === 'coming') return `${lastExitText(after)}; its successor takes over while it boots`
   return `${lastExitText(after)}; restarted at once`
+}
+
+/** Why a worker that still lives is given a successor: what it was killed for, or that it said it would end. */
+function leavingReason({ phase }: SlotState): string {
+  return phase.is === 'stopping' && phase.live.state.is === 'stopping'
+    ? phase.live.state.descent.why.text
+    : 'it announced its end'
 }
 
 function stoppingReason(slot: SlotState, { state }: Live): string {

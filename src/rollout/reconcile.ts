@@ -113,18 +113,18 @@ function emptyGivenUp(service: ServiceState, at: Instant): SlotCommand | null {
 function fillVacant(service: ServiceState, at: Instant): SlotCommand | null {
   const { rollout, goal, waitsFor } = service
   const cold = isRolling(rollout) && rollout.mode === 'cold'
+  const held =
+    (cold && service.slots.some((slot) => hasOutdated(service, slot))) ||
+    (rollout.is === 'canary' && inProgress(service) > 0)
   for (const slot of wantedSlots(service)) {
     if (slot.phase.is !== 'stopped' && slot.phase.is !== 'waiting') continue
     if (waitsFor.length > 0) {
       if (slot.phase.is === 'waiting' && sameNames(slot.phase.on, waitsFor)) continue
       return { slot: slot.slot, event: { is: 'wait', at, on: waitsFor } }
     }
-    if (cold && service.slots.some((other) => hasOutdated(service, other))) return null
-    if (rollout.is === 'canary' && inProgress(service) > 0) return null
-    return {
-      slot: slot.slot,
-      event: { is: 'start', at, generation: goal, trial: isRolling(rollout) && isConcerned(service, slot) },
-    }
+    const trial = isRolling(rollout) && isConcerned(service, slot)
+    if (trial && held) continue
+    return { slot: slot.slot, event: { is: 'start', at, generation: goal, trial } }
   }
   return null
 }
@@ -171,15 +171,17 @@ function replaceOne(
     slot: slot.slot,
     event: { is: 'retire', at, why: replaced(`makes room for generation ${service.goal}`) },
   }
+  const leaving = live.state.is === 'finishing'
   const available = isAvailable(service, slot, at)
-  // One that announced its end works on what it has left: its successor need not wait for that.
-  if ((available || live.state.is === 'finishing') && surgeUsed(service) < bounds.maxSurge) {
+  if ((available || leaving) && surgeUsed(service) < bounds.maxSurge) {
     return { slot: slot.slot, event: { is: 'start-beside', at, generation: service.goal } }
   }
+  // One that announced its end works on what it has left, and needs no telling.
+  if (leaving) return null
   // Who serves nobody is missed by nobody.
   if (!available) return retire
-  const unavailable = wantedSlots(service).filter((other) => !isAvailable(service, other, at)).length
-  return unavailable < bounds.maxUnavailable ? retire : null
+  const missing = wantedSlots(service).filter((other) => isMissing(service, other, at)).length
+  return missing < bounds.maxUnavailable ? retire : null
 }
 
 function retireAll(service: ServiceState, at: Instant): SlotCommand | null {
@@ -226,6 +228,11 @@ function isAvailable(service: ServiceState, slot: SlotState, at: Instant): boole
   if (!slotServes(slot)) return false
   const proven = provenAt(service, slot)
   return slot.other?.is === 'coming' || proven === null || at >= proven
+}
+
+/** What has ended or is given up does not come back by waiting for it. */
+function isMissing(service: ServiceState, slot: SlotState, at: Instant): boolean {
+  return slot.phase.is !== 'exited' && slot.phase.is !== 'fatal' && !isAvailable(service, slot, at)
 }
 
 function replaced(text: string): StopReason {

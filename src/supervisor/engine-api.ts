@@ -72,6 +72,8 @@ export interface ServiceOutcome {
 export interface OperationOutcome {
   readonly ok: boolean
   readonly services: readonly ServiceOutcome[]
+  /** down: a disk did not take the last output; writes to it may still be under way. */
+  readonly unwritten?: true
 }
 
 export interface ApplyChange {

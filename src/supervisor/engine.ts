@@ -23,12 +23,12 @@ import { intentOf, removeIntent, writeIntent } from './intent.ts'
 import type { Interpreter } from './interpreter.ts'
 import { startOutcome } from './operation-outcome.ts'
 import { Operations } from './operations.ts'
-import { removeWorkerDirectories } from './worker-directories.ts'
 import type { RunningProcess } from './service-runtime.ts'
 import { reportService } from './status.ts'
 import type { StatusReport } from './status-report.ts'
 import { VERSION } from './version.ts'
 import { explainWorkers } from './why.ts'
+import { removeWorkerDirectories } from './worker-directories.ts'
 
 export class LocalEngine implements Engine {
   spec: SupervisorSpec
@@ -219,28 +219,30 @@ export class LocalEngine implements Engine {
     const names = [...interpreter.services.keys()]
     const services = await this.operations.stopInOrder(names, 'the supervisor goes down')
     const left = await interpreter.sweepEverything()
-    await this.close()
-    if (left.length === 0) return { ok: true, services }
+    const unwritten = (await this.close()) ? {} : { unwritten: true as const }
+    if (left.length === 0) return { ok: true, services, ...unwritten }
     const message = `still there: ${left.map(({ pid }) => `pid ${pid}`).join(', ')}`
-    return { ok: false, services: [...services, { service: 'descendants', ok: false, message }] }
+    return { ok: false, services: [...services, { service: 'descendants', ok: false, message }], ...unwritten }
   }
 
   /** A hanging disk gets two seconds: what is not written by then is lost with the process. */
-  private async close(): Promise<void> {
+  private async close(): Promise<boolean> {
     const { interpreter, parts } = this
     interpreter.close()
-    for (const { slots, log } of interpreter.services.values()) {
-      await log.close({ deadline: 2_000 })
+    const runtimes = [...interpreter.services.values()]
+    const written = await Promise.all(runtimes.map(({ log }) => log.close({ deadline: 2_000 })))
+    for (const { slots } of runtimes) {
       for (const { lanes } of slots.values()) for (const lane of lanes) lane?.close()
     }
     parts.auxiliary.close()
     parts.epoll.close()
     parts.listeners.closeAll()
-    await parts.journal.close()
+    written.push(await parts.journal.close())
     removeWorkerDirectories(parts.paths)
     removeIntent(parts.paths.intent)
     closeSync(parts.devNull)
     this.lock.release()
+    return written.every(Boolean)
   }
 
   /** Once a turn: a start of 1,000 services changes it 2,000 times. */

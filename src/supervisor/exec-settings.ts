@@ -36,18 +36,19 @@ export function softNoFile(spec: ServiceSpec, hard: number): number | null {
   return spec.limits.nofile === undefined ? Math.min(1_024, hard) : null
 }
 
+/** Null also for ourselves as an ordinary user: only root may set the groups that a change of user brings. */
 function userOf({ user }: ServiceSpec): User | null {
   if (user === null) return null
   const found = lookupUser(user)
   if (found === null) throw new Error(`there is no user ${user}`)
-  return found
+  return found.uid === process.getuid?.() && found.uid !== 0 ? null : found
 }
 
 function groupOf({ group }: ServiceSpec): Group | null {
   if (group === null) return null
   const found = lookupGroup(group)
   if (found === null) throw new Error(`there is no group ${group}`)
-  return found
+  return found.gid === process.getgid?.() && process.getuid?.() !== 0 ? null : found
 }
 
 /** A shell drops variables whose names it can not spell; they travel as arguments of `env`. */

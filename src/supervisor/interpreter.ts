@@ -247,7 +247,8 @@ export class Interpreter {
   private performProcess(service: ServiceRuntime, slot: number, number: number, effect: ProcessEffect): void {
     if (effect.do === 'cancel-spawn') {
       const inTime = this.launcher.cancel(service, slot, number)
-      if (inTime) this.dispatchProcess(service.state.name, slot, number, { is: 'spawn-cancelled', at: this.clock.now() })
+      if (inTime)
+        this.dispatchProcess(service.state.name, slot, number, { is: 'spawn-cancelled', at: this.clock.now() })
       return
     }
     const process = service.slots.get(slot)?.processes.get(number)

@@ -6,8 +6,8 @@ import { processesWithHoldfastId } from '../os/descendants.ts'
 import { isAlive } from '../os/process-identity.ts'
 import { groupExists, signalGroup, signalProcess } from '../os/send-signal.ts'
 import { parseSignal } from '../os/signals.ts'
-import { removeWorkerDirectories } from './worker-directories.ts'
 import { RuntimePaths } from './runtime-paths.ts'
+import { removeWorkerDirectories } from './worker-directories.ts'
 import { readRecords, type WorkerRecord } from './worker-record.ts'
 
 export interface Leftover {

@@ -24,9 +24,9 @@ import { Journal } from './journal.ts'
 import { endLeftovers, livingLeftovers } from './leftover.ts'
 import { Listeners } from './listeners.ts'
 import { prepareDirectories } from './runtime-directory.ts'
-import { prepareWorkerDirectories } from './worker-directories.ts'
 import { journalPath, RuntimePaths } from './runtime-paths.ts'
 import type { ServiceRuntime } from './service-runtime.ts'
+import { prepareWorkerDirectories } from './worker-directories.ts'
 
 let engines = 0
 
@@ -42,8 +42,8 @@ export async function openEngine(spec: SupervisorSpec, host: EngineHost): Promis
   const listeners = new Listeners()
   try {
     await endOrRefuseLeftovers(spec.runtimeDir, host.clean ?? false)
-    prepareWorkerDirectories(paths)
     listeners.openAll(Object.values(spec.sockets), host.environment)
+    prepareWorkerDirectories(paths)
     return start(spec, host, { paths, lock, listeners })
   } catch (error) {
     listeners.closeAll()

@@ -1,5 +1,6 @@
 // What a worker finds in its environment (docs/workers.md lists it for users).
 import type { ServiceSpec } from '../config/effective.ts'
+import { backlogVariable, socketVariable } from '../wire/worker-environment.ts'
 
 /** Set by whoever started us for us, not for what we start. */
 const NOT_HANDED_ON =
@@ -69,9 +70,8 @@ function socketEnvironment({ sockets, generation }: ProcessGifts): Record<string
     SERVER_STARTER_GENERATION: String(generation),
   }
   for (const { name, fd, backlog } of sockets) {
-    const upper = name.toUpperCase().replaceAll('-', '_')
-    ours[`HOLDFAST_SOCKET_${upper}`] = String(fd)
-    ours[`HOLDFAST_BACKLOG_${upper}`] = String(backlog)
+    ours[socketVariable(name)] = String(fd)
+    ours[backlogVariable(name)] = String(backlog)
   }
   return ours
 }

@@ -99,7 +99,6 @@ test('on a terminal the message is cut at the edge, and colours do not shift the
   const lines = show(services, {}, 100).split('\n')
   expect(Math.max(...lines.map((line) => line.length))).toBe(100)
   const coloured = show(services, {}, 100, (_colour, text) => `\u001b[1m${text}\u001b[0m`)
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
   expect(coloured.replace(/\u001b\[\dm/g, '')).toBe(lines.join('\n'))
 })
 

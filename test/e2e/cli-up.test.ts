@@ -52,6 +52,7 @@ describe('in the foreground', () => {
     expect(up.output()).toMatch(/holdfast: .*supervisor of "scene", pid \d+, 2 service\(s\)/)
     expect(up.output()).toMatch(/holdfast: socket http listens on tcp:\/\/127\.0\.0\.1:[1-9]\d+/)
     expect(up.output()).toContain(`holdfast -c ${scene.config} status`)
+    expect(scene.supervisorPid()).toBe(up.child.pid)
     up.child.kill('SIGTERM')
     expect(await up.ended()).toBe(0)
     expect(up.output()).toContain('holdfast: everything is stopped')

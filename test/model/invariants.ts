@@ -114,11 +114,15 @@ function breachOfAvailability({ before, event, after }: StepSeen): string | null
     // One on trial of a generation that was superseded has not proven itself; another leaves by itself.
     if (cold || old.trial || isOwnNews(event, slot.slot, old.number)) continue
     const { maxUnavailable } = specOf(after, after.goal).rollout
-    const missing = wantedSlots(after).filter((other) => !slotServes(other)).length
+    const missing = wantedSlots(after).filter((other) => !slotServes(other) && !hasEnded(other)).length
     if (missing > maxUnavailable)
       return `slot ${slot.slot} is retired: ${missing} missing, maxUnavailable is ${maxUnavailable}`
   }
   return null
+}
+
+function hasEnded({ phase }: SlotState): boolean {
+  return phase.is === 'exited' || phase.is === 'fatal'
 }
 
 function isOwnNews(event: ServiceEvent, slot: number, number: number): boolean {

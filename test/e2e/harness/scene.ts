@@ -34,6 +34,7 @@ export class Scene {
   /** In the environment of everything that the scene starts, grandchildren included. */
   private readonly mark: string
   private readonly children = new Set<ChildProcess>()
+  private readonly logLinesSeen = new Map<string, number>()
 
   constructor() {
     this.dir = realpathSync(mkdtempSync(join(tmpdir(), 'holdfast-e2e-')))
@@ -152,6 +153,13 @@ export class Scene {
   async events(): Promise<JournalEntry[]> {
     const { out } = await this.holdfast('events', '--json')
     return out.split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line))
+  }
+
+  /** Waits until the supervisor's own log has one more line that matches. */
+  async logSays(pattern: RegExp): Promise<void> {
+    const lines = () => this.read('log/holdfast.log').split('\n').filter((line) => pattern.test(line)).length
+    await waitFor(() => lines() > (this.logLinesSeen.get(pattern.source) ?? 0), { what: `${pattern} in holdfast.log` })
+    this.logLinesSeen.set(pattern.source, lines())
   }
 
   supervisorPid(): number {
