@@ -74,9 +74,10 @@ export async function createSupervisor(config: unknown, options: SupervisorOptio
   }
 
   async function read(value: unknown) {
-    const { loadConfigObject } = await import('./config/load.ts')
+    const { checkServices, loadConfigObject } = await import('./config/load.ts')
     const result = await loadConfigObject(value, directory, environment)
-    if (!result.ok) throw new ConfigError(result.problems)
+    const problems = result.ok ? checkServices(result.spec, environment) : result.problems
+    if (!result.ok || problems.length > 0) throw new ConfigError(problems)
     return result.spec
   }
 }

@@ -1,5 +1,5 @@
 // Which supervisor a command is for. Never reads a config's contents: `status` and `down` work although it is broken.
-import { realpathSync } from 'node:fs'
+import { accessSync, constants, realpathSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { findConfig } from '../config/find-config.ts'
 import { pointerBases } from '../config/runtime-base.ts'
@@ -39,7 +39,7 @@ export function findSupervisor(options: SearchOptions, around: Surroundings): Su
   }
   const pointer = findPointer(configFile, pointerBases(around.environment, around.uid), around.uid)
   if (pointer) return { socket: pointer.socket, pointer }
-  throw unreachable(options.config, configFile)
+  throw unreachable(options.config, configFile, hiddenBases(around))
 }
 
 /** By --socket, or without -c by HOLDFAST_SOCKET. */
@@ -68,9 +68,20 @@ function realPath(path: string): string {
   }
 }
 
-function unreachable(named: string | null, configFile: string): HoldfastError {
-  return new HoldfastError('HF_UNREACHABLE', {
-    where: ` for ${configFile}`,
-    config: named === null ? '' : ` -c ${named}`,
+/** Where pointers may be that this user must not see. */
+function hiddenBases({ environment, uid }: Surroundings): string[] {
+  return pointerBases(environment, uid).filter((base) => {
+    try {
+      accessSync(`${base}/by-config`, constants.X_OK)
+      return false
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === 'EACCES'
+    }
   })
+}
+
+function unreachable(named: string | null, configFile: string, hidden: readonly string[]): HoldfastError {
+  const unseen = hidden.length > 0 ? ` (what stands in ${hidden.join(', ')} is not yours to see)` : ''
+  const config = named === null ? '' : ` -c ${named}`
+  return new HoldfastError('HF_UNREACHABLE', { where: ` for ${configFile}${unseen}`, config })
 }

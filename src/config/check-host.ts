@@ -12,7 +12,7 @@ import type { Environment } from './substitute.ts'
 import type { Path } from './value-type.ts'
 import { formatListenAddress } from './values/listen-address.ts'
 
-export interface HostCheckOptions {
+interface HostCheckOptions {
   /** Where PATH comes from, and whether sockets are inherited. Default: that of this process. */
   readonly environment?: Environment
   /** Try whether the sockets' addresses are free. Default: only while no supervisor of ours has them. */

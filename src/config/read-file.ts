@@ -4,7 +4,11 @@ import { parseJson } from './json-text.ts'
 import { readConfigText } from './read-source.ts'
 import { computedFile, type SourceFile, sourceFile } from './source-file.ts'
 import type { Environment } from './substitute.ts'
+import { formatSize } from './values/size.ts'
 import { parseYaml } from './yaml-tree.ts'
+
+/** The YAML parser takes some 3 s and 200 MB for a megabyte. */
+const LARGEST_YAML = 2 * 1024 * 1024
 
 export interface ReadFailure {
   readonly code: 'HF_CONFIG_FILE' | 'HF_CONFIG_MODULE'
@@ -27,7 +31,17 @@ export async function readConfigFile(file: string, options: FileOptions): Promis
     return evaluation.ok ? computedFile(file, evaluation.config) : { code: 'HF_CONFIG_MODULE', ...evaluation }
   }
   const read = await readConfigText(file)
-  return read.ok ? parseText(file, read.text) : { code: 'HF_CONFIG_FILE', ...read }
+  if (!read.ok) return { code: 'HF_CONFIG_FILE', ...read }
+  const value = parseJson(read.text)
+  if (value === undefined && read.text.length > LARGEST_YAML) {
+    const problem = `it has ${read.text.length} characters of YAML, more than ${formatSize(LARGEST_YAML)}`
+    return {
+      code: 'HF_CONFIG_FILE',
+      problem,
+      mend: 'Split it with include, or write JSON, which takes a hundredth of the time.',
+    }
+  }
+  return parseText(file, read.text)
 }
 
 function parseText(file: string, text: string): SourceFile {

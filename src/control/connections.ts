@@ -1,6 +1,7 @@
 // Every open control connection, with its deadlines. Nothing here runs while nobody is connected.
 import type { Socket } from 'node:net'
 import type { Peer } from './peer-access.ts'
+import { StreamBudget } from './stream-budget.ts'
 
 export interface ConnectionLimits {
   readonly maxConnections: number
@@ -10,7 +11,7 @@ export interface ConnectionLimits {
   readonly requestDeadline: number
   /** ms that a client may take to read a finished answer. */
   readonly answerDeadline: number
-  /** Bytes of answers that wait for slow readers, all connections together. */
+  /** Bytes of answers that wait for slow readers, all connections together; and the same for event streams. */
   readonly maxWaiting: number
 }
 
@@ -20,6 +21,7 @@ interface Connection {
 }
 
 export class Connections {
+  readonly streams: StreamBudget
   readonly #limits: ConnectionLimits
   readonly #onLate: (socket: Socket) => void
   readonly #open = new Map<Socket, Connection>()
@@ -27,6 +29,7 @@ export class Connections {
 
   /** @param onLate the request was not complete in time; must end the socket. */
   constructor(limits: ConnectionLimits, onLate: (socket: Socket) => void) {
+    this.streams = new StreamBudget(limits.maxWaiting)
     this.#limits = limits
     this.#onLate = onLate
   }

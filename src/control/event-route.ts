@@ -19,13 +19,13 @@ export async function answerEvents({ engine }: ControlHost, call: Call, reply: R
   if (follow === true) return followEvents(engine, count, accepts, reply)
   const entries = await latest(engine, count, accepts)
   if (!call.wantsEvents) return sendJson(reply.response, 200, entries)
-  const stream = new EventStream(reply.response, HISTORY_BUFFER)
+  const stream = new EventStream(reply, HISTORY_BUFFER)
   for (const entry of entries) stream.send('entry', entry)
   stream.end('done', {})
 }
 
 async function followEvents(engine: Engine, count: number, accepts: Filter, reply: Reply): Promise<void> {
-  const stream = new EventStream(reply.response, HISTORY_BUFFER)
+  const stream = new EventStream(reply, HISTORY_BUFFER)
   let waiting: JournalEntry[] | null = []
   const unsubscribe = engine.onEvent((entry) => {
     if (!accepts(entry)) return
@@ -42,6 +42,8 @@ async function followEvents(engine: Engine, count: number, accepts: Filter, repl
   } catch (error) {
     return stream.fail(error)
   }
+  // One that does not even read its history may have no more than others of what is new.
+  stream.limit(stream.waiting + reply.maxStreamBuffer)
   await stream.drained()
   stream.limit(reply.maxStreamBuffer)
 }

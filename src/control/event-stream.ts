@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import { drained, errorBody } from './reply.ts'
+import type { StreamBudget } from './stream-budget.ts'
 
 /** How long a client that was too slow may take to read what is buffered, the final note included. */
 const LAST_CHANCE = 5_000
@@ -9,6 +10,7 @@ const LARGEST_BATCH = 32 * 1024
 
 export class EventStream {
   readonly #response: ServerResponse
+  readonly #budget: StreamBudget
   #maxBuffered: number
   readonly #onGone: (() => void)[] = []
   /** The events of one turn of the event loop go out in one write. */
@@ -16,9 +18,11 @@ export class EventStream {
   #flush: NodeJS.Immediate | undefined
   #over = false
 
-  constructor(response: ServerResponse, maxBuffered: number) {
+  constructor({ response, streams }: { response: ServerResponse; streams: StreamBudget }, maxBuffered: number) {
     this.#response = response
+    this.#budget = streams
     this.#maxBuffered = maxBuffered
+    streams.add(this)
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
     // The client learns at once that its request was taken, before the first event.
     response.flushHeaders()
@@ -30,6 +34,11 @@ export class EventStream {
   /** The stream ended, or the client is gone or was dropped. */
   get over(): boolean {
     return this.#over
+  }
+
+  /** Bytes that the client has not taken yet. */
+  get waiting(): number {
+    return this.#response.writableLength + this.#waiting.length
   }
 
   /** Called once when the stream is over, at once if it already is. */
@@ -44,7 +53,7 @@ export class EventStream {
     this.#waiting += `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`
     if (this.#waiting.length >= LARGEST_BATCH) this.#write()
     else this.#flush ??= setImmediate(() => this.#write())
-    if (this.#response.writableLength + this.#waiting.length > this.#maxBuffered) this.#drop()
+    if (this.waiting > this.#maxBuffered) this.#drop()
     return !this.#response.writableNeedDrain
   }
 
@@ -77,14 +86,17 @@ export class EventStream {
     this.#flush = undefined
     const text = this.#waiting
     this.#waiting = ''
-    if (text !== '') this.#response.write(text)
+    if (text === '') return
+    this.#response.write(text)
+    if (!this.#over && this.#budget.isOverdrawnBy(this)) this.#drop()
   }
 
   #drop(): void {
+    if (this.#over) return
+    this.#finish()
     this.#write()
     const { http: _, ...body } = errorBody(new HoldfastError('HF_SLOW_CLIENT', {}))
     this.#response.end(`event: error\ndata: ${JSON.stringify(body)}\n\n`)
-    this.#finish()
     const timer = setTimeout(() => this.#response.destroy(), LAST_CHANCE)
     this.#response.once('close', () => clearTimeout(timer))
   }
@@ -92,6 +104,7 @@ export class EventStream {
   #finish(): void {
     if (this.#over) return
     this.#over = true
+    this.#budget.delete(this)
     clearImmediate(this.#flush)
     for (const callback of this.#onGone.splice(0)) callback()
   }

@@ -17,6 +17,7 @@ import { answerLogs } from './log-route.ts'
 import type { Call } from './read-call.ts'
 import { sendJson } from './reply.ts'
 import { OPERATION_VERBS, type RouteName } from './routes.ts'
+import type { StreamBudget } from './stream-budget.ts'
 
 export interface ControlHost {
   readonly engine: Engine
@@ -32,6 +33,7 @@ export interface Reply {
   readonly response: ServerResponse
   /** Bytes that an event stream may have waiting. */
   readonly maxStreamBuffer: number
+  readonly streams: StreamBudget
 }
 
 export type Handler = (host: ControlHost, call: Call, reply: Reply) => Promise<void> | void
@@ -113,7 +115,7 @@ async function outcomeOf(
   })
   // What is refused at once is an answer with the error's own status, not a stream.
   await Promise.race([running, oneTurn()])
-  stream = new EventStream(response, reply.maxStreamBuffer)
+  stream = new EventStream(reply, reply.maxStreamBuffer)
   for (const progress of early) stream.send('progress', progress)
   try {
     stream.end('done', await running)

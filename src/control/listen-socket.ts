@@ -42,6 +42,8 @@ export async function listenOnSocketFile(
     })
     server.listen({ path: bound, backlog: BACKLOG }, resolve)
   })
+  // accept(2) can fail at any time (EMFILE): one client is not served then, and that is all.
+  server.on('error', () => {})
   chmodSync(bound, mode)
   const ours = lstatSync(bound)
   renameSync(bound, path)

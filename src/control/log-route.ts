@@ -31,7 +31,7 @@ export async function answerLogs({ engine }: ControlHost, call: Call, reply: Rep
   if (call.options.follow === true) return follow(asked, call, reply)
   const lines = mergeHistories(await histories(asked, call), call)
   if (!call.wantsEvents) return sendJsonArray(reply.response, lines)
-  const stream = new EventStream(reply.response, HISTORY_BUFFER)
+  const stream = new EventStream(reply, HISTORY_BUFFER)
   try {
     for await (const line of lines) {
       if (!stream.send('line', line)) await stream.drained()
@@ -104,7 +104,7 @@ function mergeHistories(sources: readonly AsyncGenerator<LogLine>[], call: Call)
 async function follow(asked: readonly Asked[], call: Call, reply: Reply): Promise<void> {
   const filter = filterOf(call)
   const lines = Math.min(linesWanted(call), MOST_HELD)
-  const stream = new EventStream(reply.response, HISTORY_BUFFER)
+  const stream = new EventStream(reply, HISTORY_BUFFER)
   const followed = asked
     .filter(({ logs }) => logs.length > 0)
     .map(({ logs, workers }) =>
@@ -118,6 +118,8 @@ async function follow(asked: readonly Asked[], call: Call, reply: Reply): Promis
   } catch (error) {
     return stream.fail(error)
   }
+  // One that does not even read its history may have no more than others of what is new.
+  stream.limit(stream.waiting + reply.maxStreamBuffer)
   await stream.drained()
   stream.limit(reply.maxStreamBuffer)
 }

@@ -136,7 +136,7 @@ export const ROUTES: readonly Route[] = [
     access: 'owner',
     query: {},
     body: {
-      timeout: { type: 'duration', doc: 'What still runs after it is killed; milliseconds or `30s`.' },
+      timeout: { type: 'duration', doc: 'What still runs after it is killed: `30s`, or seconds.' },
       immediate: { type: 'flag', doc: 'Kill at once.' },
     },
     events: operationEvents,
@@ -159,7 +159,10 @@ export const ROUTES: readonly Route[] = [
     access: 'drive',
     query: {
       lines: { type: 'integer', doc: 'How many of the latest lines, of all targets together; default 50.' },
-      since: { type: 'duration', doc: 'Only lines younger than this: `5m`, or milliseconds.' },
+      since: {
+        type: 'duration',
+        doc: 'Only lines younger than this: `5m`, or seconds. All of them, unless `lines` is given.',
+      },
       stream: { type: 'string', doc: '`out` or `err`.' },
       follow: { type: 'flag', doc: '1: server-sent events, the latest lines first, then each new one.' },
     },

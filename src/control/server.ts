@@ -106,7 +106,7 @@ async function answer(
     const call = await readCall(request, limits.maxBody)
     connections.requestComplete(socket)
     if (!mayCall(peer, call.route.access)) throw notAllowed(peer)
-    await handleCall(host, call, { response, maxStreamBuffer: limits.maxStreamBuffer })
+    await handleCall(host, call, { response, maxStreamBuffer: limits.maxStreamBuffer, streams: connections.streams })
   } catch (error) {
     // The rest of a body that is not wanted is read away, or the connection would be reset before the answer is read.
     request.resume()

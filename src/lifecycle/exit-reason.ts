@@ -3,6 +3,7 @@ import type { ProcessExit, StopReason } from './process-state.ts'
 
 /** `exited with code 1`, `killed by SIGSEGV`, `killed: not ready within 30s (SIGKILL)`, `command not found: …`. */
 export function describeExit(exit: ProcessExit): string {
+  if (wasCalledBack(exit)) return `not started after all: ${exit.asked.text}`
   if (exit.spawnError !== null) return `could not be started: ${exit.spawnError}`
   const how =
     exit.signal !== null
@@ -12,6 +13,11 @@ export function describeExit(exit: ProcessExit): string {
         : 'ended, how is unknown'
   if (exit.asked === null) return exit.announced ? `${how} as it had announced` : how
   return isForced(exit.asked) ? `${exit.asked.text}: ${how}` : `${how} (asked to stop: ${exit.asked.text})`
+}
+
+/** There never was a process, and none was wanted any more: nothing to be remembered. */
+export function wasCalledBack(exit: ProcessExit): exit is ProcessExit & { readonly asked: StopReason } {
+  return exit.spawnError !== null && exit.asked !== null
 }
 
 /** A deadline of ours ended it, not a wish. */

@@ -36,10 +36,6 @@ export function end(exit: ProcessExit): ProcessStep {
   return [{ is: 'gone', exit }, [{ do: 'release' }]]
 }
 
-export function spawnFailure(at: Instant, error: string): ProcessExit {
-  return { ...neverWas(at), spawnError: error }
-}
-
-export function neverWas(at: Instant): ProcessExit {
-  return { at, code: null, signal: null, readyAt: null, announced: false, asked: null, spawnError: null }
+export function spawnFailure(at: Instant, error: string, asked: StopReason | null): ProcessExit {
+  return { at, code: null, signal: null, readyAt: null, announced: false, asked, spawnError: error }
 }

@@ -1,6 +1,6 @@
 // The total table of one process: every state has a written answer to every event.
 import type { Millis, ServiceSpec } from '../config/effective.ts'
-import { die, end, neverWas, spawnFailure, sweepWithForce } from './process-death.ts'
+import { die, end, spawnFailure, sweepWithForce } from './process-death.ts'
 import type { ProcessEffect } from './process-effect.ts'
 import type { ProcessEvent, ProcessEventName, ProcessEventOf } from './process-event.ts'
 import type {
@@ -51,7 +51,7 @@ const reloadsLater = ignored('only a ready process reloads')
 export const PROCESS_TABLE: ProcessTable = {
   spawning: {
     spawned: (_, { at, process }, spec) => boot(process, at, spec),
-    'spawn-failed': (_, { at, error }) => end(spawnFailure(at, error)),
+    'spawn-failed': (_, { at, error }) => end(spawnFailure(at, error, null)),
     'spawn-cancelled': ignored('nobody has called it back'),
     ready: notYet,
     reloading: notYet,
@@ -69,8 +69,8 @@ export const PROCESS_TABLE: ProcessTable = {
   },
   cancelling: {
     spawned: (state, { at, process }) => goDown({ process }, at, state.why, state.rungs),
-    'spawn-failed': (state, { at, error }) => end({ ...spawnFailure(at, error), asked: state.why }),
-    'spawn-cancelled': (state, { at }) => [{ is: 'gone', exit: { ...neverWas(at), asked: state.why } }, []],
+    'spawn-failed': (state, { at, error }) => end(spawnFailure(at, error, state.why)),
+    'spawn-cancelled': (state, { at }) => [{ is: 'gone', exit: spawnFailure(at, 'called back', state.why) }, []],
     ready: notYet,
     reloading: notYet,
     finishing: notYet,

@@ -46,7 +46,9 @@ function explain(before: SlotState, event: SlotEvent, after: SlotState): string 
   const { phase } = after
   switch (phase.is) {
     case 'stopped':
-      return before.phase.is === 'stopping' && after.lastExit !== null ? describeExit(after.lastExit) : phase.why
+      return before.phase.is === 'stopping' && before.phase.live.state.is !== 'cancelling'
+        ? lastExitText(after)
+        : phase.why
     case 'waiting':
       return `waits for ${phase.on.join(', ')}`
     case 'starting':
@@ -54,7 +56,7 @@ function explain(before: SlotState, event: SlotEvent, after: SlotState): string 
     case 'running':
       return before.other?.is === 'coming' ? `generation ${phase.live.generation} takes over` : 'ready'
     case 'stopping':
-      return stoppingReason(after, phase.live)
+      return stoppingReason(phase.live)
     case 'backoff': {
       const wait = seconds(phase.until - phase.since)
       const loop = phase.crashLoop ? 'crash loop: ' : ''
@@ -70,7 +72,7 @@ function explain(before: SlotState, event: SlotEvent, after: SlotState): string 
 function startReason(before: SlotState, event: SlotEvent, after: SlotState): string {
   if (event.is === 'start') return event.trial ? `generation ${event.generation} is rolled out` : 'started'
   if (event.is === 'spare') return `${leavingReason(before)}; its successor starts beside it`
-  if (event.is === 'tick') return 'the back-off is over'
+  if (before.phase.is === 'backoff') return 'the back-off is over'
   if (before.other?.is === 'coming') return `${lastExitText(after)}; its successor takes over while it boots`
   return `${lastExitText(after)}; restarted at once`
 }
@@ -82,12 +84,10 @@ function leavingReason({ phase }: SlotState): string {
     : 'it announced its end'
 }
 
-function stoppingReason(slot: SlotState, { state }: Live): string {
-  if (state.is === 'cancelling') return state.why.text
+function stoppingReason({ state }: Live): string {
   if (state.is === 'stopping') return state.descent.why.text
-  return state.is === 'sweeping'
-    ? `${describeExit(state.exit)}; its process group is not empty yet`
-    : lastExitText(slot)
+  if (state.is === 'sweeping') return `${describeExit(state.exit)}; its process group is not empty yet`
+  return 'called back before it was started'
 }
 
 function lastExitText(slot: SlotState): string {

@@ -1,6 +1,6 @@
 // The total table of a slot: every phase has a written answer to every event.
 
-import { isClean, isFailure } from './exit-reason.ts'
+import { isClean, isFailure, wasCalledBack } from './exit-reason.ts'
 import type { ProcessEffect } from './process-effect.ts'
 import type { ProcessEvent } from './process-event.ts'
 import type { Instant, ProcessExit, StopReason } from './process-state.ts'
@@ -280,7 +280,7 @@ function phaseOf(live: Live, at: Instant): SlotPhase {
 }
 
 function currentGone(slot: SlotState, live: Live, exit: ProcessExit, context: SlotContext, at: Instant): SlotStep {
-  const known: SlotState = { ...slot, lastExit: exit }
+  const known: SlotState = { ...slot, lastExit: lastExitAfter(slot, exit) }
   // Whoever brings a slot down asks its process to stop, and no other reason outranks that one.
   if (exit.asked?.kind === 'stop') return down(known, at, exit.asked.text)
   if (slot.phase.is === 'stopping' && slot.phase.next === 'vacant') {
@@ -295,6 +295,10 @@ function currentGone(slot: SlotState, live: Live, exit: ProcessExit, context: Sl
     return [{ ...known, phase }, [{ do: 'trial-failed', number: live.number, generation: live.generation, exit }]]
   }
   return restart(known, live, exit, context, at)
+}
+
+function lastExitAfter(slot: SlotState, exit: ProcessExit): ProcessExit | null {
+  return wasCalledBack(exit) ? slot.lastExit : exit
 }
 
 /**
@@ -349,7 +353,7 @@ function stepOther(slot: SlotState, other: OtherProcess, event: ProcessEvent, co
   const effects = lift(other.live, inner)
   const live: Live = { ...other.live, state }
   if (state.is !== 'gone') return [{ ...slot, other: { ...other, live } }, effects]
-  const rest: SlotState = { ...slot, other: null, lastExit: state.exit }
+  const rest: SlotState = { ...slot, other: null, lastExit: lastExitAfter(slot, state.exit) }
   const askedToStop = state.exit.asked?.kind === 'stop'
   if (other.is === 'coming' && !askedToStop) {
     const failed: SlotEffect = {

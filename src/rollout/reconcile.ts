@@ -59,11 +59,11 @@ export function isConverged(service: ServiceState): boolean {
   })
 }
 
+/** What the operator stops is told so at once; here is what is left of a scale. */
 function bringDownUnwanted(service: ServiceState, at: Instant): SlotCommand | null {
   for (const slot of service.slots) {
     if (isWanted(service, slot.slot) || isBroughtDown(slot)) continue
-    const text = service.wanted === 'down' || slot.slot < service.desired ? 'stopped by the operator' : 'scaled down'
-    return { slot: slot.slot, event: { is: 'stop', at, why: { kind: 'stop', text } } }
+    return { slot: slot.slot, event: { is: 'stop', at, why: { kind: 'stop', text: 'scaled down' } } }
   }
   return null
 }

@@ -291,11 +291,10 @@ class Run {
   }
 
   private toSlots(slots: readonly number[] | null, make: (slot: SlotState) => SlotEvent | null): void {
-    for (const { slot } of this.service.slots) {
-      if (slots !== null && !slots.includes(slot)) continue
-      const now = this.service.slots[slot]
-      const event = now === undefined ? null : make(now)
-      if (event !== null) this.slot(slot, event)
+    for (const slot of this.service.slots) {
+      if (slots !== null && !slots.includes(slot.slot)) continue
+      const event = make(slot)
+      if (event !== null) this.slot(slot.slot, event)
     }
   }
 
@@ -305,7 +304,7 @@ class Run {
     const note = { event: 'rollout', from: before.is, to: rollout.is }
     switch (rollout.is) {
       case 'stable':
-        return this.pushRollout(note, before.is === 'stable' ? '' : 'every worker is of the new generation', generation)
+        return this.pushRollout(note, outcome(before), generation)
       case 'canary':
         return this.pushRollout(note, `${rollout.cause}; the first replacement has to prove itself`, goal)
       case 'rolling':
@@ -324,6 +323,12 @@ class Run {
 
 function hasEnded(slot: SlotState): boolean {
   return slot.phase.is === 'exited' || slot.phase.is === 'fatal'
+}
+
+/** Of a rollout that has converged. */
+function outcome(rollout: Rollout): string {
+  const some = isRolling(rollout) && Object.keys(rollout.renewBelow).length > 0
+  return some ? 'the workers that were named are restarted' : 'every worker is of the new generation'
 }
 
 function beginningOf(rollout: Rollout): Instant | null {

@@ -1,13 +1,13 @@
 // What the parts of the engine share.
+import type { ServiceSpec } from '../config/effective.ts'
 import type { EpollLoop } from '../os/epoll.ts'
 import type { ChildReaper, WaitStatus } from '../os/reap.ts'
-import type { ServiceState } from '../rollout/service-state.ts'
 import type { AuxiliaryCommands } from './auxiliary-command.ts'
 import type { EngineHost } from './engine-host.ts'
 import type { Journal } from './journal.ts'
 import type { Listeners } from './listeners.ts'
 import type { RuntimePaths } from './runtime-paths.ts'
-import type { ServiceRuntime } from './service-runtime.ts'
+import type { ServiceOutput } from './service-runtime.ts'
 
 export interface EngineParts {
   readonly host: EngineHost
@@ -24,7 +24,8 @@ export interface EngineParts {
     onExit: (pid: number, status: WaitStatus) => void,
     beforeReap: (pid: number) => void,
   ) => ChildReaper
-  readonly makeRuntime: (state: ServiceState) => ServiceRuntime
+  /** For a spec whose output goes elsewhere than before. @throws Error for an unknown user or group */
+  readonly makeOutput: (spec: ServiceSpec) => ServiceOutput
   /** A worker ended with an exit code that stops everything. */
   readonly stopAll: (why: string) => void
 }

@@ -174,7 +174,7 @@ export class LocalEngine implements Engine {
   }
 
   reopenLogs(): void {
-    for (const { log } of this.interpreter.services.values()) log.reopen()
+    for (const { output } of this.interpreter.services.values()) output.log.reopen()
   }
 
   onEvent(listener: (entry: JournalEntry) => void): () => void {
@@ -184,7 +184,7 @@ export class LocalEngine implements Engine {
   onLine(services: readonly string[] | null, listener: (line: LogLine) => void): () => void {
     const removals = [...this.interpreter.services]
       .filter(([name]) => services?.includes(name) ?? true)
-      .map(([, { log }]) => log.onLine(listener))
+      .map(([, { output }]) => output.log.onLine(listener))
     return () => {
       for (const remove of removals) remove()
     }
@@ -197,7 +197,9 @@ export class LocalEngine implements Engine {
   }
 
   serviceLogs(services: readonly string[] | null): readonly ServiceLog[] {
-    return [...this.interpreter.services].filter(([name]) => services?.includes(name) ?? true).map(([, { log }]) => log)
+    return [...this.interpreter.services]
+      .filter(([name]) => services?.includes(name) ?? true)
+      .map(([, { output }]) => output.log)
   }
 
   journalWritten(): Promise<unknown> {
@@ -230,14 +232,14 @@ export class LocalEngine implements Engine {
     const { interpreter, parts } = this
     interpreter.close()
     const runtimes = [...interpreter.services.values()]
-    const written = await Promise.all(runtimes.map(({ log }) => log.close({ deadline: 2_000 })))
+    const written = await Promise.all(runtimes.map(({ output }) => output.log.close({ deadline: 2_000 })))
     for (const { slots } of runtimes) {
       for (const { lanes } of slots.values()) for (const lane of lanes) lane?.close()
     }
     parts.auxiliary.close()
     parts.epoll.close()
     parts.listeners.closeAll()
-    written.push(await parts.journal.close())
+    written.push(await parts.journal.close({ deadline: 2_000 }))
     removeWorkerDirectories(parts.paths)
     removeIntent(parts.paths.intent)
     closeSync(parts.devNull)

@@ -15,21 +15,17 @@ export interface SlotAddress {
 
 export class HeartbeatTable {
   readonly path: string
-  private readonly owner: { uid: number; gid: number } | null
-  private made = false
 
-  constructor(path: string, owner: { uid: number; gid: number } | null) {
+  constructor(path: string) {
     this.path = path
-    this.owner = owner
   }
 
   /** Zeroes the slot for its next process. Returns `path:offset`, as it stands in HOLDFAST_HEARTBEAT. */
-  prepare(slot: number, lane: LaneIndex): string {
+  prepare(slot: number, lane: LaneIndex, owner: { uid: number; gid: number } | null): string {
     const offset = offsetOf(slot, lane)
     const fd = openSync(this.path, constants.O_RDWR | constants.O_CREAT, 0o600)
     try {
-      if (!this.made && this.owner !== null) fchownSync(fd, this.owner.uid, this.owner.gid)
-      this.made = true
+      if (owner !== null) fchownSync(fd, owner.uid, owner.gid)
       if (fstatSync(fd).size < offset + SLOT_BYTES) ftruncateSync(fd, offset + SLOT_BYTES)
       else writeSync(fd, empty, 0, SLOT_BYTES, offset)
     } finally {

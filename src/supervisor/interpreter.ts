@@ -18,6 +18,7 @@ import { DeadlineTimer } from './deadline-timer.ts'
 import type { EngineParts } from './engine-parts.ts'
 import { GroupSweeper } from './group-sweeper.ts'
 import { HeartbeatMonitor } from './heartbeat-monitor.ts'
+import { HeartbeatTable } from './heartbeat-table.ts'
 import { ProcessEffects } from './process-effects.ts'
 import { inheritedEnvironment } from './process-environment.ts'
 import { type LaunchRequest, ProcessLauncher } from './process-launcher.ts'
@@ -95,7 +96,13 @@ export class Interpreter {
   }
 
   add(spec: ServiceSpec, generation = 1): void {
-    this.services.set(spec.name, this.parts.makeRuntime(newService(spec, generation)))
+    this.services.set(spec.name, {
+      state: newService(spec, generation),
+      output: this.parts.makeOutput(spec),
+      heartbeats: new HeartbeatTable(this.parts.paths.heartbeat(spec.name)),
+      slots: new Map(),
+      strays: 0,
+    })
     this.reindexDependencies()
     this.updateGate(spec.name)
   }
@@ -104,7 +111,7 @@ export class Interpreter {
     const service = this.services.get(name)
     if (service === undefined) return
     for (const { lanes } of service.slots.values()) for (const lane of lanes) lane?.close()
-    void service.log.close()
+    void service.output.log.close()
     this.timer.set(name, null)
     this.services.delete(name)
     rmSync(this.parts.paths.service(name), { recursive: true, force: true })

@@ -28,7 +28,7 @@ export class Journal {
     return this.sink.flush()
   }
 
-  close(): Promise<boolean> {
-    return this.sink.close()
+  close(options: { deadline: number }): Promise<boolean> {
+    return this.sink.close(options)
   }
 }

@@ -2,17 +2,16 @@
 // one process at a time; FIFOs and fds are kept for the next one.
 import { closeSync, writeSync } from 'node:fs'
 import type { ServiceSpec } from '../config/effective.ts'
-import type { ServiceLog } from '../logs/service-log.ts'
 import type { StreamCapture } from '../logs/stream-capture.ts'
 import type { EpollLoop } from '../os/epoll.ts'
 import { makeFifo, openFifo, openFifoForChild, readAvailable } from '../os/fifo.ts'
 import type { LaneIndex, RuntimePaths } from './runtime-paths.ts'
+import type { ServiceOutput } from './service-runtime.ts'
 
 export interface LaneContext {
   readonly paths: RuntimePaths
   readonly epoll: EpollLoop
-  readonly log: ServiceLog
-  readonly owner: { uid: number; gid: number } | null
+  readonly output: ServiceOutput
   readonly devNull: number
 }
 
@@ -48,6 +47,10 @@ export class Lane {
     this.slot = slot
     this.worker = `${service}/${slot}`
     this.context = context
+  }
+
+  get output(): ServiceOutput {
+    return this.context.output
   }
 
   /** Opens what the child will hold, and begins to listen. @throws OsError */
@@ -141,7 +144,7 @@ export class Lane {
 
   private capture(kind: 'out' | 'err', path: string): Stream {
     const fd = openFifo(path)
-    return { capture: this.context.log.openStream({ worker: this.worker, stream: kind, fd }), fd }
+    return { capture: this.context.output.log.openStream({ worker: this.worker, stream: kind, fd }), fd }
   }
 
   private listen(spec: ServiceSpec, forChild: (path: string) => number): number {
@@ -175,7 +178,7 @@ export class Lane {
 
   private fifo(spec: ServiceSpec, end: 'out' | 'err' | 'notify' | 'command'): string {
     const path = this.path(spec, end)
-    const { owner } = this.context
+    const { owner } = this.context.output
     makeFifo(path, { mode: 0o600, uid: owner?.uid ?? null, gid: owner?.gid ?? null })
     return path
   }

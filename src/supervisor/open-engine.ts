@@ -1,6 +1,6 @@
 // Brings an engine up: directories, lock, sockets, then the services in the order of their dependencies.
 import { join } from 'node:path'
-import type { SupervisorSpec } from '../config/effective.ts'
+import type { ServiceSpec, SupervisorSpec } from '../config/effective.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import { ServiceLog } from '../logs/service-log.ts'
 import { EpollLoop } from '../os/epoll.ts'
@@ -10,22 +10,19 @@ import { requirePlatform } from '../os/libc.ts'
 import { noFileLimit } from '../os/limits.ts'
 import { startTimeOf } from '../os/process-identity.ts'
 import { ChildReaper } from '../os/reap.ts'
-import type { ServiceState } from '../rollout/service-state.ts'
-import { specOf } from '../rollout/service-state.ts'
 import { AuxiliaryCommands } from './auxiliary-command.ts'
 import { LocalEngine } from './engine.ts'
 import type { Engine } from './engine-api.ts'
 import type { EngineHost } from './engine-host.ts'
 import type { EngineParts } from './engine-parts.ts'
 import { ownerOf } from './exec-settings.ts'
-import { HeartbeatTable } from './heartbeat-table.ts'
 import { Interpreter } from './interpreter.ts'
 import { Journal } from './journal.ts'
 import { endLeftovers, livingLeftovers } from './leftover.ts'
 import { Listeners } from './listeners.ts'
 import { prepareDirectories } from './runtime-directory.ts'
 import { journalPath, RuntimePaths } from './runtime-paths.ts'
-import type { ServiceRuntime } from './service-runtime.ts'
+import { outputKey, type ServiceOutput } from './service-runtime.ts'
 import { prepareWorkerDirectories } from './worker-directories.ts'
 
 let engines = 0
@@ -78,7 +75,7 @@ function start(spec: SupervisorSpec, host: EngineHost, { paths, lock, listeners 
     idPrefix: engineId(),
     makeReaper: (onExit, beforeReap) =>
       new ChildReaper(host.ownsProcess ? 'subreaper' : 'own-children', onExit, beforeReap),
-    makeRuntime: (state) => makeRuntime(state, spec.logDir, paths, epoll, journal),
+    makeOutput: (service) => makeOutput(service, spec.logDir, epoll, journal),
     stopAll: (why) => engine?.stopAll(why),
   }
   const interpreter = new Interpreter(parts)
@@ -108,15 +105,7 @@ async function endOrRefuseLeftovers(runtimeDir: string, clean: boolean): Promise
   if (left.length > 0) throw new HoldfastError('HF_WORKERS_ALIVE', { workers: left.join(', ') })
 }
 
-function makeRuntime(
-  state: ServiceState,
-  logDir: string,
-  paths: RuntimePaths,
-  epoll: EpollLoop,
-  journal: Journal,
-): ServiceRuntime {
-  const spec = specOf(state, state.generation)
-  const owner = ownerOf(spec)
+function makeOutput(spec: ServiceSpec, logDir: string, epoll: EpollLoop, journal: Journal): ServiceOutput {
   const note = (event: string, reason: string): void =>
     journal.write({ kind: 'supervisor', service: spec.name, event, reason })
   const log = new ServiceLog({
@@ -128,6 +117,5 @@ function makeRuntime(
       note('log-trouble', `${path} can not be written: ${error.message}; output waits in the pipe`),
     onRecovered: (_, path) => note('log-recovered', `${path} can be written again`),
   })
-  const heartbeats = new HeartbeatTable(paths.heartbeat(spec.name), owner)
-  return { state, log, heartbeats, slots: new Map(), owner, strays: 0 }
+  return { key: outputKey(spec), log, owner: ownerOf(spec) }
 }

@@ -15,7 +15,13 @@ import { starterKey } from './listeners.ts'
 import { giftEnvironment } from './process-environment.ts'
 import type { LaneIndex, RuntimePaths } from './runtime-paths.ts'
 import { makeServiceDirectory } from './service-directory.ts'
-import { type RunningProcess, type ServiceRuntime, slotRuntime } from './service-runtime.ts'
+import {
+  outputKey,
+  type RunningProcess,
+  type ServiceOutput,
+  type ServiceRuntime,
+  slotRuntime,
+} from './service-runtime.ts'
 import type { SupervisedClock } from './supervised-clock.ts'
 import { type WorkerRecord, writeRecord } from './worker-record.ts'
 
@@ -41,6 +47,7 @@ export interface LauncherContext {
   /** HOLDFAST_ID of the Holdfast that runs us, if one does. */
   readonly outerId: string | null
   readonly environment: Readonly<Record<string, string>>
+  readonly makeOutput: (spec: ServiceSpec) => ServiceOutput
   readonly watch: (pid: number) => void
   readonly onSpawned: (process: RunningProcess) => void
   readonly onFailed: (request: LaunchRequest, error: string) => void
@@ -103,7 +110,7 @@ export class ProcessLauncher {
     const { service, slot, number, generation } = request
     const spec = service.state.specs[generation]
     if (spec === undefined) throw new Error(`generation ${generation} is not known any more`)
-    const lane = this.freeLane(request)
+    const lane = this.freeLane(request, spec)
     const id = `${context.idPrefix}.${spec.name}.${slot}.${number}`
     const fds = lane.open(spec, (chunk) => context.onNotify(request, chunk))
     const channel = spec.ready.by === 'ipc' ? openIpcChannel(context.epoll, () => context.onIpcReady(request)) : null
@@ -115,7 +122,7 @@ export class ProcessLauncher {
         slot,
         generation,
         role: 'main',
-        heartbeat: service.heartbeats.prepare(slot, lane.index),
+        heartbeat: service.heartbeats.prepare(slot, lane.index, lane.output.owner),
         ...layout.gifts,
       } as const
       const stopTimeout = timeUntilKill(ladderFor({ kind: 'stop', text: '' }, spec))
@@ -190,24 +197,28 @@ export class ProcessLauncher {
     }
   }
 
-  private freeLane({ service, slot }: LaunchRequest): Lane {
+  private freeLane({ service, slot }: LaunchRequest, spec: ServiceSpec): Lane {
     const runtime = slotRuntime(service, slot)
     const used = new Set([...runtime.processes.values()].map(({ lane }) => lane.index))
     const index: LaneIndex = used.has(0) ? 1 : 0
     if (used.has(index)) throw new Error('both lanes of the slot are taken (bug)')
+    if (service.output.key !== outputKey(spec)) service.output = this.context.makeOutput(spec)
+    const { output, state } = service
     const known = runtime.lanes[index]
-    if (known !== null) return known
-    makeServiceDirectory(this.context.paths.service(service.state.name), service.owner)
+    if (known?.output === output) return known
+    known?.close()
+    if (known !== null) this.closeUnusedOutput(service, known.output)
     const { paths, epoll, devNull } = this.context
-    const lane = new Lane(index, service.state.name, slot, {
-      paths,
-      epoll,
-      log: service.log,
-      owner: service.owner,
-      devNull,
-    })
+    makeServiceDirectory(paths.service(state.name), output.owner)
+    const lane = new Lane(index, state.name, slot, { paths, epoll, output, devNull })
     runtime.lanes[index] = lane
     return lane
+  }
+
+  /** After a change of stdout, stderr or user: the last lane that wrote to the old place is gone. */
+  private closeUnusedOutput(service: ServiceRuntime, output: ServiceOutput): void {
+    const lanes = [...service.slots.values()].flatMap((slot) => slot.lanes)
+    if (output !== service.output && !lanes.some((lane) => lane?.output === output)) void output.log.close()
   }
 
   private record(

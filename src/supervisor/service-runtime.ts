@@ -43,14 +43,26 @@ export interface SlotRuntime {
   lastOutput: readonly string[]
 }
 
+/** Where the output of processes with the same stdout, stderr, user and group goes, and whom their files belong to. */
+export interface ServiceOutput {
+  readonly key: string
+  readonly log: ServiceLog
+  readonly owner: { readonly uid: number; readonly gid: number } | null
+}
+
 export interface ServiceRuntime {
   state: ServiceState
-  readonly log: ServiceLog
+  /** Of the newest spec that a process was started from; lanes of older processes keep theirs. */
+  output: ServiceOutput
   readonly heartbeats: HeartbeatTable
   readonly slots: Map<number, SlotRuntime>
-  readonly owner: { readonly uid: number; readonly gid: number } | null
   /** Descendants outside of the process groups that are being ended. */
   strays: number
+}
+
+/** Specs with the same key share files and FIFOs. */
+export function outputKey({ stdout, stderr, user, group }: ServiceSpec): string {
+  return JSON.stringify([stdout, stderr, user, group])
 }
 
 export function slotRuntime(service: ServiceRuntime, slot: number): SlotRuntime {

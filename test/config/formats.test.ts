@@ -1,7 +1,8 @@
-import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { loadConfig } from '../../src/config/load.ts'
 import { makeFifo } from '../../src/os/fifo.ts'
@@ -195,9 +196,10 @@ test('a link to a config counts as the config itself', async () => {
 })
 
 describe('whatever stands in the file, loading does not throw', () => {
-  const directory = temporaryDirectoryOnce()
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-config-'))
+  afterAll(() => rmSync(directory, { recursive: true, force: true }))
   const never = async (text: string) => {
-    const file = join(directory(), 'holdfast.yaml')
+    const file = join(directory, 'holdfast.yaml')
     writeFileSync(file, text)
     const result = await loadConfig(file, {})
     if (!result.ok) expect(result.problems.length).toBeGreaterThan(0)
@@ -262,12 +264,3 @@ describe('whatever stands in the file, loading does not throw', () => {
     )
   })
 }, 60_000)
-
-function temporaryDirectoryOnce(): () => string {
-  let directory: string | null = null
-  return () => {
-    directory ??= temporaryDirectory()
-    mkdirSync(directory, { recursive: true })
-    return directory
-  }
-}

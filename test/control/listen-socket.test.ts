@@ -97,3 +97,10 @@ test('takes its file away when it closes, but not the file of a successor', asyn
   third.close()
   expect(existsSync(path)).toBe(false)
 })
+
+test('an accept that fails (no descriptor left) ends nothing', async () => {
+  const path = join(directory, 's')
+  const { server } = await listen(path)
+  server.emit('error', Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' }))
+  ;(await opened(path)).destroy()
+})

@@ -1,9 +1,9 @@
-import type { ChildProcess } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { newScene, type Scene } from './harness/scene.ts'
+import { CLI, newScene, type Scene } from './harness/scene.ts'
 import { waitFor } from './harness/wait-for.ts'
 
 interface Foreground {
@@ -106,6 +106,26 @@ describe('in the foreground', () => {
     expect((await scene.worker('web/0')).pid).toBe(pid)
     up.child.kill('SIGTERM')
     expect(await up.ended()).toBe(0)
+  })
+
+  test.skipIf(!existsSync('/usr/bin/script'))('a terminal that is closed stops everything', async () => {
+    const scene = newScene()
+    scene.configure({ services: { web: { command: talker('hello') } } })
+    const command = `${process.execPath} ${CLI} -c ${scene.config} up`
+    const terminal = spawn('script', ['-qec', command, '/dev/null'], {
+      env: { ...process.env, E2E_SCENE: scene.dir },
+    })
+    let output = ''
+    terminal.stdout.on('data', (chunk) => {
+      output += chunk
+    })
+    await waitFor(() => output.includes('hello'), { what: 'output on the terminal' })
+    // On a terminal it is coloured.
+    expect(output).toContain('\u001b[')
+    expect(scene.processes().length).toBeGreaterThan(1)
+    terminal.kill('SIGKILL')
+    await waitFor(() => scene.processes().length === 0, { what: 'everything to stop' })
+    expect(scene.read('log/holdfast.log')).toContain('the terminal is gone: stopping everything')
   })
 
   test('USR1 opens the logs anew, USR2 is not available yet; neither opens the inspector nor ends it', async () => {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { JournalEntry } from '../../src/supervisor/engine-api.ts'
 import { CLI, newScene, type Scene } from './harness/scene.ts'
@@ -302,6 +302,18 @@ describe('without a supervisor', () => {
     const json = await scene.holdfast('events', '--json', '-n', '1')
     expect(JSON.parse(json.out)).toHaveProperty('reason')
     expect(json.err).toMatch(first)
+  })
+
+  test('without its pointer too (a reboot empties /run), by the config', async () => {
+    const scene = await dead()
+    rmSync(scene.pointer)
+    const logs = await scene.holdfast('logs', '-n', '1', 'web')
+    expect(logs).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^supervisor not running since \S+\n\S+ web\/\d/),
+    })
+    scene.write('holdfast.json', 'broken')
+    expect((await scene.holdfast('logs')).code).toBe(5)
   })
 
   test('the other verbs exit 5 and say how to start it; down has nothing to do', async () => {

@@ -14,6 +14,10 @@ describe('how a process ended, in words', () => {
     [exit({ code: null }), 'ended, how is unknown'],
     [exit({ code: 0, announced: true }), 'exited with code 0 as it had announced'],
     [exit({ code: null, spawnError: 'command not found: nginx' }), 'could not be started: command not found: nginx'],
+    [
+      exit({ code: null, spawnError: 'called back', ...asked('stop', 'scaled down') }),
+      'not started after all: scaled down',
+    ],
     [killed('KILL', asked('boot-timeout', 'not ready within 30s')), 'not ready within 30s: killed by SIGKILL'],
     [killed('TERM', asked('stop', 'scaled down')), 'killed by SIGTERM (asked to stop: scaled down)'],
   ])('%#: %s', (what, words) => {

@@ -13,12 +13,7 @@ import {
   type ProcessStateName,
   type ProcessStateOf,
 } from '../../src/lifecycle/process-state.ts'
-import {
-  PROCESS_TABLE,
-  RELOAD_ANSWER,
-  seconds,
-  stepProcess,
-} from '../../src/lifecycle/process-transition.ts'
+import { PROCESS_TABLE, RELOAD_ANSWER, seconds, stepProcess } from '../../src/lifecycle/process-transition.ts'
 import { serviceSpec, step } from '../model/service-spec.ts'
 import {
   allEvents,
@@ -207,7 +202,7 @@ describe('start', () => {
       expect(state).toMatchObject({ is: 'cancelling', why: WHY })
       expect(effects).toEqual([{ do: 'cancel-spawn' }])
       const [gone, none] = run(state, spec, { is: 'spawn-cancelled', at })
-      expect(expectState(gone, 'gone').exit).toMatchObject({ asked: WHY, spawnError: null, readyAt: null })
+      expect(expectState(gone, 'gone').exit).toMatchObject({ asked: WHY, spawnError: 'called back', readyAt: null })
       expect(none).toEqual([])
       const [stopping, more] = run(state, spec, spawned)
       expect(expectState(stopping, 'stopping').descent.why).toEqual(WHY)

@@ -314,10 +314,15 @@ describe('stop', () => {
     const [slot, effects] = run(slotIn(starting({}, SPAWNING)), contextOf(), { is: 'stop', at, why: WHY })
     expect(slot.phase).toMatchObject({ is: 'stopping', next: 'down' })
     expect(deeds(effects)).toEqual(['1: cancel-spawn'])
-    expect(effects.at(-1)).toMatchObject({ from: 'starting', to: 'stopping', reason: WHY.text })
+    expect(effects.at(-1)).toMatchObject({
+      from: 'starting',
+      to: 'stopping',
+      reason: 'called back before it was started',
+    })
     const [down, more] = run(slot, contextOf(), happens(1, { is: 'spawn-cancelled', at }))
-    expect(down.phase).toMatchObject({ is: 'stopped', why: WHY.text })
+    expect(down).toMatchObject({ phase: { is: 'stopped', why: WHY.text }, lastExit: null })
     expect(deeds(more)).toEqual(['end-strays'])
+    expect(more.at(-1)).toMatchObject({ to: 'stopped', reason: WHY.text })
   })
 
   it.each([
@@ -558,20 +563,28 @@ describe('a worker on trial without a predecessor', () => {
 })
 
 describe('a spare', () => {
-  it('starts beside a worker that leaves or hangs', () => {
-    for (const phase of [running({}, FINISHING), stopping('decide')]) {
-      const [slot, effects] = run(slotIn(phase, { restarts: 1, failures: 2 }), contextOf({}, 2), { is: 'spare', at })
-      expect(slot).toMatchObject({
-        phase: { is: 'starting', live: { number: 3, generation: 2, trial: false } },
-        other: { is: 'draining', live: { number: 1 } },
-        restarts: 2,
-        failures: 0,
-      })
-      expect(deeds(effects)).toEqual(['spawn 3 of generation 2'])
-      expect(effects.at(-1)).toMatchObject({
-        reason: 'the worker in service is leaving; its successor starts beside it',
-      })
-    }
+  it.each([
+    ['leaves', running({}, FINISHING), 'it announced its end'],
+    ['hangs', stopping('decide'), 'no heartbeat'],
+  ])('starts beside a worker that %s', (_, phase, why) => {
+    const slot = slotIn(phase, { restarts: 1, failures: 2 })
+    const [next, effects] = run(slot, contextOf({}, 2), { is: 'spare', at })
+    expect(next).toMatchObject({
+      phase: { is: 'starting', live: { number: 3, generation: 2, trial: false } },
+      other: { is: 'draining', live: { number: 1 } },
+      restarts: 2,
+      failures: 0,
+    })
+    expect(deeds(effects)).toEqual(['spawn 3 of generation 2'])
+    expect(effects.at(-1)).toMatchObject({ reason: `${why}; its successor starts beside it` })
+  })
+
+  it('is not taken for the end of a back-off when a deadline of the dead brought it', () => {
+    const [, effects] = run(slotIn(stopping('decide', { ...SWEEPING, step: 'kill' })), contextOf(), {
+      is: 'tick',
+      at: 9_000,
+    })
+    expect(effects.at(-1)).toMatchObject({ reason: 'exited with code 1; restarted at once' })
   })
 
   it('does not start beside two, nor where nobody is to follow', () => {

@@ -97,6 +97,7 @@ describe('the order of services', () => {
   it('stops in waves, those first that nobody needs', () => {
     expect(stopWaves(Object.keys(house), house)).toEqual([['web', 'lonely'], ['api', 'cache'], ['db'], ['disk']])
     expect(stopWaves(['db', 'web'], house)).toEqual([['db', 'web']])
+    expect(stopWaves(['web', 'unheard-of'], house)).toEqual([['web', 'unheard-of']])
     expect(stopWaves([], house)).toEqual([])
   })
 
