@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import { isAlive, type ProcessIdentity } from '../os/process-identity.ts'
 import type { OperationOutcome } from '../supervisor/engine-api.ts'
+import { awaitExit } from './await-exit.ts'
 import { callAt, isUnreachable, placeOf } from './call.ts'
 import type { Context } from './context.ts'
 import type { SupervisorPlace } from './find-supervisor.ts'
@@ -11,9 +12,6 @@ import type { Pointer } from './pointer.ts'
 import { progressView } from './progress-view.ts'
 
 type DownAnswer = OperationOutcome & { readonly process: ProcessIdentity | null }
-
-/** The services are down when this starts: only the supervisor's own exit is waited for. */
-const EXIT_LIMIT = 30_000
 
 export async function down(context: Context): Promise<number> {
   const place = placeOf(context)
@@ -25,7 +23,7 @@ export async function down(context: Context): Promise<number> {
     if (place.pointer === null || !isUnreachable(error)) throw error
     return await downWithoutSocket(context, place.pointer, identity)
   }
-  await gone(answer.process)
+  if (answer.process !== null) await awaitExit(answer.process)
   return tell(context, answer)
 }
 
@@ -62,7 +60,7 @@ async function downWithoutSocket(
   if (identity !== null && isAlive(identity)) {
     process.kill(identity.pid, 'SIGTERM')
     say(`the supervisor (pid ${identity.pid}) does not answer at its socket: asked it by signal`)
-    await gone(identity)
+    await awaitExit(identity)
   }
   const { endLeftovers } = await import('./supervise.ts')
   const { ended, left } = await endLeftovers(pointer.runtimeDir, say)
@@ -76,15 +74,6 @@ async function downWithoutSocket(
 
 function identityOf({ pid, startTime }: Pointer): ProcessIdentity | null {
   return startTime === undefined ? null : { pid, startTime }
-}
-
-/** Polled: a process that is not our child cannot be waited for without libc, and this takes milliseconds. */
-async function gone(identity: ProcessIdentity | null): Promise<void> {
-  if (identity === null) return
-  for (let waited = 0, pause = 2; isAlive(identity); waited += pause, pause = Math.min(100, pause * 2)) {
-    if (waited > EXIT_LIMIT) throw new HoldfastError('HF_LEFT_RUNNING', { workers: `supervisor ${identity.pid}` })
-    await new Promise((resolve) => setTimeout(resolve, pause))
-  }
 }
 
 function tell({ command, out, err, paintErr }: Context, answer: DownAnswer): number {

@@ -125,6 +125,21 @@ describe('a client that does not read', () => {
   })
 })
 
+test('nothing ticks when everybody is gone', async () => {
+  fixture = await openFixture()
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+  const before = timers()
+  await askStatus()
+  const follower = await client()
+  follower.write('GET /v1/events?follow=1 HTTP/1.0\r\n\r\n')
+  await until(() => fixture.engine.listeners.size === 1, 'it follows')
+  // Neither while somebody follows and nothing happens.
+  expect(timers()).toBe(before)
+  follower.destroy()
+  await until(() => fixture.server.connections === 0, 'all are gone')
+  expect(timers()).toBe(before)
+})
+
 describe('many at once', () => {
   test('a thousand connections that say nothing, and a thousand that ask', async () => {
     fixture = await openFixture()

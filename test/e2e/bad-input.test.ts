@@ -1,6 +1,6 @@
 // Bad input changes nothing: one clear error, nothing started, nothing left; and what runs stays as it is.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -113,14 +113,13 @@ describe('a machine that does not fit', () => {
   asRoot('a runtime directory on a read-only or full file system, or that belongs to somebody else', async () => {
     const scene = newScene()
     scene.configure({ services: { web: { command: SLEEP } } })
-    mkdirSync(scene.runtimeDir)
-    const unmount = mountTmpfs(scene.runtimeDir, 'ro')
+    const unmount = mountTmpfs(scene, 'run', 'ro')
     const readOnly = await scene.holdfast('up', '--detach')
     unmount()
     expect(readOnly.err).toMatch(/runtime directory .*\/run: the file system is read-only/)
     expectRefused(scene, readOnly, 1)
 
-    const unmountFull = mountTmpfs(scene.runtimeDir, 'size=4k,mode=700')
+    const unmountFull = mountTmpfs(scene, 'run', 'size=4k,mode=700')
     writeFileSync(`${scene.runtimeDir}/full`, Buffer.alloc(4096))
     const full = await scene.holdfast('up', '--detach')
     const left = execFileSync('ls', ['-A', scene.runtimeDir], { encoding: 'utf8' })

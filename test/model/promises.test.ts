@@ -1,13 +1,15 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { RolloutSpec } from '../../src/config/effective.ts'
 import { slotServes } from '../../src/lifecycle/slot-state.ts'
 import { isRolling, type ServiceState, wantedSlots } from '../../src/rollout/service-state.ts'
 import { BROKEN, type ProgramName } from './fake-program.ts'
 import { checkInvariants, processEffects } from './invariants.ts'
-import { runs } from './scenario.ts'
+import { patience, runs } from './scenario.ts'
 import { type SpecChanges, serviceSpec, step } from './service-spec.ts'
 import { Simulation } from './simulation.ts'
+
+vi.setConfig(patience)
 
 const bounds: fc.Arbitrary<Pick<RolloutSpec, 'maxSurge' | 'maxUnavailable'>> = fc.constantFrom(
   { maxSurge: 1, maxUnavailable: 0 },

@@ -212,3 +212,6 @@ export function obey(world: Simulation, command: Command): void {
 export function runs(usual: number): number {
   return usual * Number(process.env.MODEL_RUNS ?? 1)
 }
+
+/** For `vi.setConfig`: the machine may be busy, and a long run is meant to be one. */
+export const patience = { testTimeout: runs(60_000) }

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { currentOf, slotServes } from '../../src/lifecycle/slot-state.ts'
 import {
   deadlineOfService,
@@ -11,8 +11,10 @@ import {
 } from '../../src/rollout/service-state.ts'
 import { stepService } from '../../src/rollout/service-step.ts'
 import { checkInvariants } from './invariants.ts'
-import { type Command, commands, obey, runs, type Setup, setups } from './scenario.ts'
+import { type Command, commands, obey, patience, runs, type Setup, setups } from './scenario.ts'
 import { Simulation } from './simulation.ts'
+
+vi.setConfig(patience)
 
 /** Longer than any boot, ladder, sweep, back-off and rollout of these lives. */
 const LONG_ENOUGH = 120_000

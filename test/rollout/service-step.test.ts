@@ -113,6 +113,23 @@ describe('start', () => {
     expect(phases(simulation)).toEqual(['running'])
     expect(numbers(simulation)).toEqual(['0/2'])
   })
+
+  it('starts nothing beside one that is on its way down, also where a surge would allow it', () => {
+    const simulation = up({ command: ['slow'], rollout: { maxSurge: 1, maxUnavailable: 0 } }, 5_000)
+    simulation.send(stop())
+    simulation.send({ is: 'start', slots: null })
+    expect(simulation.held()).toHaveLength(1)
+    simulation.advance(10_000)
+    expect(numbers(simulation)).toEqual(['0/2'])
+  })
+
+  it('does not bring back what was scaled away', () => {
+    const simulation = up({ instances: 2, command: ['slow'] }, 5_000)
+    simulation.send({ is: 'scale', desired: 1 })
+    simulation.send({ is: 'start', slots: [1] })
+    simulation.advance(10_000)
+    expect(numbers(simulation)).toEqual(['0/1'])
+  })
 })
 
 describe('stop', () => {
@@ -143,6 +160,17 @@ describe('stop', () => {
       simulation.advance(300)
       expect(simulation.living()).toEqual([])
     }
+  })
+
+  it('calls back what waits to be spawned', () => {
+    const simulation = new Simulation(serviceSpec({ instances: 2 }), { seed: 3, rough: true, eager: false })
+    checkInvariants(simulation)
+    simulation.send({ is: 'start', slots: null })
+    simulation.send(stop())
+    expect(simulation.held()).toEqual([])
+    expect(isDown(simulation.service)).toBe(true)
+    simulation.advance(1_000)
+    expect([...simulation.processes.values()].map(({ spawn }) => spawn)).toEqual(['cancelled', 'cancelled'])
   })
 
   it('by kill is for good', () => {
@@ -415,6 +443,32 @@ describe('restart', () => {
   })
 })
 
+describe('a cold restart', () => {
+  it('stops all, waits for the last of them, then starts all', () => {
+    const simulation = up({ instances: 3, command: ['slow'] }, 5_000)
+    simulation.send(restart(null, 'cold'))
+    expect(simulation.service.rollout).toMatchObject({ is: 'rolling', mode: 'cold' })
+    expect(phases(simulation)).toEqual(['stopping', 'stopping', 'stopping'])
+    simulation.kill9(only(simulation, 1))
+    simulation.advance(0)
+    expect(phases(simulation)).toEqual(['stopping', 'stopped', 'stopping'])
+    simulation.advance(10_000)
+    expect(simulation.service).toMatchObject({ generation: 2, rollout: { is: 'stable' } })
+    expect(phases(simulation)).toEqual(['running', 'running', 'running'])
+  })
+
+  it('of some slots leaves the others alone', () => {
+    const simulation = up({ instances: 3, rollout: { maxSurge: 1, maxUnavailable: 0 } })
+    // A spare beside one that drains has nothing to do with it, but a cold restart waits for all that is on its way.
+    simulation.tell(2, only(simulation, 2).number, { is: 'finishing' })
+    simulation.send(restart([0, 1], 'cold'))
+    simulation.exit(only(simulation, 2), 0)
+    simulation.advance(1_000)
+    expect(simulation.service).toMatchObject({ generation: 1, rollout: { is: 'stable' } })
+    expect(numbers(simulation).sort()).toEqual(['0/2', '1/2', '2/2'])
+  })
+})
+
 describe('two at once', () => {
   it('the second supersedes the first, and says so', () => {
     const simulation = up({ instances: 2, rollout: { maxSurge: 1, maxUnavailable: 0, canary: false } })
@@ -450,6 +504,28 @@ describe('two at once', () => {
   })
 })
 
+describe('one on trial for a restart that was superseded by one of another slot', () => {
+  it('is restarted when it dies, and fails nothing', () => {
+    const simulation = up({ instances: 2, rollout: { maxSurge: 0, maxUnavailable: 2, canary: false, minReady: 1_000 } })
+    simulation.send(restart([0]))
+    simulation.advance(10)
+    const spec = {
+      ...specOf(simulation.service, 1),
+      rollout: { ...specOf(simulation.service, 1).rollout, minReady: 0 },
+    }
+    simulation.send({ is: 'deploy', spec, renew: false, desired: 2 })
+    simulation.send(restart([1]))
+    // The other is done while this one still boots.
+    simulation.hang(only(simulation, 0))
+    simulation.advance(100)
+    expect(simulation.service.rollout).toEqual({ is: 'stable' })
+    simulation.kill9(only(simulation, 0))
+    simulation.advance(100)
+    expect(simulation.service.rollout).toEqual({ is: 'stable' })
+    expect(readyCount(simulation.service)).toBe(2)
+  })
+})
+
 describe('a restart of some slots', () => {
   it('leaves alone what is not concerned, whatever state it is in', () => {
     const simulation = up({ instances: 3, restart: { unrecoverable: [9] } })
@@ -461,6 +537,29 @@ describe('a restart of some slots', () => {
     expect(phases(simulation)).toEqual(['running', 'running', 'fatal'])
     expect(simulation.service.rollout).toEqual({ is: 'stable' })
     expect(numbers(simulation)).toEqual(['1/1', '0/2'])
+  })
+
+  it('that are not there is over at once', () => {
+    const simulation = up()
+    simulation.send(restart([7]))
+    expect(simulation.service.rollout).toEqual({ is: 'stable' })
+    expect(rolloutNotes(simulation.effects)).toEqual([])
+    expect(numbers(simulation)).toEqual(['0/1'])
+  })
+
+  it('fails when one of them is given up, and only then', () => {
+    const rollout = { maxSurge: 0, maxUnavailable: 1, canary: false, minReady: 1_000 }
+    const simulation = up({ instances: 3, restart: { unrecoverable: [9] }, rollout })
+    simulation.send(restart([0, 1]))
+    simulation.advance(1_500)
+    expect(simulation.service.slots[1]?.phase).toMatchObject({ is: 'running', live: { trial: true } })
+    simulation.exit(only(simulation, 2), 9)
+    simulation.advance(0)
+    expect(simulation.service.rollout.is).toBe('rolling')
+    simulation.exit(only(simulation, 0), 9)
+    simulation.advance(0)
+    expect(simulation.service.rollout).toMatchObject({ is: 'failed', slot: 0, step: 'run of web/0 (generation 1)' })
+    expect(phases(simulation)).toEqual(['fatal', 'running', 'fatal'])
   })
 
   it('has a canary of its own', () => {
@@ -654,6 +753,7 @@ describe('news', () => {
     const simulation = up()
     const before = simulation.service
     simulation.tell(9, 1, { is: 'ready' })
+    simulation.tell(0, 99, { is: 'ready' })
     expect(simulation.service).toBe(before)
   })
 

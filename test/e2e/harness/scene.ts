@@ -35,6 +35,7 @@ export class Scene {
   private readonly mark: string
   private readonly children = new Set<ChildProcess>()
   private readonly logLinesSeen = new Map<string, number>()
+  private readonly closers: (() => void)[] = []
 
   constructor() {
     this.dir = realpathSync(mkdtempSync(join(tmpdir(), 'holdfast-e2e-')))
@@ -137,6 +138,19 @@ export class Scene {
     return found
   }
 
+  /** Waits until these services are in these states. */
+  async sees(states: Record<string, string>): Promise<void> {
+    let seen: Record<string, string> = {}
+    const look = async (): Promise<boolean> => {
+      if (!this.isUp()) return false
+      const services = (await this.status()).services.filter(({ name }) => name in states)
+      seen = Object.fromEntries(services.map(({ name, state }) => [name, state]))
+      return Object.entries(states).every(([name, state]) => seen[name] === state)
+    }
+    await waitFor(look, { orElse: 'continue' })
+    expect(seen).toEqual(states)
+  }
+
   /** `web/0` */
   async worker(id: string): Promise<WorkerReport> {
     const found = (await this.service(id.split('/')[0] ?? '')).workers.find((worker) => worker.id === id)
@@ -187,6 +201,11 @@ export class Scene {
       })
   }
 
+  /** Done when everything of the scene has ended, before its directory is removed. The last comes first. */
+  beforeRemoval(act: () => void): void {
+    this.closers.unshift(act)
+  }
+
   /** Ends the scene: whatever is left is killed, and then named in the failure. */
   async close(): Promise<void> {
     for (const child of this.children) child.kill('SIGTERM')
@@ -195,6 +214,7 @@ export class Scene {
     const left = this.processes()
     for (const { pid } of left) process.kill(pid, 'SIGKILL')
     const files = existsSync(this.runtimeDir) ? readdirSync(this.runtimeDir).filter((name) => name !== 'lock' && name !== 'config.json') : []
+    for (const act of this.closers) act()
     rmSync(this.pointer, { force: true })
     rmSync(this.dir, { recursive: true, force: true })
     expect({ left, files }).toEqual({ left: [], files: [] })
