@@ -26,3 +26,10 @@ export function activity(pid: number): Activity {
   }
   return { wakeUps, cpuMillis }
 }
+
+/** The process and its children, not theirs. */
+export function withChildren(pid: number): number[] {
+  const threads = readdirSync(`/proc/${pid}/task`)
+  const lists = threads.map((thread) => readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').trim())
+  return [pid, ...lists.flatMap((list) => (list === '' ? [] : list.split(' ').map(Number)))]
+}

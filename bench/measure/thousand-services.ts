@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { BenchRun } from '../bench-run.ts'
 import { Holdfast, idleServices, statusOverSocket } from '../holdfast.ts'
+import { activity } from '../proc-figures.ts'
 import { figure, type Section } from '../section.ts'
 
 const COUNT = 1_000
@@ -14,6 +15,8 @@ interface Pair {
   readonly floorDown: number
   readonly up: number
   readonly down: number
+  /** CPU time of the supervisor from its start until all were up, in milliseconds. */
+  readonly cpu: number
   /** Answers of `status` while the services came up, in milliseconds. */
   readonly answers: readonly number[]
   readonly leftProcesses: number
@@ -33,12 +36,13 @@ export async function measureThousandServices(run: BenchRun): Promise<Section> {
   const millis = (value: number): string => `${figure(value)} ms`
   return {
     title: `${COUNT} services up and down (posix_spawn floor in the same pair)`,
-    columns: ['pair', 'floor up', 'up', 'ratio', 'slowest status', 'floor down', 'down', 'left'],
+    columns: ['pair', 'floor up', 'up', 'ratio', 'supervisor CPU', 'slowest status', 'floor down', 'down', 'left'],
     rows: pairs.map((pair, index) => [
       String(index + 1),
       millis(pair.floorUp),
       millis(pair.up),
       figure(pair.up / pair.floorUp),
+      millis(pair.cpu),
       `${millis(Math.max(...pair.answers))} of ${pair.answers.length}`,
       millis(pair.floorDown),
       millis(pair.down),
@@ -62,6 +66,7 @@ async function measurePair(run: BenchRun, round: number): Promise<Pair> {
   const answers = lookAtStatus(holdfast.socket, looking.signal)
   await holdfast.up()
   looking.abort()
+  const cpu = activity(holdfast.pid).cpuMillis
   const found = (await holdfast.status()).services.filter(({ state }) => state === 'running').length
   if (found !== COUNT) throw new Error(`only ${found} of ${COUNT} services are running`)
   const down = await holdfast.down()
@@ -69,6 +74,7 @@ async function measurePair(run: BenchRun, round: number): Promise<Pair> {
     ...floor,
     up: holdfast.upMillis,
     down,
+    cpu,
     answers: await answers,
     leftProcesses: scratch.leftovers().length,
     leftFiles: readdirSync(holdfast.runtimeDir),

@@ -13,7 +13,8 @@ export function notesOn(before: SlotState, event: SlotEvent, after: SlotState, c
 function notePhase(before: SlotState, event: SlotEvent, after: SlotState, context: SlotContext): SlotEffect[] {
   const was = currentOf(before.phase)
   const is = currentOf(after.phase)
-  if (before.phase.is === after.phase.is && was?.number === is?.number) return []
+  const waitsForOthers = event.is === 'wait' && before.phase !== after.phase
+  if (before.phase.is === after.phase.is && was?.number === is?.number && !waitsForOthers) return []
   const live = is ?? was
   const { number, generation } = live ?? { number: null, generation: context.generation }
   const change = { from: before.phase.is, to: after.phase.is, reason: explain(before, event, after) }

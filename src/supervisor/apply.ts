@@ -6,7 +6,7 @@ import { isRolling, specOf } from '../rollout/service-state.ts'
 import type { ApplyChange, ApplyReport, Progress, ServiceOutcome } from './engine-api.ts'
 import type { EngineParts } from './engine-parts.ts'
 import type { Interpreter } from './interpreter.ts'
-import { count, startOutcome } from './operation-outcome.ts'
+import { count } from './operation-outcome.ts'
 import type { Operations } from './operations.ts'
 
 export interface ApplyContext {
@@ -100,7 +100,7 @@ async function converge(
     if (!service.autostart)
       return Promise.resolve({ service: name, ok: true, message: 'added, not started (autostart: false)' })
     interpreter.dispatch(name, { is: 'start', slots: null })
-    return operations.wait(name, (runtime) => startOutcome(runtime, null))
+    return operations.waitStarted(name, null)
   }
 
   function deploy(diff: ServiceDifference): Promise<ServiceOutcome> {

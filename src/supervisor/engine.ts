@@ -21,7 +21,6 @@ import type {
 import type { EngineParts } from './engine-parts.ts'
 import { intentOf, removeIntent, writeIntent } from './intent.ts'
 import type { Interpreter } from './interpreter.ts'
-import { startOutcome } from './operation-outcome.ts'
 import { Operations } from './operations.ts'
 import type { RunningProcess } from './service-runtime.ts'
 import { reportService } from './status.ts'
@@ -73,9 +72,7 @@ export class LocalEngine implements Engine {
     const names = Object.values(this.spec.services)
       .filter(({ autostart }) => autostart)
       .map(({ name }) => name)
-    const services = await Promise.all(
-      names.map((name) => this.operations.wait(name, (runtime) => startOutcome(runtime, null))),
-    )
+    const services = await Promise.all(names.map((name) => this.operations.waitStarted(name, null)))
     return { ok: services.every(({ ok }) => ok), services }
   }
 

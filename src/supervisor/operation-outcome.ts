@@ -2,7 +2,8 @@
 import { describeExit } from '../lifecycle/exit-reason.ts'
 import type { SlotState } from '../lifecycle/slot-state.ts'
 import { slotServes } from '../lifecycle/slot-state.ts'
-import { isRolling, isWanted, readyCount, wantedSlots } from '../rollout/service-state.ts'
+import { unmetDependencies } from '../rollout/dependencies.ts'
+import { isRolling, isWanted, readyCount, type ServiceState, specOf, wantedSlots } from '../rollout/service-state.ts'
 import type { ServiceOutcome } from './engine-api.ts'
 import type { ServiceRuntime } from './service-runtime.ts'
 
@@ -17,6 +18,32 @@ export function startOutcome(runtime: ServiceRuntime, slots: readonly number[] |
   const done = concerned.every((slot) => slotServes(slot) || (slot.phase.is === 'exited' && slot.phase.clean))
   if (!done) return null
   return { service: state.name, ok: true, message: `${count(concerned.length)} ready` }
+}
+
+type RuntimeOf = (name: string) => ServiceRuntime | undefined
+
+/** A service that waits for one that does not come up does not come up either. Null: it need not wait in vain. */
+export function blockedOutcome(runtime: ServiceRuntime, runtimeOf: RuntimeOf): OutcomeSoFar {
+  const { state } = runtime
+  const waiting = wantedSlots(state).find((slot) => slot.phase.is === 'waiting')
+  if (waiting === undefined) return null
+  for (const name of unmetOf(state, runtimeOf)) {
+    const dependency = runtimeOf(name)
+    if (dependency === undefined) continue
+    const outcome = startOutcome(dependency, null) ?? blockedOutcome(dependency, runtimeOf)
+    if (outcome === null || outcome.ok) continue
+    const message = `${state.name}/${waiting.slot} waits for ${name}, which does not come up`
+    const { step = `start of ${name}`, reason = outcome.message } = outcome
+    return { service: state.name, ok: false, message, step, reason }
+  }
+  return null
+}
+
+function unmetOf(state: ServiceState, runtimeOf: RuntimeOf): string[] {
+  const { dependsOn } = specOf(state, state.generation)
+  return Object.entries(dependsOn)
+    .filter(([name, on]) => unmetDependencies({ dependsOn: { [name]: on } }, (of) => runtimeOf(of)?.state).length > 0)
+    .map(([name]) => name)
 }
 
 export function stopOutcome(runtime: ServiceRuntime, slots: readonly number[] | null): OutcomeSoFar {

@@ -9,6 +9,7 @@ import type { OperationOutcome, OperationRequest, Progress, ServiceOutcome } fro
 import type { Happening, Interpreter } from './interpreter.ts'
 import type { Journal } from './journal.ts'
 import {
+  blockedOutcome,
   count,
   type OutcomeSoFar,
   rolloutOutcome,
@@ -57,21 +58,50 @@ export class Operations {
     }
   }
 
-  /** Waits until `look` finds an outcome. Looks at once, then after each change of the service. */
-  wait(service: string, look: (runtime: ServiceRuntime) => OutcomeSoFar): Promise<ServiceOutcome> {
+  /** Waits until `look` finds an outcome. Looks at once, then after each change of the service or one of `others`. */
+  wait(
+    service: string,
+    look: (runtime: ServiceRuntime) => OutcomeSoFar,
+    others: Iterable<string> = [],
+  ): Promise<ServiceOutcome> {
     return new Promise((resolve) => {
-      const looks = this.waiting.get(service) ?? new Set()
-      this.waiting.set(service, looks)
+      const watched = [service, ...others].map((name) => {
+        const looks = this.waiting.get(name) ?? new Set()
+        this.waiting.set(name, looks)
+        return looks
+      })
       const lookAgain = (): void => {
         const runtime = this.interpreter.services.get(service)
         const outcome = runtime === undefined ? { service, ok: true, message: 'removed' } : look(runtime)
         if (outcome === null) return
-        looks.delete(lookAgain)
+        for (const looks of watched) looks.delete(lookAgain)
         resolve(outcome)
       }
-      looks.add(lookAgain)
+      for (const looks of watched) looks.add(lookAgain)
       lookAgain()
     })
+  }
+
+  /** Waits until the service (or these slots of it) is up, or does not come up for now. */
+  waitStarted(name: string, slots: readonly number[] | null): Promise<ServiceOutcome> {
+    const look = (runtime: ServiceRuntime) => startOutcome(runtime, slots) ?? this.blocked(runtime)
+    return this.wait(name, look, this.dependenciesOf(name))
+  }
+
+  private blocked(runtime: ServiceRuntime): OutcomeSoFar {
+    return blockedOutcome(runtime, (other) => this.interpreter.services.get(other))
+  }
+
+  /** Direct and indirect ones. */
+  private dependenciesOf(name: string, found = new Set<string>()): ReadonlySet<string> {
+    const state = this.interpreter.services.get(name)?.state
+    if (state === undefined) return found
+    for (const dependency of Object.keys(specOf(state, state.generation).dependsOn)) {
+      if (found.has(dependency)) continue
+      found.add(dependency)
+      this.dependenciesOf(dependency, found)
+    }
+    return found
   }
 
   /** Stops services, dependents before what they depend on. */
@@ -118,7 +148,7 @@ export class Operations {
           return { ...already, message: 'already running' }
         }
         this.interpreter.dispatch(name, { is: 'start', slots })
-        return this.wait(name, (runtime) => startOutcome(runtime, slots))
+        return this.waitStarted(name, slots)
       }),
     )
   }
@@ -232,7 +262,11 @@ export class Operations {
         const { desired } = this.runtime(service).state
         const wanted = sign === '' ? Number(digits) : desired + Number(`${sign}${digits}`)
         this.interpreter.dispatch(service, { is: 'scale', desired: Math.max(0, wanted) })
-        return this.wait(service, scaleOutcome)
+        return this.wait(
+          service,
+          (runtime) => scaleOutcome(runtime) ?? this.blocked(runtime),
+          this.dependenciesOf(service),
+        )
       }),
     )
   }
