@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 /** Not HOLDFAST_…: the supervisor keeps those to itself. */
 const MARK = 'BENCH_RUN'
+const GRACE = 3_000
 
 export interface Finished {
   readonly code: number | null
@@ -92,6 +93,9 @@ export class Scratch {
         console.error(`at the end: ${error instanceof Error ? error.message : String(error)}`)
       }
     }
+    // A daemon that was told to end may still be at it.
+    const patience = performance.now() + GRACE
+    while (this.leftovers().length > 0 && performance.now() < patience) await delay(20)
     const killed = new Set<number>()
     for (let pids = this.leftovers(); pids.length > 0; pids = this.leftovers()) {
       for (const pid of pids) {

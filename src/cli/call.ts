@@ -20,7 +20,8 @@ export async function callAt(
   try {
     return await callSupervisor(place.socket, request)
   } catch (error) {
-    throw isUnreachable(error) ? new HoldfastError('HF_UNREACHABLE', whereOf(context, place), { cause: error }) : error
+    if (!isUnreachable(error)) throw error
+    throw new HoldfastError('HF_UNREACHABLE', await whereOf(context, place), { cause: error })
   }
 }
 
@@ -32,8 +33,15 @@ export function isUnreachable(error: unknown): boolean {
   return error instanceof HoldfastError && error.code === 'HF_UNREACHABLE'
 }
 
-function whereOf({ command }: Context, { socket, pointer }: SupervisorPlace): { where: string; config: string } {
+/** Names the workers that a dead supervisor left running: starting another one beside them would be refused. */
+async function whereOf({ command }: Context, { socket, pointer }: SupervisorPlace) {
   const { config } = command.global
   const where = pointer?.configFile ? ` for ${pointer.configFile}` : ` at ${socket}`
-  return { where, config: config === null ? '' : ` -c ${config}` }
+  const start = config === null ? '' : ` -c ${config}`
+  const { livingLeftovers } = await import('./supervise.ts')
+  const left = pointer === null ? [] : livingLeftovers(pointer.runtimeDir)
+  if (left.length === 0) return { where, config: start }
+  const names = left.slice(0, 5).map(({ worker, pid }) => `${worker} (pid ${pid})`)
+  const more = left.length > names.length ? ` and ${left.length - names.length} more` : ''
+  return { where: `${where}; workers that it left behind still run: ${names.join(', ')}${more}`, config: `${start} --clean` }
 }

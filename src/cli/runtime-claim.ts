@@ -6,6 +6,7 @@ import { pointerBases, runtimeBase } from '../config/runtime-base.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import { writeFileAtomically } from '../os/atomic-file.ts'
 import { isAlive, startTimeOf } from '../os/process-identity.ts'
+import { livingLeftovers } from '../supervisor/leftover.ts'
 import type { Surroundings } from './find-supervisor.ts'
 import { findPointer, type Pointer, pointerPath } from './pointer.ts'
 
@@ -28,8 +29,8 @@ export function claimRuntime(
   const owner = ownerOf(spec.runtimeDir)
   if (owner === null || owner === spec.configFile) return
   const other = findPointer(owner, pointerBases(environment, uid), uid)
-  // A config that was moved away, and does not run any more, has no claim.
-  if (!exists(owner) && !(other && isRunning(other))) return
+  // A config that does not run, and left no workers, has no claim: the next release in another directory takes over.
+  if (!(other && isRunning(other)) && livingLeftovers(spec.runtimeDir).length === 0) return
   throw new HoldfastError('HF_RUNTIME_DIR_TAKEN', { dir: spec.runtimeDir, config: owner })
 }
 
@@ -60,10 +61,6 @@ function ownerOf(runtimeDir: string): string | null {
   } catch {
     return null
   }
-}
-
-function exists(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined
 }
 
 /** The usual one; where that cannot be (a container with a read-only /run), the last place that is looked at. */

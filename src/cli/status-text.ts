@@ -83,6 +83,7 @@ function memoryOf(worker: WorkerReport): number | null {
 function rolloutMessage({ rollout, target }: ServiceReport): string {
   if (rollout.state === 'stable') return ''
   const reason = rollout.reason === '' ? '' : `: ${rollout.reason}`
+  if (rollout.state === 'failed' || rollout.state === 'cancelled') return `rollout ${rollout.state}${reason}`
   return `${rollout.state === 'canary' ? 'canary of' : rollout.state} generation ${target}${reason}`
 }
 

@@ -1,4 +1,4 @@
 // The door of the supervisor's bundle: what `up` and, with a dead supervisor, `down` need beyond the control socket.
-export { endLeftovers } from '../supervisor/leftover.ts'
+export { endLeftovers, livingLeftovers } from '../supervisor/leftover.ts'
 export { supervise } from './detached.ts'
 export { up } from './up.ts'

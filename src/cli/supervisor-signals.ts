@@ -8,8 +8,14 @@ export function ignoreInspectorSignal(): void {
 }
 
 export function installSignals(running: RunningSupervisor, say: (text: string) => void): void {
+  let asked = false
   const stop = (signal: string) => () => {
-    say(`${signal}: stopping everything (again: hurry)`)
+    say(
+      asked
+        ? `${signal} again: on to the next step of each stop ladder`
+        : `${signal}: stopping everything (again: hurry)`,
+    )
+    asked = true
     void running.stop()
   }
   process.on('SIGTERM', stop('SIGTERM'))

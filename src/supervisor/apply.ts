@@ -6,7 +6,7 @@ import { isRolling, specOf } from '../rollout/service-state.ts'
 import type { ApplyChange, ApplyReport, Progress, ServiceOutcome } from './engine-api.ts'
 import type { EngineParts } from './engine-parts.ts'
 import type { Interpreter } from './interpreter.ts'
-import { count } from './operation-outcome.ts'
+import { count, scaleOutcome } from './operation-outcome.ts'
 import type { Operations } from './operations.ts'
 
 export interface ApplyContext {
@@ -106,7 +106,10 @@ async function converge(
   function deploy(diff: ServiceDifference): Promise<ServiceOutcome> {
     const service = known(spec.services[diff.service])
     const desired = diff.keys.includes('instances') ? service.instances : scaled(interpreter, diff.service)
-    return operations.roll(diff.service, { is: 'deploy', spec: service, renew: diff.restart, desired })
+    const happening = { is: 'deploy', spec: service, renew: diff.restart, desired } as const
+    if (diff.restart) return operations.roll(diff.service, happening)
+    interpreter.dispatch(diff.service, happening)
+    return operations.wait(diff.service, scaleOutcome)
   }
 }
 
@@ -128,7 +131,7 @@ function scaleNotes(
     const desired = scaled(interpreter, service)
     const before = current.services[service]?.instances
     const after = spec.services[service]?.instances
-    if (!keys.includes('instances') || before === undefined || desired === before) return []
+    if (!keys.includes('instances') || before === undefined || desired === before || desired === after) return []
     return [`${service}: the scale of ${desired} is reset to ${after}, because instances changed in the config`]
   })
 }

@@ -29,6 +29,9 @@ import { removeRecord } from './worker-record.ts'
 
 const { SIGTERM } = constants.signals
 
+/** A stack trace of Node takes a dozen; its first line says what is wrong. */
+const LAST_LINES = 20
+
 /** An event without what every event has. */
 export type Happening = ServiceEvent extends infer E
   ? E extends ServiceEvent
@@ -339,7 +342,7 @@ export class Interpreter {
     this.heartbeats.forget(process)
     process.lane.endOfProcess()
     const service = this.services.get(process.service)
-    if (service !== undefined) slotRuntime(service, process.slot).lastOutput = process.lane.lastOutput(10)
+    if (service !== undefined) slotRuntime(service, process.slot).lastOutput = process.lane.lastOutput(LAST_LINES)
     const leftover = process.spec.session && process.spec.stop.group && groupExists(pid)
     const signal = status.signal?.replace(/^SIG/, '') ?? null
     this.tell(process, { is: 'exited', at: this.clock.now(), code: status.code, signal, leftover })

@@ -70,7 +70,7 @@ export function rolloutOutcome(runtime: ServiceRuntime): OutcomeSoFar {
     case 'failed': {
       const { step, reason, slot, generation } = rollout
       const lastOutput = slot === null ? [] : (runtime.slots.get(slot)?.lastOutput ?? [])
-      const message = `generation ${generation} failed; generation ${state.generation} stays in service`
+      const message = `generation ${generation} failed; back to generation ${state.generation}`
       return { service: name, ok: false, message, step, reason, lastOutput }
     }
   }
@@ -94,12 +94,15 @@ export function count(workers: number): string {
 
 /** It is not trying any more, or only after a pause. */
 function isGivingUp(slot: SlotState): boolean {
+  // Again for as long as the first time: the operator need not wait for all the attempts.
+  const bootTimedOut = slot.failures > 0 && slot.lastExit?.asked?.kind === 'boot-timeout'
+  if (slot.phase.is === 'starting' && bootTimedOut) return true
   return slot.phase.is === 'backoff' || slot.phase.is === 'fatal' || (slot.phase.is === 'exited' && !slot.phase.clean)
 }
 
 function failure(runtime: ServiceRuntime, slot: SlotState, step: string): ServiceOutcome {
   const reason = slot.lastExit === null ? 'it did not start' : describeExit(slot.lastExit)
-  const next = slot.phase.is === 'backoff' ? 'it goes on trying' : 'it is given up'
+  const next = slot.phase.is === 'backoff' || slot.phase.is === 'starting' ? 'it goes on trying' : 'it is given up'
   const lastOutput = runtime.slots.get(slot.slot)?.lastOutput ?? []
   return {
     service: runtime.state.name,

@@ -199,12 +199,15 @@ export class Operations {
   /** Starts a rollout and waits for its end; a later one that supersedes it ends the waiting too. */
   roll(name: string, happening: Happening): Promise<ServiceOutcome> {
     this.interpreter.dispatch(name, happening)
-    const { goal } = this.runtime(name).state
+    const begun = this.runtime(name).state.rollout
+    const mine = isRolling(begun) ? begun.renewBelow : null
     return this.wait(name, (runtime) => {
-      const superseded = runtime.state.lastGeneration > goal && isRolling(runtime.state.rollout)
-      if (superseded) return { service: name, ok: false, message: `superseded by generation ${runtime.state.goal}` }
       const { rollout } = runtime.state
-      if (isRolling(rollout) || rollout.is !== 'stable') return rolloutOutcome(runtime)
+      // Every rollout has a `renewBelow` of its own, which lasts from its first step to its last.
+      if (isRolling(rollout) && rollout.renewBelow !== mine) {
+        return { service: name, ok: false, message: 'superseded by a later rollout' }
+      }
+      if (rollout.is !== 'stable') return rolloutOutcome(runtime)
       return startOutcome(runtime, null)?.ok === false ? startOutcome(runtime, null) : rolloutOutcome(runtime)
     })
   }
@@ -283,7 +286,7 @@ export class Operations {
       for (const { identity, spec, slot } of processes) {
         if (group && spec.session) signalGroup(identity.pid, signal.number)
         else signalProcess(identity, signal.number)
-        const reason = `SIG${signal.name} by the operator`
+        const reason = `${signal.name} by the operator`
         this.journal.write({
           kind: 'worker',
           service,
@@ -293,7 +296,7 @@ export class Operations {
           reason,
         })
       }
-      return { service, ok: true, message: `SIG${signal.name} sent to ${count(processes.length)}` }
+      return { service, ok: true, message: `${signal.name} sent to ${count(processes.length)}` }
     })
   }
 

@@ -50,7 +50,7 @@ export function serviceStateName(state: ServiceState): ServiceStateName {
   const wanted = wantedSlots(state)
   if (wanted.length === 0) return live.some((slot) => slot.phase.is === 'stopping') ? 'stopping' : 'stopped'
   const serving = wanted.filter(slotServes).length
-  if (serving === wanted.length) return 'running'
+  if (serving === state.desired) return 'running'
   if (serving > 0) return 'degraded'
   const names = new Set(wanted.map((slot) => slot.phase.is))
   for (const name of ['fatal', 'backoff', 'waiting', 'starting', 'stopping', 'exited'] as const) {

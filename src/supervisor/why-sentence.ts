@@ -17,7 +17,7 @@ export function whySentence(worker: string, entries: readonly JournalEntry[]): s
     case 'stopping':
       return `${worker} is stopping ${since}: ${last.reason}`
     case 'backoff':
-      return `${worker} is down and will be tried again ${since}: ${last.reason}`
+      return `${worker} is down ${since}: ${last.reason}`
     case 'waiting':
       return `${worker} ${last.reason} ${since}`
     case 'fatal':

@@ -20,7 +20,11 @@ async function pids(scene: Scene): Promise<Map<string, number | null>> {
 test('only what changed is touched; added starts, removed stops, policy changes restart nothing', async () => {
   const { scene, before } = await runningScene()
   scene.configure({
-    services: { a: { command: SLEEP, env: { X: '1' } }, b: { command: SLEEP, instances: 3, restart: { max: '5s' } }, d: { command: SLEEP } },
+    services: {
+      a: { command: SLEEP, env: { X: '1' } },
+      b: { command: SLEEP, instances: 3, restart: { max: '5s' } },
+      d: { command: SLEEP },
+    },
   })
   const dry = await scene.holdfast('apply', '--dry-run')
   expect(dry.code, dry.all).toBe(0)
@@ -45,11 +49,17 @@ test('HUP applies too; a broken config changes nothing; stopped and scaled survi
   expect(broken.code).toBe(2)
   expect(broken.err).toContain('comand')
   expect((await pids(scene)).get('a/0')).toBe(before.get('a/0'))
-  scene.configure({ services: { a: { command: SLEEP, env: { X: '2' } }, b: { command: SLEEP, instances: 2 }, c: { command: SLEEP } } })
+  scene.configure({
+    services: { a: { command: SLEEP, env: { X: '2' } }, b: { command: SLEEP, instances: 2 }, c: { command: SLEEP } },
+  })
   process.kill(scene.supervisorPid(), 'SIGHUP')
   await waitFor(async () => (await scene.service('a')).generation === 2)
   const { services } = await scene.status()
-  expect(services.map(({ name, state, desired }) => `${name} ${state} ${desired}`)).toEqual(['a running 1', 'b running 1', 'c stopped 0'])
+  expect(services.map(({ name, state, desired }) => `${name} ${state} ${desired}`)).toEqual([
+    'a running 1',
+    'b running 1',
+    'c stopped 0',
+  ])
 })
 
 test('a port that is taken refuses the whole change; output moves with its service', async () => {
@@ -67,7 +77,10 @@ test('a port that is taken refuses the whole change; output moves with its servi
   expect(refused.code, refused.all).toBe(1)
   expect(refused.err).toContain('address already in use')
   expect(await pids(scene)).toEqual(before)
-  scene.configure({ sockets: { one: 'tcp://127.0.0.1:0' }, services: { a: { ...service, stdout: `file:${scene.dir}/out.txt` } } })
+  scene.configure({
+    sockets: { one: 'tcp://127.0.0.1:0' },
+    services: { a: { ...service, stdout: `file:${scene.dir}/out.txt` } },
+  })
   const apply = await scene.holdfast('apply')
   expect(apply.code, apply.all).toBe(0)
   await waitFor(() => scene.read('out.txt') === 'up\n')

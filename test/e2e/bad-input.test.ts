@@ -14,25 +14,77 @@ const SLEEP = ['sleep', '1000']
 
 /** Line 1 is `runtimeDir`; the rest of the file begins in line 2. */
 const BAD_CONFIGS: readonly (readonly [name: string, yaml: string, error: RegExp])[] = [
-  ['an unknown key', 'services:\n  web:\n    comand: sleep 1', /^bad\.yaml:4:5: services\.web\.comand: unknown key "comand"\n.*\n.*\^+\n.*"command"/m],
-  ['a wrong type', 'services:\n  web: { command: sleep 1, instances: [3] }', /^bad\.yaml:3:39: services\.web\.instances: expected .*, found a list/m],
-  ['a bad duration', 'services:\n  web:\n    command: sleep 1\n    startTimeout: 10 parsecs', /^bad\.yaml:5:19: services\.web\.startTimeout: .*10 parsecs/m],
-  ['a name given twice', 'services:\n  web: { command: sleep 1 }\n  web: { command: sleep 2 }', /^bad\.yaml:4:3: services\.web: .*second time; the first is at 3:3/m],
-  ['a dependency that is not there', 'services:\n  web: { command: sleep 1, dependsOn: { bd: ready } }\n  db: { command: sleep 1 }', /^bad\.yaml:3:41: services\.web\.dependsOn\.bd: unknown service "bd"[^]*"db"/m],
-  ['a socket that is not there', 'services:\n  web: { command: sleep 1, sockets: [http] }', /^bad\.yaml:3:38: services\.web\.sockets\[0\]: unknown socket "http"/m],
+  [
+    'an unknown key',
+    'services:\n  web:\n    comand: sleep 1',
+    /^bad\.yaml:4:5: services\.web\.comand: unknown key "comand"\n.*\n.*\^+\n.*"command"/m,
+  ],
+  [
+    'a wrong type',
+    'services:\n  web: { command: sleep 1, instances: [3] }',
+    /^bad\.yaml:3:39: services\.web\.instances: expected .*, found a list/m,
+  ],
+  [
+    'a bad duration',
+    'services:\n  web:\n    command: sleep 1\n    startTimeout: 10 parsecs',
+    /^bad\.yaml:5:19: services\.web\.startTimeout: .*10 parsecs/m,
+  ],
+  [
+    'a name given twice',
+    'services:\n  web: { command: sleep 1 }\n  web: { command: sleep 2 }',
+    /^bad\.yaml:4:3: services\.web: .*second time; the first is at 3:3/m,
+  ],
+  [
+    'a dependency that is not there',
+    'services:\n  web: { command: sleep 1, dependsOn: { bd: ready } }\n  db: { command: sleep 1 }',
+    /^bad\.yaml:3:41: services\.web\.dependsOn\.bd: unknown service "bd"[\s\S]*"db"/m,
+  ],
+  [
+    'a socket that is not there',
+    'services:\n  web: { command: sleep 1, sockets: [http] }',
+    /^bad\.yaml:3:38: services\.web\.sockets\[0\]: unknown socket "http"/m,
+  ],
   [
     'dependencies in a circle',
     'services:\n  a: { command: sleep 1, dependsOn: { b: ready } }\n  b: { command: sleep 1, dependsOn: { a: started } }',
     /^bad\.yaml:3:\d+: services\.a\.dependsOn.*: .*in a circle: a → b → a/m,
   ],
-  ['a command that is not there', 'services:\n  web: { command: no-such-program --fast }', /^bad\.yaml:3:19: services\.web\.command: command not found: no-such-program/m],
-  ['a command that may not be run', 'services:\n  web: { command: [./text.txt] }', /^bad\.yaml:3:19: services\.web\.command: command cannot be run: \.\/text\.txt: .*not executable/m],
-  ['a directory that is not there', 'services:\n  web: { command: sleep 1, cwd: nowhere }', /^bad\.yaml:3:33: services\.web\.cwd: working directory .*\/nowhere: no such directory/m],
-  ['a user that is not there', 'services:\n  web: { command: sleep 1, user: mickey }', /^bad\.yaml:3:34: services\.web\.user: there is no user mickey/m],
-  ['a group that is not there', 'services:\n  web: { command: sleep 1, group: mouse }', /^bad\.yaml:3:35: services\.web\.group: there is no group mouse/m],
-  ['what is not built yet', 'locks: { one: file }\nservices:\n  web: { command: sleep 1, watch: [src] }', /locks is not available yet[^]*services\.web\.watch: watch is not available yet/],
+  [
+    'a command that is not there',
+    'services:\n  web: { command: no-such-program --fast }',
+    /^bad\.yaml:3:19: services\.web\.command: command not found: no-such-program/m,
+  ],
+  [
+    'a command that may not be run',
+    'services:\n  web: { command: [./text.txt] }',
+    /^bad\.yaml:3:19: services\.web\.command: command cannot be run: \.\/text\.txt: .*not executable/m,
+  ],
+  [
+    'a directory that is not there',
+    'services:\n  web: { command: sleep 1, cwd: nowhere }',
+    /^bad\.yaml:3:33: services\.web\.cwd: working directory .*\/nowhere: no such directory/m,
+  ],
+  [
+    'a user that is not there',
+    'services:\n  web: { command: sleep 1, user: mickey }',
+    /^bad\.yaml:3:34: services\.web\.user: there is no user mickey/m,
+  ],
+  [
+    'a group that is not there',
+    'services:\n  web: { command: sleep 1, group: mouse }',
+    /^bad\.yaml:3:35: services\.web\.group: there is no group mouse/m,
+  ],
+  [
+    'what is not built yet',
+    'locks: { one: file }\nservices:\n  web: { command: sleep 1, watch: [src] }',
+    /locks is not available yet[\s\S]*services\.web\.watch: watch is not available yet/,
+  ],
   ['broken YAML', 'services:\n  web: { command: sleep 1\n', /^bad\.yaml:\d+:\d+: /m],
-  ['a variable that is not set', 'services:\n  web: { command: "sleep ${SURELY_NOT_SET}" }', /^bad\.yaml:3:\d+: services\.web\.command: .*SURELY_NOT_SET/m],
+  [
+    'a variable that is not set',
+    'services:\n  web: { command: "sleep ${SURELY_NOT_SET}" }',
+    /^bad\.yaml:3:\d+: services\.web\.command: .*SURELY_NOT_SET/m,
+  ],
 ]
 
 describe('a bad config', () => {
@@ -52,10 +104,16 @@ describe('a bad config', () => {
       expect(up.millis).toBeLessThan(5_000)
       return up.err
     }
-    expect(await refusal(Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0, 0, 0]))).toMatch(/bad\.yaml: .*binary: byte 7 is zero/)
-    expect(await refusal(Buffer.from('services: {}\n# caf\xe9\n', 'latin1'))).toMatch(/bad\.yaml: .*not UTF-8: byte 18 is 0xe9/)
+    expect(await refusal(Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0, 0, 0]))).toMatch(
+      /bad\.yaml: .*binary: byte 7 is zero/,
+    )
+    expect(await refusal(Buffer.from('services: {}\n# caf\xe9\n', 'latin1'))).toMatch(
+      /bad\.yaml: .*not UTF-8: byte 18 is 0xe9/,
+    )
     const levels = [...'bcdefghij'].map((name, level) => `x-${name}: &${name} [${`*${'abcdefghi'[level]},`.repeat(9)}]`)
-    expect(await refusal(`x-a: &a [lol,lol,lol]\n${levels.join('\n')}\nservices: { web: { command: *j } }\n`)).toMatch(/bad\.yaml:\d+:\d+: .*alias/i)
+    expect(await refusal(`x-a: &a [lol,lol,lol]\n${levels.join('\n')}\nservices: { web: { command: *j } }\n`)).toMatch(
+      /bad\.yaml:\d+:\d+: .*alias/i,
+    )
     scene.write('bad.yaml', '')
     truncateSync(scene.path('bad.yaml'), 100 * 1024 * 1024)
     const large = await scene.run(['-c', 'bad.yaml', 'up', '--detach'])
@@ -68,7 +126,10 @@ describe('a bad config', () => {
 
   test('every error is told, and check agrees with up', async () => {
     const scene = newScene()
-    scene.write('bad.yaml', 'runtimeDir: run\nservices:\n  a: { command: sleep 1, umask: 9 }\n  b: { comand: sleep }\n  c: { command: gone }\n')
+    scene.write(
+      'bad.yaml',
+      'runtimeDir: run\nservices:\n  a: { command: sleep 1, umask: 9 }\n  b: { comand: sleep }\n  c: { command: gone }\n',
+    )
     const up = await scene.run(['-c', 'bad.yaml', 'up', '--detach'])
     expect(up.err).toMatch(/bad\.yaml:3:33: /)
     expect(up.err).toMatch(/bad\.yaml:4:8: /)
@@ -106,7 +167,9 @@ describe('a machine that does not fit', () => {
     expectRefused(scene, listener)
     scene.configure({ runtimeDir: long, services: { web: { command: SLEEP } } })
     const control = await scene.holdfast('up', '--detach')
-    expect(control.err).toMatch(/holdfast\.json:1:30: runtimeDir: the path of the control socket has \d+ bytes, more than 107/)
+    expect(control.err).toMatch(
+      /holdfast\.json:1:30: runtimeDir: the path of the control socket has \d+ bytes, more than 107/,
+    )
     expectRefused(scene, control, 2)
   })
 
@@ -154,8 +217,14 @@ describe('a running supervisor', () => {
     const before = await scene.status()
     const broken = [
       '{ "services": ',
-      JSON.stringify({ ...JSON.parse(readFileSync(scene.config, 'utf8')), services: { web: { command: SLEEP, restrat: {} } } }),
-      JSON.stringify({ ...JSON.parse(readFileSync(scene.config, 'utf8')), services: { web: { command: ['no-such-program'] } } }),
+      JSON.stringify({
+        ...JSON.parse(readFileSync(scene.config, 'utf8')),
+        services: { web: { command: SLEEP, restrat: {} } },
+      }),
+      JSON.stringify({
+        ...JSON.parse(readFileSync(scene.config, 'utf8')),
+        services: { web: { command: ['no-such-program'] } },
+      }),
     ]
     for (const text of broken) {
       scene.write('holdfast.json', text)
@@ -185,7 +254,10 @@ describe('a running supervisor', () => {
     await scene.up()
     const before = await scene.status()
     const services = { web: { command: ['sleep', '2000'], sockets: ['http'] } }
-    scene.configure({ services, sockets: { ...config.sockets, more: 'unix:more.sock', taken: `tcp://127.0.0.1:${port}` } })
+    scene.configure({
+      services,
+      sockets: { ...config.sockets, more: 'unix:more.sock', taken: `tcp://127.0.0.1:${port}` },
+    })
     const taken = await scene.holdfast('apply')
     expect(taken.code, taken.all).toBe(1)
     expect(taken.err).toMatch(/socket taken: cannot listen/)
@@ -204,7 +276,7 @@ describe('a running supervisor', () => {
     await scene.up()
     const before = await scene.status()
     const refusals: [string[], number, RegExp][] = [
-      [['stop', 'wbe'], 2, /nothing matches "wbe"[^]*web/],
+      [['stop', 'wbe'], 2, /nothing matches "wbe"[\s\S]*web/],
       [['stop', 'web/7'], 2, /nothing matches "web\/7"/],
       [['restart', '@blue'], 2, /nothing matches "@blue"/],
       [['scale', 'web', 'many'], 2, /many/],

@@ -21,7 +21,9 @@ test('a worker that is killed is replaced at once, and the journal says why', as
 test('the first failures restart at once, then the back-off doubles, and the slot can become fatal', async () => {
   const scene = newScene()
   const restart = { immediate: 2, initial: '50ms', factor: 2, jitter: 0, maxRetries: 4 }
-  scene.configure({ services: { bad: { command: ['sh', '-c', 'echo dying >&2; exit 7'], ready: { delay: '200ms' }, restart } } })
+  scene.configure({
+    services: { bad: { command: ['sh', '-c', 'echo dying >&2; exit 7'], ready: { delay: '200ms' }, restart } },
+  })
   const up = await scene.holdfast('up', '--detach')
   expect(up.code).toBe(1)
   expect(up.err).toContain('bad')

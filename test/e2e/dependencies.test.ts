@@ -1,7 +1,7 @@
 // The order in which services start and stop.
+import { rmSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { newScene, type Scene } from './harness/scene.ts'
-import { waitFor } from './harness/wait-for.ts'
 
 const SLEEP = ['sleep', '1000']
 
@@ -15,7 +15,11 @@ test('start: each waits for what it asked for, ready, started or exited; stop: t
       web: { command: SLEEP, dependsOn: { db: 'ready', migrate: 'exited', cache: 'started' } },
       db: readyWith('db-ready'),
       cache: readyWith('cache-ready'),
-      migrate: { command: ['sh', '-c', 'while [ ! -e migrated ]; do sleep 0.02; done'], restart: { when: 'never' }, dependsOn: { db: 'ready' } },
+      migrate: {
+        command: ['sh', '-c', 'while [ ! -e migrated ]; do sleep 0.02; done'],
+        restart: { when: 'never' },
+        dependsOn: { db: 'ready' },
+      },
     },
   })
   const up = scene.holdfast('up', '--detach')
@@ -33,7 +37,9 @@ test('start: each waits for what it asked for, ready, started or exited; stop: t
   expect(code, all).toBe(0)
   const down = await scene.holdfast('down')
   expect(down.code, down.all).toBe(0)
-  const stopped = entries(scene).filter(({ to }) => to === 'stopped').map(({ service }) => service)
+  const stopped = entries(scene)
+    .filter(({ to }) => to === 'stopped')
+    .map(({ service }) => service)
   expect(stopped.indexOf('web')).toBeLessThan(stopped.indexOf('db'))
   expect(stopped.indexOf('web')).toBeLessThan(stopped.indexOf('cache'))
 })
@@ -59,7 +65,10 @@ test('a stop is refused while dependents are up; --with-dependents stops them fi
   const stop = await scene.holdfast('stop', '--with-dependents', 'db')
   expect(stop.code, stop.all).toBe(0)
   await scene.sees({ db: 'stopped', app: 'stopped', web: 'stopped', other: 'running' })
-  const order = entries(scene).slice(mark).filter(({ to }) => to === 'stopped').map(({ service }) => service)
+  const order = entries(scene)
+    .slice(mark)
+    .filter(({ to }) => to === 'stopped')
+    .map(({ service }) => service)
   expect(order).toEqual(['web', 'app', 'db'])
   const start = await scene.holdfast('start', 'app')
   expect(start.code, start.all).toBe(0)
@@ -90,10 +99,31 @@ test('a crash of a dependency touches nobody; while it is fatal, dependents that
   const why = await scene.holdfast('why', 'web')
   expect(why.out).toMatch(/waits for db/)
   expect((await scene.holdfast('status', 'web')).code).toBe(3)
-  const { rmSync } = await import('node:fs')
   rmSync(scene.path('broken'))
   expect((await scene.holdfast('start', 'db')).code).toBe(0)
   await scene.sees({ db: 'running', web: 'running' })
+})
+
+test('up, start, scale and apply do not wait for what waits in vain: exit 1, and for whom', async () => {
+  const scene = newScene()
+  const db = { command: ['sh', '-c', 'echo no disk; exit 4'], ready: { delay: '50ms' }, restart: { maxRetries: 0 } }
+  const app = { command: SLEEP, dependsOn: { db: 'ready' } }
+  const web = { command: SLEEP, dependsOn: { app: 'started' } }
+  scene.configure({ services: { db, app, web, other: { command: SLEEP } } })
+  const up = await scene.holdfast('up', '--detach')
+  expect(up.code, up.all).toBe(1)
+  expect(up.err).toMatch(/^not up: db, app, web\./m)
+  expect(up.err).toMatch(/^web: .*waits for app, which does not come up/m)
+  expect(up.err).toContain('    no disk\n')
+  await scene.sees({ db: 'fatal', app: 'waiting', web: 'waiting', other: 'running' })
+  expect((await scene.holdfast('start', 'web')).code).toBe(1)
+  expect((await scene.holdfast('scale', 'web', '2')).code).toBe(1)
+  scene.configure({
+    services: { db, app, web, other: { command: SLEEP }, more: { command: SLEEP, dependsOn: { db: 'exited' } } },
+  })
+  const apply = await scene.holdfast('apply')
+  expect(apply.code, apply.all).toBe(1)
+  expect(apply.err).toMatch(/^more: .*waits for db, which does not come up/m)
 })
 
 test('autostart false: not with the supervisor, unless somebody needs it', async () => {
@@ -117,5 +147,9 @@ interface Entry {
 }
 
 function entries(scene: Scene): Entry[] {
-  return scene.read('log/journal.jsonl').split('\n').filter(Boolean).map((line) => JSON.parse(line))
+  return scene
+    .read('log/journal.jsonl')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line))
 }

@@ -1,8 +1,8 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
 import { ConfigError, createSupervisor } from 'holdfast'
+import { expect, onTestFinished, test } from 'vitest'
 import { waitFor } from './harness/wait-for.ts'
 
 function temporaryDirectory(): string {
@@ -28,7 +28,12 @@ test('two engines in one process, which they leave as it was', async () => {
   const directory = temporaryDirectory()
   const open = (name: string) =>
     createSupervisor(
-      { name, runtimeDir: `${name}/run`, logDir: `${name}/log`, services: { idle: { command: 'sleep 1000', instances: 2, ready: { delay: 0 } } } },
+      {
+        name,
+        runtimeDir: `${name}/run`,
+        logDir: `${name}/log`,
+        services: { idle: { command: 'sleep 1000', instances: 2, ready: { delay: 0 } } },
+      },
       { directory },
     )
   const [a, b] = await Promise.all([open('a'), open('b')])
@@ -51,5 +56,7 @@ test('an invalid config rejects with every problem', async () => {
   const config = { services: { web: { comand: 'x', instances: -1 } } }
   const error = await createSupervisor(config, { directory: temporaryDirectory() }).catch((reason: unknown) => reason)
   expect(error).toBeInstanceOf(ConfigError)
-  expect((error as ConfigError).problems.map(({ path }) => path)).toEqual(expect.arrayContaining(['services.web.comand', 'services.web.instances']))
+  expect((error as ConfigError).problems.map(({ path }) => path)).toEqual(
+    expect.arrayContaining(['services.web.comand', 'services.web.instances']),
+  )
 })

@@ -9,7 +9,11 @@ import { waitFor } from './harness/wait-for.ts'
 
 const SLEEP = ['sleep', '1000']
 /** Numbers from 1 on, until the file `enough` is there; then the word `end`. */
-const COUNTER = ['sh', '-c', 'n=0; while [ ! -e enough ]; do n=$((n+1)); echo "line $n of a log"; done; echo "end $n"; exec sleep 1000']
+const COUNTER = [
+  'sh',
+  '-c',
+  'n=0; while [ ! -e enough ]; do n=$((n+1)); echo "line $n of a log"; done; echo "end $n"; exec sleep 1000',
+]
 
 testWhere(canFreeze(), 'a file system that hangs needs root, a loop device, mkfs.ext4 and fsfreeze')(
   'logs, journal and the own log on a file system that is frozen',
@@ -44,8 +48,13 @@ test('log files that nobody takes from: as many as there are threads for files, 
   const scene = newScene()
   const names = Array.from({ length: 20 }, (_, index) => `stuck${index}`)
   for (const name of names) execFileSync('mkfifo', [scene.path(name)])
-  const stuck = names.map((name) => [name, { command: ['sh', '-c', `echo "$HOLDFAST_SERVICE says"; exec sleep 1000`], stdout: `file:${name}` }])
-  scene.configure({ services: { calm: { command: SLEEP }, chatty: { command: COUNTER }, ...Object.fromEntries(stuck) } })
+  const stuck = names.map((name) => [
+    name,
+    { command: ['sh', '-c', `echo "$HOLDFAST_SERVICE says"; exec sleep 1000`], stdout: `file:${name}` },
+  ])
+  scene.configure({
+    services: { calm: { command: SLEEP }, chatty: { command: COUNTER }, ...Object.fromEntries(stuck) },
+  })
   await scene.up()
   await supervisionWorks(scene)
   // Another file on another disk is still written.
@@ -60,26 +69,29 @@ test('log files that nobody takes from: as many as there are threads for files, 
   }
 })
 
-testWhere(isRoot, 'a small disk needs root')('a full disk: the lines wait, and are there when there is room again', async () => {
-  const scene = newScene()
-  mountTmpfs(scene, 'disk', 'size=4m')
-  writeFileSync(scene.path('disk/filler'), Buffer.alloc(3.9 * 1024 * 1024))
-  const lines = 20_000
-  const count = `n=0; while [ $n -lt ${lines} ]; do n=$((n+1)); echo "line $n of a log"; done; echo "end $n"; exec sleep 1000`
-  scene.configure({
-    logDir: 'disk',
-    stateDir: 'state',
-    services: { calm: { command: SLEEP }, chatty: { command: ['sh', '-c', count] } },
-  })
-  await scene.up()
-  const trouble = await waitFor(async () => (await scene.events()).find(({ event }) => event === 'log-trouble'))
-  expect(trouble?.reason).toMatch(/chatty\.log can not be written: .*no space left/i)
-  await supervisionWorks(scene)
-  rmSync(scene.path('disk/filler'))
-  await waitFor(() => / end \d+\n/.test(scene.read('disk/chatty.log')), { every: 100 })
-  expectEveryLine(scene, 'disk', 'chatty')
-  expect((await scene.events()).map(({ event }) => event)).toContain('log-recovered')
-})
+testWhere(isRoot, 'a small disk needs root')(
+  'a full disk: the lines wait, and are there when there is room again',
+  async () => {
+    const scene = newScene()
+    mountTmpfs(scene, 'disk', 'size=4m')
+    writeFileSync(scene.path('disk/filler'), Buffer.alloc(3.9 * 1024 * 1024))
+    const lines = 20_000
+    const count = `n=0; while [ $n -lt ${lines} ]; do n=$((n+1)); echo "line $n of a log"; done; echo "end $n"; exec sleep 1000`
+    scene.configure({
+      logDir: 'disk',
+      stateDir: 'state',
+      services: { calm: { command: SLEEP }, chatty: { command: ['sh', '-c', count] } },
+    })
+    await scene.up()
+    const trouble = await waitFor(async () => (await scene.events()).find(({ event }) => event === 'log-trouble'))
+    expect(trouble?.reason).toMatch(/chatty\.log can not be written: .*no space left/i)
+    await supervisionWorks(scene)
+    rmSync(scene.path('disk/filler'))
+    await waitFor(() => / end \d+\n/.test(scene.read('disk/chatty.log')), { every: 100 })
+    expectEveryLine(scene, 'disk', 'chatty')
+    expect((await scene.events()).map(({ event }) => event)).toContain('log-recovered')
+  },
+)
 
 /** `status` answers soon, and what dies comes back. */
 async function supervisionWorks(scene: Scene): Promise<void> {
@@ -93,7 +105,10 @@ async function supervisionWorks(scene: Scene): Promise<void> {
 
 async function isBlockedInWrite(scene: Scene, service: string): Promise<boolean> {
   const { pid } = await scene.worker(`${service}/0`)
-  return readFileSync(`/proc/${pid}/wchan`, 'utf8').includes('pipe') || readFileSync(`/proc/${pid}/syscall`, 'utf8').startsWith('1 ')
+  return (
+    readFileSync(`/proc/${pid}/wchan`, 'utf8').includes('pipe') ||
+    readFileSync(`/proc/${pid}/syscall`, 'utf8').startsWith('1 ')
+  )
 }
 
 /** From 1 to the end, each once and in order, over all files. */

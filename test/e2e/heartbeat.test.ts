@@ -1,5 +1,5 @@
-import { join } from 'node:path'
 import { connect } from 'node:net'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { newScene, PROGRAMS, type Scene } from './harness/scene.ts'
 import { waitFor } from './harness/wait-for.ts'
@@ -11,7 +11,13 @@ async function heartbeatScene(): Promise<Scene> {
   scene.configure({
     sockets: { http: 'tcp://127.0.0.1:0' },
     services: {
-      web: { command: WEB, sockets: ['http'], ready: 'notify', heartbeat: { interval: '200ms', timeout: '1s' }, stop: { timeout: '8s' } },
+      web: {
+        command: WEB,
+        sockets: ['http'],
+        ready: 'notify',
+        heartbeat: { interval: '200ms', timeout: '1s' },
+        stop: { timeout: '8s' },
+      },
     },
   })
   await scene.up()
@@ -23,7 +29,9 @@ test('a worker whose event loop hangs is replaced within its heartbeat timeout p
   const before = await scene.worker('web/0')
   expect(before.heartbeatAge).toBeLessThan(1)
   const started = performance.now()
-  connect(await scene.port('http'), '127.0.0.1').on('error', () => {}).end('GET /hang HTTP/1.1\r\nHost: x\r\n\r\n')
+  connect(await scene.port('http'), '127.0.0.1')
+    .on('error', () => {})
+    .end('GET /hang HTTP/1.1\r\nHost: x\r\n\r\n')
   const after = await waitFor(async () => {
     const worker = await scene.worker('web/0')
     return worker.ready && worker.pid !== before.pid ? worker : null
@@ -54,8 +62,13 @@ test('a supervisor that was stopped kills nobody for it, also together with its 
 
 test('a heartbeat in any language: WATCHDOG=1 on the notification fd', async () => {
   const scene = newScene()
-  const program = 'echo READY=1 >&3; n=0; while [ ! -e silent ]; do echo WATCHDOG=1 >&3; sleep 0.1; done; exec sleep 1000'
-  scene.configure({ services: { beat: { command: ['sh', '-c', program], ready: 'notify', heartbeat: { interval: '100ms', timeout: '600ms' } } } })
+  const program =
+    'echo READY=1 >&3; n=0; while [ ! -e silent ]; do echo WATCHDOG=1 >&3; sleep 0.1; done; exec sleep 1000'
+  scene.configure({
+    services: {
+      beat: { command: ['sh', '-c', program], ready: 'notify', heartbeat: { interval: '100ms', timeout: '600ms' } },
+    },
+  })
   await scene.up()
   const { pid } = await scene.worker('beat/0')
   const until = performance.now() + 1_200

@@ -49,7 +49,8 @@ asRoot('umask, nice and limits go together with a user', async () => {
 
 asRoot('a worker of another user opens its output, its commands and its notifications anew', async () => {
   const scene = sceneOthersMayEnter()
-  const program = 'echo to stdout > /dev/stdout; echo to stderr > /dev/stderr; echo READY=1 > /dev/fd/$HOLDFAST_NOTIFY_FD; : < /dev/fd/$HOLDFAST_COMMAND_FD & exec sleep 1000'
+  const program =
+    'echo to stdout > /dev/stdout; echo to stderr > /dev/stderr; echo READY=1 > /dev/fd/$HOLDFAST_NOTIFY_FD; : < /dev/fd/$HOLDFAST_COMMAND_FD & exec sleep 1000'
   scene.configure({ services: { anew: { command: ['sh', '-c', program], user: 'nobody', ready: 'notify' } } })
   await scene.up()
   const logs = await scene.holdfast('logs', 'anew')
@@ -80,7 +81,8 @@ asRoot('with another user the runtime directory lets through, and nothing else i
     }
   }
   const others = readdirSync(scene.runtimeDir).filter((name) => name !== 'svc' && name !== 'holdfast.sock')
-  for (const name of others) expect({ name, mode: modeOf(join(scene.runtimeDir, name)) & 0o077 }).toEqual({ name, mode: 0 })
+  for (const name of others)
+    expect({ name, mode: modeOf(join(scene.runtimeDir, name)) & 0o077 }).toEqual({ name, mode: 0 })
 })
 
 test('without another user the runtime directory is closed', async () => {
@@ -126,7 +128,13 @@ test('environment: that of the supervisor less what is meant for it, envFile, en
       },
     },
   })
-  const outside = { OUTER: 'outside', HOLDFAST_SECRET: 'x', FENCING_TOKEN: '9', WATCHDOG_USEC: '1', 'dotted.name': 'dots' }
+  const outside = {
+    OUTER: 'outside',
+    HOLDFAST_SECRET: 'x',
+    FENCING_TOKEN: '9',
+    WATCHDOG_USEC: '1',
+    'dotted.name': 'dots',
+  }
   const up = await scene.run(['-c', scene.config, 'up', '--detach'], { env: outside })
   expect(up.code, up.all).toBe(0)
   const { pid } = await scene.worker('web/0')
@@ -151,7 +159,8 @@ test('environment: that of the supervisor less what is meant for it, envFile, en
     LISTEN_PID: String(pid),
   })
   expect(environment.HOLDFAST_ID).toMatch(/web\.0\./)
-  for (const name of ['HOLDFAST_SECRET', 'FENCING_TOKEN', 'WATCHDOG_USEC']) expect(environment).not.toHaveProperty([name])
+  for (const name of ['HOLDFAST_SECRET', 'FENCING_TOKEN', 'WATCHDOG_USEC'])
+    expect(environment).not.toHaveProperty([name])
 })
 
 test('cwd, session, signals and file descriptors', async () => {
@@ -216,7 +225,15 @@ function groupId(name: string): number {
 /** Exists until the test is over; to be made before the scene whose processes run as it. */
 function temporaryUser(groups: readonly string[]): { name: string; uid: number; gid: number; groups: number[] } {
   const name = `hf-test-${process.pid}`
-  execFileSync('useradd', ['--no-create-home', '--no-user-group', '--gid', 'nogroup', '--groups', groups.join(','), name])
+  execFileSync('useradd', [
+    '--no-create-home',
+    '--no-user-group',
+    '--gid',
+    'nogroup',
+    '--groups',
+    groups.join(','),
+    name,
+  ])
   onTestFinished(() => void execFileSync('userdel', [name], { stdio: 'ignore' }))
   const uid = Number(execFileSync('id', ['-u', name], { encoding: 'utf8' }))
   return { name, uid, gid: groupId('nogroup'), groups: groups.map(groupId) }

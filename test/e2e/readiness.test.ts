@@ -13,7 +13,12 @@ test('each way to become ready: not before, and then at once', async () => {
   const scene = newScene()
   const [tcp, http] = [await freePort(), await freePort()]
   const ipc = `setInterval(() => fs.existsSync('go') && process.send('ready'), 20)`
-  const server = (kind: string, port: number) => [process.execPath, join(PROGRAMS, 'boot-server.mjs'), kind, String(port)]
+  const server = (kind: string, port: number) => [
+    process.execPath,
+    join(PROGRAMS, 'boot-server.mjs'),
+    kind,
+    String(port),
+  ]
   scene.configure({
     services: {
       notify: { command: shell(AWAIT_GO, 'echo READY=1 >&$HOLDFAST_NOTIFY_FD', SLEEP), ready: 'notify' },
@@ -22,7 +27,10 @@ test('each way to become ready: not before, and then at once', async () => {
       tcp: { command: server('tcp', tcp), ready: { tcp: `127.0.0.1:${tcp}` } },
       http: { command: server('http', http), ready: { http: `http://127.0.0.1:${http}/health` } },
       exec: { command: shell(SLEEP), ready: { exec: ['test', '-e', 'go'] } },
-      logOut: { command: shell('echo not yet', AWAIT_GO, 'echo "listening on 80"', SLEEP), ready: { log: '^listening on \\d+' } },
+      logOut: {
+        command: shell('echo not yet', AWAIT_GO, 'echo "listening on 80"', SLEEP),
+        ready: { log: '^listening on \\d+' },
+      },
       logErr: { command: shell(AWAIT_GO, 'echo "listening on 80" >&2', SLEEP), ready: { log: 'listening' } },
       delay: { command: shell(SLEEP), ready: { delay: '800ms' } },
     },
@@ -31,7 +39,10 @@ test('each way to become ready: not before, and then at once', async () => {
   // Probes have been made for longer than they need.
   await waitFor(async () => scene.isUp() && (await scene.worker('delay/0')).ready)
   const before = (await scene.status()).services.map(({ name, state, ready }) => `${name} ${state} ${ready}`)
-  expect(before.filter((line) => !line.startsWith('delay')).every((line) => line.endsWith(' starting 0')), before.join()).toBe(true)
+  expect(
+    before.filter((line) => !line.startsWith('delay')).every((line) => line.endsWith(' starting 0')),
+    before.join(),
+  ).toBe(true)
   scene.write('go', '')
   const { code, all } = await up
   expect(code, all).toBe(0)
@@ -63,7 +74,12 @@ test('what is not ready in time is ended, and the reason says so', async () => {
 
 test('EXTEND_TIMEOUT_USEC gives a slow start more time', async () => {
   const scene = newScene()
-  const slow = shell('echo EXTEND_TIMEOUT_USEC=20000000 >&$HOLDFAST_NOTIFY_FD', 'sleep 1', 'echo READY=1 >&$HOLDFAST_NOTIFY_FD', SLEEP)
+  const slow = shell(
+    'echo EXTEND_TIMEOUT_USEC=20000000 >&$HOLDFAST_NOTIFY_FD',
+    'sleep 1',
+    'echo READY=1 >&$HOLDFAST_NOTIFY_FD',
+    SLEEP,
+  )
   scene.configure({ services: { slow: { command: slow, ready: 'notify', startTimeout: '500ms' } } })
   await scene.up()
   expect(await scene.worker('slow/0')).toMatchObject({ state: 'running', restarts: 0, failures: 0 })

@@ -41,28 +41,34 @@ testWith('nginx', 'nginx-light')('nginx: its log arrives, and a reload by HUP dr
   expect(logs.out).toMatch(/ nginx\/0 out 127\.0\.0\.1 GET \/ 200/)
 })
 
-testWith('redis-server', 'redis-server')('redis-server: ready when it says so, and back after a cold restart', async () => {
-  const scene = newScene()
-  const port = await freePort()
-  const command = ['redis-server', '--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', scene.dir]
-  scene.configure({ services: { redis: { command, ready: { log: 'Ready to accept connections' } } } })
-  await scene.up()
-  const ping = () => exchange({ port }, 'PING\r\n', (answer) => answer.endsWith('\r\n'))
-  expect(await ping()).toBe('+PONG\r\n')
-  const before = await scene.worker('redis/0')
-  const restart = await scene.holdfast('restart', '--cold', 'redis')
-  expect(restart.code, restart.all).toBe(0)
-  expect(await ping()).toBe('+PONG\r\n')
-  const after = await scene.worker('redis/0')
-  expect(after.pid).not.toBe(before.pid)
-  // It was asked by TERM and saved and left by itself.
-  expect(after.lastExit).toMatchObject({ code: 0, signal: null })
-})
+testWith('redis-server', 'redis-server')(
+  'redis-server: ready when it says so, and back after a cold restart',
+  async () => {
+    const scene = newScene()
+    const port = await freePort()
+    const command = ['redis-server', '--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', scene.dir]
+    scene.configure({ services: { redis: { command, ready: { log: 'Ready to accept connections' } } } })
+    await scene.up()
+    const ping = () => exchange({ port }, 'PING\r\n', (answer) => answer.endsWith('\r\n'))
+    expect(await ping()).toBe('+PONG\r\n')
+    const before = await scene.worker('redis/0')
+    const restart = await scene.holdfast('restart', '--cold', 'redis')
+    expect(restart.code, restart.all).toBe(0)
+    expect(await ping()).toBe('+PONG\r\n')
+    const after = await scene.worker('redis/0')
+    expect(after.pid).not.toBe(before.pid)
+    // It was asked by TERM and saved and left by itself.
+    expect(after.lastExit).toMatchObject({ code: 0, signal: null })
+  },
+)
 
 testWith('gunicorn', 'gunicorn')('gunicorn: a rolling restart on an inherited socket drops no request', async () => {
   const scene = newScene()
   const command = ['gunicorn', '--chdir', PROGRAMS, '--workers', '2', '--preload', 'wsgi_app:app']
-  scene.configure({ sockets: onPort, services: { web: { command, sockets: ['http'], ready: { log: 'Booting worker' } } } })
+  scene.configure({
+    sockets: onPort,
+    services: { web: { command, sockets: ['http'], ready: { log: 'Booting worker' } } },
+  })
   await scene.up()
   await restartsWithoutAFailure(scene)
 })
@@ -71,7 +77,10 @@ testWith('puma', 'puma')('puma: a rolling restart on an inherited socket drops n
   const scene = newScene()
   const app = join(PROGRAMS, 'rack_app.ru')
   const command = ['puma', '--bind-to-activated-sockets', 'only', '--threads', '1:2', app]
-  scene.configure({ sockets: onPort, services: { web: { command, sockets: ['http'], ready: { log: 'Ctrl-C to stop' } } } })
+  scene.configure({
+    sockets: onPort,
+    services: { web: { command, sockets: ['http'], ready: { log: 'Ctrl-C to stop' } } },
+  })
   await scene.up()
   await restartsWithoutAFailure(scene)
 })
@@ -100,22 +109,25 @@ testWith('start_server', 'libserver-starter-perl')('a start_server worker that b
   await restartsWithoutAFailure(scene)
 })
 
-testWith('start_server', 'libserver-starter-perl')('up under start_server takes its socket over by address', async () => {
-  const scene = newScene()
-  const port = await freePort()
-  scene.configure({ sockets: { http: `tcp://127.0.0.1:${port}` }, services: { web: webWorker(2) } })
-  const up = [process.execPath, CLI, 'up', '-c', scene.config]
-  const starter = scene.launch('start_server', ['--port', `127.0.0.1:${port}`, '--', ...up])
-  starter.stdout?.resume()
-  starter.stderr?.resume()
-  await waitFor(async () => scene.isUp() && (await scene.service('web')).ready === 2)
-  expect(Number((await get({ port })).split(' ')[0])).toBeGreaterThan(1)
-  expect((await scene.holdfast('restart', 'web')).code).toBe(0)
-  const ended = new Promise((resolve) => starter.on('close', resolve))
-  starter.kill('SIGTERM')
-  expect(await ended).toBe(0)
-  expect(scene.processes()).toEqual([])
-})
+testWith('start_server', 'libserver-starter-perl')(
+  'up under start_server takes its socket over by address',
+  async () => {
+    const scene = newScene()
+    const port = await freePort()
+    scene.configure({ sockets: { http: `tcp://127.0.0.1:${port}` }, services: { web: webWorker(2) } })
+    const up = [process.execPath, CLI, 'up', '-c', scene.config]
+    const starter = scene.launch('start_server', ['--port', `127.0.0.1:${port}`, '--', ...up])
+    starter.stdout?.resume()
+    starter.stderr?.resume()
+    await waitFor(async () => scene.isUp() && (await scene.service('web')).ready === 2)
+    expect(Number((await get({ port })).split(' ')[0])).toBeGreaterThan(1)
+    expect((await scene.holdfast('restart', 'web')).code).toBe(0)
+    const ended = new Promise((resolve) => starter.on('close', resolve))
+    starter.kill('SIGTERM')
+    expect(await ended).toBe(0)
+    expect(scene.processes()).toEqual([])
+  },
+)
 
 testWith('python3', 'python3')('up takes sockets over by name from LISTEN_FDS, as systemd gives them', async () => {
   const scene = newScene()
@@ -176,7 +188,9 @@ function webWorker(instances: number) {
 }
 
 function nginxConfig(dir: string, port: number, answer: string): string {
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${dir}/tmp-${name};`)
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (name) => `${name}_temp_path ${dir}/tmp-${name};`,
+  )
   return `daemon off;
 worker_processes 2;
 pid ${dir}/nginx.pid;

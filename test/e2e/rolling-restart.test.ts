@@ -29,7 +29,11 @@ test('a rolling restart under load replaces every worker and fails no request', 
   expect(failures).toEqual({})
   expect(requests).toBeGreaterThan(100)
   const { workers, generation, desired } = await scene.service('web')
-  expect({ generation, desired, pids: workers.filter(({ pid }) => before.includes(pid)).length }).toEqual({ generation: 3, desired: 1, pids: 0 })
+  expect({ generation, desired, pids: workers.filter(({ pid }) => before.includes(pid)).length }).toEqual({
+    generation: 3,
+    desired: 1,
+    pids: 0,
+  })
 })
 
 test('a new generation that exits at boot fails the rollout; the old one never stops serving', async () => {
@@ -40,7 +44,16 @@ test('a new generation that exits at boot fails the rollout; the old one never s
   const before = (await scene.service('web')).workers.map(({ pid }) => pid)
   scene.configure({
     sockets: { http: 'tcp://127.0.0.1:0' },
-    services: { web: { command: WEB, instances: 2, sockets: ['http'], ready: 'notify', stop: { timeout: '8s' }, env: { BOOT: 'exit' } } },
+    services: {
+      web: {
+        command: WEB,
+        instances: 2,
+        sockets: ['http'],
+        ready: 'notify',
+        stop: { timeout: '8s' },
+        env: { BOOT: 'exit' },
+      },
+    },
   })
   const apply = await scene.holdfast('apply')
   expect(apply.code, apply.all).toBe(1)
@@ -60,7 +73,16 @@ test('hanging at boot, and dying within minReady, fail it too; maxSurge 0 goes b
   const program = 'echo "$MODE"; [ "$MODE" = exit ] && exit 3; sleep 1000'
   const service = (env: Record<string, string>, more: Record<string, unknown> = {}) =>
     scene.configure({
-      services: { app: { command: ['sh', '-c', program], instances: 2, env, ready: { delay: '200ms' }, restart: { immediate: 0 }, ...more } },
+      services: {
+        app: {
+          command: ['sh', '-c', program],
+          instances: 2,
+          env,
+          ready: { delay: '200ms' },
+          restart: { immediate: 0 },
+          ...more,
+        },
+      },
     })
   service({ MODE: 'good' })
   await scene.up()
@@ -85,7 +107,15 @@ test('dying within minReady fails the rollout', async () => {
   scene.configure({
     sockets: { http: 'tcp://127.0.0.1:0' },
     services: {
-      web: { command: WEB, instances: 2, sockets: ['http'], ready: 'notify', stop: { timeout: '8s' }, rollout: { minReady: '1s' }, env: { BOOT: 'die-later' } },
+      web: {
+        command: WEB,
+        instances: 2,
+        sockets: ['http'],
+        ready: 'notify',
+        stop: { timeout: '8s' },
+        rollout: { minReady: '1s' },
+        env: { BOOT: 'die-later' },
+      },
     },
   })
   const apply = await scene.holdfast('apply')
@@ -96,7 +126,12 @@ test('dying within minReady fails the rollout', async () => {
 
 test('a second restart during a rollout is refused, --replace supersedes it, stop cancels it', async () => {
   const scene = webScene({ startTimeout: '20s', env: { BOOT: 'hang' } })
-  scene.configure({ sockets: { http: 'tcp://127.0.0.1:0' }, services: { web: { command: WEB, sockets: ['http'], ready: 'notify', stop: { timeout: '8s' }, rollout: { minReady: '30s' } } } })
+  scene.configure({
+    sockets: { http: 'tcp://127.0.0.1:0' },
+    services: {
+      web: { command: WEB, sockets: ['http'], ready: 'notify', stop: { timeout: '8s' }, rollout: { minReady: '30s' } },
+    },
+  })
   await scene.up()
   const first = scene.holdfast('restart', 'web')
   await waitFor(async () => (await scene.service('web')).rollout.state !== 'stable')

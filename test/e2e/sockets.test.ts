@@ -18,7 +18,13 @@ function socketScene(more: Record<string, unknown> = {}): Scene {
       data: 'udp://127.0.0.1:0',
     },
     services: {
-      server: { command: ACCEPT, sockets: ['web-one', 'six', 'local', 'data'], ready: 'notify', stop: { timeout: '200ms' }, ...more },
+      server: {
+        command: ACCEPT,
+        sockets: ['web-one', 'six', 'local', 'data'],
+        ready: 'notify',
+        stop: { timeout: '200ms' },
+        ...more,
+      },
     },
   })
   return scene
@@ -39,7 +45,9 @@ test('a worker gets every kind of socket, by fd 3 and up and by the names of thr
   const scene = socketScene()
   await scene.up()
   const port = await scene.port('web-one')
-  const said = Object.fromEntries((await ask({ port, host: '127.0.0.1' })).split('\n').map((line) => line.split(/=(.*)/s)))
+  const said = Object.fromEntries(
+    (await ask({ port, host: '127.0.0.1' })).split('\n').map((line) => line.split(/=(.*)/s)),
+  )
   expect(said).toMatchObject({
     LISTEN_FDS: '4',
     LISTEN_FDNAMES: 'web-one:six:local:data',

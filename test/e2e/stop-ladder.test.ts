@@ -7,7 +7,9 @@ const IGNORES_TERM = 'trap "" TERM; echo up; while :; do sleep 0.05; done'
 
 test('a worker that ignores TERM is killed at the end of its ladder, and the journal says why', async () => {
   const scene = newScene()
-  scene.configure({ services: { stubborn: { command: ['sh', '-c', IGNORES_TERM], ready: { log: 'up' }, stop: { timeout: '300ms' } } } })
+  scene.configure({
+    services: { stubborn: { command: ['sh', '-c', IGNORES_TERM], ready: { log: 'up' }, stop: { timeout: '300ms' } } },
+  })
   await scene.up()
   const stopped = await scene.holdfast('stop', 'stubborn')
   expect(stopped.code, stopped.all).toBe(0)
@@ -47,7 +49,9 @@ test('steps with their own waits, repeats, a stop file and a stop command', asyn
 
 test('a second stop hurries the first', async () => {
   const scene = newScene()
-  scene.configure({ services: { slow: { command: ['sh', '-c', IGNORES_TERM], ready: { log: 'up' }, stop: { timeout: '20s' } } } })
+  scene.configure({
+    services: { slow: { command: ['sh', '-c', IGNORES_TERM], ready: { log: 'up' }, stop: { timeout: '20s' } } },
+  })
   await scene.up()
   const first = scene.holdfast('stop', 'slow')
   await waitFor(async () => (await scene.service('slow')).state === 'stopping')
@@ -59,7 +63,8 @@ test('a second stop hurries the first', async () => {
 
 test('down leaves nothing: grandchildren, daemons, holders of the pipe', async () => {
   const scene = newScene()
-  const python = 'import os,time\nif os.fork()==0:\n os.setsid()\n if os.fork()==0:\n  time.sleep(1000)\n os._exit(0)\ntime.sleep(1000)'
+  const python =
+    'import os,time\nif os.fork()==0:\n os.setsid()\n if os.fork()==0:\n  time.sleep(1000)\n os._exit(0)\ntime.sleep(1000)'
   scene.configure({
     defaults: { ready: { delay: '300ms' }, stop: { timeout: '500ms' } },
     services: {
@@ -78,7 +83,9 @@ test('down leaves nothing: grandchildren, daemons, holders of the pipe', async (
 
 test('what a dead worker left in its group is gone before the slot starts again', async () => {
   const scene = newScene()
-  scene.configure({ services: { parent: { command: ['sh', '-c', 'sleep 1000 & echo $! > child; wait'], ready: { delay: '100ms' } } } })
+  scene.configure({
+    services: { parent: { command: ['sh', '-c', 'sleep 1000 & echo $! > child; wait'], ready: { delay: '100ms' } } },
+  })
   await scene.up()
   const child = Number(scene.read('child'))
   process.kill((await scene.worker('parent/0')).pid ?? 0, 'SIGKILL')

@@ -54,6 +54,9 @@ function breachOfSlots(service: ServiceState): string | null {
     const { phase, other } = slot
     const live = currentOf(phase)
     const wanted = isWanted(service, slot.slot)
+    if (other?.is === 'coming' && other.live.generation !== service.goal)
+      return 'a successor of a generation that is not wanted'
+    if (other?.is === 'coming' && !rolling && service.rollout.is !== 'failed') return 'a successor without a rollout'
     if (other?.is === 'coming' && live === null) return `a successor in slot ${slot.slot} without a predecessor`
     if (live?.state.is === 'gone' || other?.live.state.is === 'gone') return 'a process that is gone is kept'
     if (phase.is === 'stopping' && phase.next === 'down' && !isAskedToStop(phase.live.state))

@@ -4,53 +4,16 @@
 import type { ServiceSpec } from '../../src/config/effective.ts'
 import type { ProcessEffect } from '../../src/lifecycle/process-effect.ts'
 import type { ProcessEvent } from '../../src/lifecycle/process-event.ts'
-import type { ProcessIdentity } from '../../src/lifecycle/process-state.ts'
 import type { SlotEffect } from '../../src/lifecycle/slot-event.ts'
 import type { ServiceEffect, ServiceEvent } from '../../src/rollout/service-event.ts'
 import { deadlineOfService, newService, type ServiceState } from '../../src/rollout/service-state.ts'
 import { stepService } from '../../src/rollout/service-step.ts'
+import { Calendar } from './calendar.ts'
 import { Dice } from './dice.ts'
-import { type Behaviour, behaviourOf, type Ending } from './fake-program.ts'
+import { type FakeProcess, type GroupMember, newFakeProcess } from './fake-process.ts'
+import { behaviourOf, type Ending } from './fake-program.ts'
 
 export type WithoutTime<E> = E extends unknown ? Omit<E, 'at' | 'random'> : never
-
-interface GroupMember {
-  readonly onTerm: number | null | 'zombie'
-  alive: boolean
-}
-
-/** One process of the world, from the request to spawn it until the core has let go of it. */
-export interface FakeProcess {
-  readonly slot: number
-  readonly number: number
-  readonly generation: number
-  readonly spec: ServiceSpec
-  readonly behaviour: Behaviour
-  spawn: 'queued' | 'cancelled' | 'failed' | 'done'
-  /** It can not be called back any more. */
-  launching: boolean
-  identity: ProcessIdentity | null
-  alive: boolean
-  hung: boolean
-  /** The core was told of its death. */
-  exitTold: boolean
-  /** The core was told that members of its group are left, and not yet that they are gone. */
-  leftoverTold: boolean
-  groupWatched: boolean
-  readonly group: GroupMember[]
-  stopFile: string | null
-  reloadsOpen: number
-  extensions: number
-  released: boolean
-}
-
-interface Appointment {
-  at: number
-  readonly order: number
-  /** In the supervisor's time: not moved by a gap. */
-  readonly supervised: boolean
-  readonly run: () => void
-}
 
 export type Observer = (step: {
   readonly before: ServiceState
@@ -84,9 +47,8 @@ export class Simulation {
   private readonly options: SimulationOptions
   private readonly observers: Observer[] = []
   private readonly news: (() => void)[] = []
-  private readonly calendar: Appointment[] = []
+  private readonly calendar = new Calendar()
   private readonly numbersSeen = new Set<string>()
-  private order = 0
   private startTimes = 0
   private steps = 0
 
@@ -116,25 +78,24 @@ export class Simulation {
     const end = this.now + millis
     this.steps = 0
     for (;;) {
-      const next = this.nextAppointment()
+      const next = this.calendar.next()
       const deadline = deadlineOfService(this.service) ?? Number.POSITIVE_INFINITY
       const at = Math.max(this.now, Math.min(next?.at ?? Number.POSITIVE_INFINITY, deadline))
       if (at > end) break
       this.now = at
       if (++this.steps > STEPS_AT_MOST) throw new Error(`more than ${STEPS_AT_MOST} steps in ${millis} ms: it spins`)
       // What already lies there wins over a deadline of the same moment.
-      if (next !== undefined && next.at <= deadline) this.keep(next)
-      else this.send({ is: 'tick' })
+      if (next !== undefined && next.at <= deadline) {
+        this.calendar.remove(next)
+        next.run()
+      } else this.send({ is: 'tick' })
     }
     this.now = end
   }
 
   /** The supervisor itself does not run for so long; its workers go on, or are stopped with it. */
   gap(millis: number, together: boolean): void {
-    if (together) return
-    for (const appointment of this.calendar) {
-      if (!appointment.supervised) appointment.at = Math.max(this.now, appointment.at - millis)
-    }
+    if (!together) this.calendar.hasten(millis, this.now)
   }
 
   /** Those that the core has not let go of. */
@@ -253,27 +214,7 @@ export class Simulation {
     const spec = this.service.specs[generation]
     this.insist(spec !== undefined, `${name} is spawned from generation ${generation}, whose spec is forgotten`)
     const behaviour = behaviourOf(this.calm ? 'good' : (spec.command[0] ?? 'good'), this.dice)
-    const group = behaviour.leaves.map((onTerm) => ({ onTerm, alive: false }))
-    const process: FakeProcess = {
-      slot,
-      number,
-      generation,
-      spec,
-      behaviour,
-      spawn: 'queued',
-      launching: this.options.eager,
-      identity: null,
-      alive: false,
-      hung: false,
-      exitTold: false,
-      leftoverTold: false,
-      groupWatched: false,
-      group,
-      stopFile: null,
-      reloadsOpen: 0,
-      extensions: 3,
-      released: false,
-    }
+    const process = newFakeProcess({ slot, number, generation, spec, behaviour, launching: this.options.eager })
     this.processes.set(name, process)
     if (this.options.eager) this.news.push(() => this.launch(process))
     else this.in(this.lag(), () => this.launch(process))
@@ -438,20 +379,7 @@ export class Simulation {
   }
 
   private in(millis: number, run: () => void, supervised = false): void {
-    this.calendar.push({ at: this.now + millis, order: this.order++, supervised, run })
-  }
-
-  private nextAppointment(): Appointment | undefined {
-    let next: Appointment | undefined
-    for (const one of this.calendar) {
-      if (next === undefined || one.at < next.at || (one.at === next.at && one.order < next.order)) next = one
-    }
-    return next
-  }
-
-  private keep(appointment: Appointment): void {
-    this.calendar.splice(this.calendar.indexOf(appointment), 1)
-    appointment.run()
+    this.calendar.add({ at: this.now + millis, supervised, run })
   }
 
   private lag(): number {

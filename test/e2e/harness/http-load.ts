@@ -59,7 +59,10 @@ function oneRequest(port: number, result: LoadResult, fail: (what: string) => vo
     socket.setTimeout(10_000, () => socket.destroy(new Error('timeout')))
     socket.on('connect', () => socket.write(`${REQUEST}Connection: close\r\n\r\n`))
     socket.on('data', (chunk) => answer.push(chunk))
-    socket.on('error', (error: NodeJS.ErrnoException) => answer.isComplete || fail(`new: ${error.code ?? error.message}`))
+    socket.on(
+      'error',
+      (error: NodeJS.ErrnoException) => answer.isComplete || fail(`new: ${error.code ?? error.message}`),
+    )
     socket.on('close', (hadError) => {
       result.requests++
       if (answer.isComplete) result.answeredBy.add(answer.body)
@@ -99,7 +102,10 @@ async function keepAsking(
         if (answer.closes) socket.end()
         else setTimeout(ask, pause)
       })
-      socket.on('error', (error: NodeJS.ErrnoException) => waiting && fail(`keep-alive: ${error.code ?? error.message}`))
+      socket.on(
+        'error',
+        (error: NodeJS.ErrnoException) => waiting && fail(`keep-alive: ${error.code ?? error.message}`),
+      )
       socket.on('close', (hadError) => {
         if (waiting && !hadError) fail('keep-alive: cut off')
         resolve()

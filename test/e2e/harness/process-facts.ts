@@ -25,7 +25,9 @@ export function factsOf(pid: number): ProcessFacts {
   // The command may contain blanks and brackets.
   const stat = read(pid, 'stat')
   const numbers = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  const pairs = read(pid, 'environ').split('\0').filter((pair) => pair.includes('='))
+  const pairs = read(pid, 'environ')
+    .split('\0')
+    .filter((pair) => pair.includes('='))
   return {
     uid: Number(field('Uid').split(/\s+/)[1]),
     gid: Number(field('Gid').split(/\s+/)[1]),
@@ -35,8 +37,12 @@ export function factsOf(pid: number): ProcessFacts {
     session: Number(numbers[3]),
     nice: Number(numbers[16]),
     cwd: readlinkSync(`/proc/${pid}/cwd`),
-    environment: Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)])),
-    fds: readdirSync(`/proc/${pid}/fd`).map(Number).sort((a, b) => a - b),
+    environment: Object.fromEntries(
+      pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
+    ),
+    fds: readdirSync(`/proc/${pid}/fd`)
+      .map(Number)
+      .sort((a, b) => a - b),
     ignoredSignals: field('SigIgn'),
     blockedSignals: field('SigBlk'),
   }

@@ -69,7 +69,10 @@ export class Scene {
 
   /** A JSON config with its own runtime directory; `defaults` waits for nothing but the spawn unless told otherwise. */
   configure(config: Record<string, unknown>): void {
-    this.write('holdfast.json', JSON.stringify({ name: 'scene', runtimeDir: 'run', defaults: { ready: { delay: 0 } }, ...config }))
+    this.write(
+      'holdfast.json',
+      JSON.stringify({ name: 'scene', runtimeDir: 'run', defaults: { ready: { delay: 0 } }, ...config }),
+    )
   }
 
   /** Runs the command line to its end. */
@@ -166,12 +169,18 @@ export class Scene {
 
   async events(): Promise<JournalEntry[]> {
     const { out } = await this.holdfast('events', '--json')
-    return out.split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line))
+    return out
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line))
   }
 
   /** Waits until the supervisor's own log has one more line that matches. */
   async logSays(pattern: RegExp): Promise<void> {
-    const lines = () => this.read('log/holdfast.log').split('\n').filter((line) => pattern.test(line)).length
+    const lines = () =>
+      this.read('log/holdfast.log')
+        .split('\n')
+        .filter((line) => pattern.test(line)).length
     await waitFor(() => lines() > (this.logLinesSeen.get(pattern.source) ?? 0), { what: `${pattern} in holdfast.log` })
     this.logLinesSeen.set(pattern.source, lines())
   }
@@ -186,7 +195,10 @@ export class Scene {
   }
 
   get pointer(): string {
-    const base = process.getuid?.() === 0 ? '/run/holdfast' : (process.env.XDG_RUNTIME_DIR ?? `/tmp/holdfast-${process.getuid?.()}`)
+    const base =
+      process.getuid?.() === 0
+        ? '/run/holdfast'
+        : (process.env.XDG_RUNTIME_DIR ?? `/tmp/holdfast-${process.getuid?.()}`)
     return join(base, 'by-config', createHash('sha256').update(this.config).digest('hex'))
   }
 
@@ -213,7 +225,9 @@ export class Scene {
     await waitFor(() => this.processes().length === 0, { within: 5_000, orElse: 'continue' })
     const left = this.processes()
     for (const { pid } of left) process.kill(pid, 'SIGKILL')
-    const files = existsSync(this.runtimeDir) ? readdirSync(this.runtimeDir).filter((name) => name !== 'lock' && name !== 'config.json') : []
+    const files = existsSync(this.runtimeDir)
+      ? readdirSync(this.runtimeDir).filter((name) => name !== 'lock' && name !== 'config.json')
+      : []
     for (const act of this.closers) act()
     rmSync(this.pointer, { force: true })
     rmSync(this.dir, { recursive: true, force: true })
@@ -231,7 +245,8 @@ export function newScene(): Scene {
 /** What a test machine's environment adds must not change what is tested. */
 function cleanEnvironment(): Record<string, string | undefined> {
   const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(NODE_|VITEST|HOLDFAST|LISTEN_|NOTIFY_|SERVER_STARTER|XDG_RUNTIME_DIR|NO_COLOR|FORCE_COLOR)/.test(name),
+    ([name]) =>
+      !/^(NODE_|VITEST|HOLDFAST|LISTEN_|NOTIFY_|SERVER_STARTER|XDG_RUNTIME_DIR|NO_COLOR|FORCE_COLOR)/.test(name),
   )
   return { ...Object.fromEntries(kept), XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR }
 }
