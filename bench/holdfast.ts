@@ -22,7 +22,7 @@ export class Holdfast {
   private readonly run: BenchRun
   private readonly config: string
   private readonly options: UpOptions
-  private isUp = false
+  private starting: Promise<Finished> | null = null
 
   /** Writes the config; `up` starts it. */
   constructor(run: BenchRun, name: string, config: object, options: UpOptions = {}) {
@@ -45,8 +45,8 @@ export class Holdfast {
   /** @throws unless every service came up */
   async up(): Promise<this> {
     this.run.scratch.defer(() => this.down().then(() => {}))
-    this.isUp = true
-    const { code, stderr, millis } = await this.command(['up', '--detach'])
+    this.starting = this.command(['up', '--detach'])
+    const { code, stderr, millis } = await this.starting
     if (code !== 0) throw new Error(`${this.name}: up failed with ${code}: ${stderr}`)
     this.upMillis = millis
     this.pid = (await this.status()).supervisor.pid
@@ -55,8 +55,9 @@ export class Holdfast {
 
   /** Returns at once when it is down already. @returns milliseconds */
   async down(): Promise<number> {
-    if (!this.isUp) return 0
-    this.isUp = false
+    if (this.starting === null) return 0
+    await this.starting
+    this.starting = null
     const { code, stderr, millis } = await this.command(['down'])
     if (code !== 0) throw new Error(`${this.name}: down failed with ${code}: ${stderr}`)
     return millis

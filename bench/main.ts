@@ -78,6 +78,7 @@ export async function main({ root, results, bundle, argv }: MainOptions): Promis
         sections[name] = section
         console.log(sectionText(section))
       } catch (error) {
+        if (scratch.isClosing) return
         showProgress('')
         failures.push(`${name} could not be measured: ${error instanceof Error ? error.stack : String(error)}`)
         console.error(failures.at(-1))

@@ -37,6 +37,11 @@ export class Scratch {
     this.environment = cleanEnvironment(this.mark)
   }
 
+  /** Somebody pressed Ctrl-C: what fails from now on fails because of that. */
+  get isClosing(): boolean {
+    return this.closing !== null
+  }
+
   /** A new directory below the run's own. */
   makeDirectory(name: string): string {
     const path = join(this.directory, name)
@@ -44,14 +49,28 @@ export class Scratch {
     return path
   }
 
-  /** Called at the end, last come first served. */
+  /** Called at the end, last come first served. Throws if the run is ending: whoever wants to start something asks first. */
   defer(closer: () => Promise<void> | void): void {
+    if (this.closing !== null) throw new Error('the run is ending')
     this.closers.push(closer)
   }
 
   spawn(command: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
     const child = spawn(command, args, { ...options, env: { ...this.environment, ...options.env } })
     child.on('error', (error) => console.error(`${command}: ${error.message}`))
+    return child
+  }
+
+  /** Something that serves until the end, and is then told to go (TERM). */
+  spawnServer(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
+    let child: ChildProcess | null = null
+    this.defer(async () => {
+      if (child === null || child.exitCode !== null || child.signalCode !== null) return
+      const exit = once(child, 'exit')
+      child.kill()
+      await exit
+    })
+    child = this.spawn(command, args, options)
     return child
   }
 

@@ -46,10 +46,7 @@ export async function measureRestart(run: BenchRun): Promise<Section> {
 
 function startFloor({ scratch, programs }: BenchRun, beacons: Beacons): Contestant {
   const { tag, command } = beacons.make()
-  const child = scratch.spawn(programs['floor-restart'], command, { stdio: 'ignore' })
-  scratch.defer(() => {
-    child.kill()
-  })
+  scratch.spawnServer(programs['floor-restart'], command, { stdio: 'ignore' })
   return { name: 'C floor', tag, samples: [] }
 }
 

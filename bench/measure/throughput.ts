@@ -92,10 +92,7 @@ async function startHoldfast(run: BenchRun): Promise<Server> {
 
 async function startPlain(run: BenchRun, kind: Kind): Promise<Server> {
   const [file = '', ...args] = helloCommand(run, kind)
-  const child = run.scratch.spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  run.scratch.defer(() => {
-    child.kill()
-  })
+  const child = run.scratch.spawnServer(file, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   if (child.stdout === null || child.pid === undefined) throw new Error(`the ${kind} server did not start`)
   for await (const line of createInterface(child.stdout)) return { port: Number(line), pids: withChildren(child.pid) }
   throw new Error(`the ${kind} server did not start`)

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { existsSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import type { BenchRun } from '../bench-run.ts'
@@ -25,11 +24,6 @@ autorestart=true
 startsecs=0
 `,
   )
-  const child = scratch.spawn(supervisord, ['-c', config], { stdio: 'ignore' })
-  const ended = once(child, 'exit')
-  scratch.defer(async () => {
-    child.kill()
-    await ended
-  })
+  scratch.spawnServer(supervisord, ['-c', config], { stdio: 'ignore' })
   return true
 }

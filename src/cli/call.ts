@@ -43,5 +43,8 @@ async function whereOf({ command }: Context, { socket, pointer }: SupervisorPlac
   if (left.length === 0) return { where, config: start }
   const names = left.slice(0, 5).map(({ worker, pid }) => `${worker} (pid ${pid})`)
   const more = left.length > names.length ? ` and ${left.length - names.length} more` : ''
-  return { where: `${where}; workers that it left behind still run: ${names.join(', ')}${more}`, config: `${start} --clean` }
+  return {
+    where: `${where}; workers that it left behind still run: ${names.join(', ')}${more}`,
+    config: `${start} --clean`,
+  }
 }

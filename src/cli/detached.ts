@@ -3,7 +3,7 @@ import { errorBody } from '../control/reply.ts'
 import type { Context } from './context.ts'
 import { readHandover, reportStart } from './handover.ts'
 import { openSupervisor, type RunningSupervisor } from './running-supervisor.ts'
-import { ignoreInspectorSignal, installSignals } from './supervisor-signals.ts'
+import { holdSignals, ignoreInspectorSignal, installSignals } from './supervisor-signals.ts'
 import { widenThreadPool } from './thread-pool.ts'
 
 /** Its stdout and stderr are holdfast.log; what has no other place ends up there. */
@@ -13,6 +13,7 @@ export async function supervise({ environment: own, uid }: Context): Promise<num
   widenThreadPool()
   const { spec, clean } = readHandover()
   let running: RunningSupervisor
+  const release = holdSignals()
   try {
     running = await openSupervisor(spec, { environment, uid, clean })
   } catch (error) {
@@ -20,6 +21,7 @@ export async function supervise({ environment: own, uid }: Context): Promise<num
     throw error
   }
   installSignals(running, running.log)
+  release(running)
   reportStart({ up: true })
   return running.ended
 }

@@ -32,6 +32,8 @@ export interface RunningSupervisor {
   /** Reads the config again and converges to it. */
   apply(): Promise<ApplyReport>
   reopenLogs(): void
+  /** After a start that failed: nobody is to be answered any more. */
+  closeDoors(): Promise<void>
   /** A line of the supervisor's own log. */
   log(text: string): void
   /** Resolves when everything has ended, with the exit code of the process. */
@@ -47,32 +49,34 @@ export async function openSupervisor(spec: SupervisorSpec, options: SupervisorOp
   const allowed = allowedUsers(spec)
   claimRuntime(spec, options)
   const log = ownLog(spec)
-  let onOwnDown = (_why: string) => {}
-  const engine = await openEngine(spec, {
-    ownsProcess: true,
-    environment,
-    clean,
-    onDown: (why) => onOwnDown(why),
-    onEvent(entry) {
-      log.entry(entry)
-      options.onEvent?.(entry)
-    },
-  })
-  let running: RunningSupervisor
+  const opened: { running?: RunningSupervisor } = {}
   try {
-    running = await openDoors(spec, engine, log, { ...options, allowed })
+    const engine = await openEngine(spec, {
+      ownsProcess: true,
+      environment,
+      clean,
+      // Socket and pointer before the first worker: whatever happens from then on, `down` finds us.
+      async beforeStart(engine) {
+        opened.running = await openDoors(spec, engine, log, { ...options, allowed })
+        leavePointer(spec, { environment, uid })
+      },
+      onDown(why) {
+        opened.running?.log(`stopped by itself: ${why}`)
+        void opened.running?.stop()
+      },
+      onEvent(entry) {
+        log.entry(entry)
+        options.onEvent?.(entry)
+      },
+    })
+    trimMemoryWhenQuiet(engine)
   } catch (error) {
-    await engine.down({ immediate: true })
+    await opened.running?.closeDoors()
     await log.file.close()
     throw error
   }
-  onOwnDown = (why) => {
-    running.log(`stopped by itself: ${why}`)
-    void running.stop()
-  }
-  leavePointer(spec, { environment, uid })
-  trimMemoryWhenQuiet(engine)
-  return running
+  if (opened.running === undefined) throw new Error('the engine started without its doors (bug)')
+  return opened.running
 }
 
 interface OwnLog {
@@ -96,7 +100,7 @@ async function openDoors(
 
   const stop: RunningSupervisor['stop'] = async ({ timeout, immediate = false } = {}) => {
     const late = timeout === undefined ? undefined : setTimeout(() => void engine.down({ immediate: true }), timeout)
-    const outcome = await engine.down({ immediate })
+    const outcome = await engine.down({ immediate }).catch((error: unknown) => notDown(error, log))
     clearTimeout(late)
     if (!ending) {
       ending = true
@@ -133,9 +137,17 @@ async function openDoors(
       engine.reopenLogs()
       log.file.reopen()
     },
+    closeDoors: async () => control?.close(CLOSE_GRACE),
     log: (text) => log.line(text),
     ended,
   }
+}
+
+/** A bug on the way down must not keep the process for ever. */
+function notDown(error: unknown, log: OwnLog): OperationOutcome {
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  log.line(`going down failed: ${message}`)
+  return { ok: false, services: [{ service: 'supervisor', ok: false, message }] }
 }
 
 function reread(

@@ -7,6 +7,24 @@ export function ignoreInspectorSignal(): void {
   process.on('SIGUSR1', () => {})
 }
 
+/**
+ * Until there is a supervisor to stop: a signal that comes while it starts would end the process by default, and orphan the
+ * workers that were started already. @returns what to call as soon as there is one
+ */
+export function holdSignals(): (running: RunningSupervisor) => void {
+  let asked: NodeJS.Signals | null = null
+  const hold = (signal: NodeJS.Signals): void => {
+    asked ??= signal
+  }
+  for (const signal of STOPPING) process.on(signal, hold)
+  return (running) => {
+    for (const signal of STOPPING) process.off(signal, hold)
+    if (asked !== null) void running.stop({ immediate: asked === 'SIGQUIT' })
+  }
+}
+
+const STOPPING = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const
+
 export function installSignals(running: RunningSupervisor, say: (text: string) => void): void {
   let asked = false
   const stop = (signal: string) => () => {
@@ -37,6 +55,8 @@ export function installSignals(running: RunningSupervisor, say: (text: string) =
     say('SIGUSR1: opening the logs anew')
     running.reopenLogs()
   })
+  // An exception in one callback is a bug; to leave every service without its supervisor for it would be a worse one.
+  process.on('uncaughtException', (error) => running.log(`internal error: ${error.stack ?? error.message}`))
   process.on('SIGUSR2', () => say('SIGUSR2: upgrade is not available yet'))
 }
 

@@ -1,10 +1,12 @@
+import { isatty } from 'node:tty'
+import { exitNow } from '../os/exit-now.ts'
 import type { JournalEntry } from '../supervisor/engine-api.ts'
 import type { Context } from './context.ts'
 import { upDetached } from './detach.ts'
 import { openForegroundView } from './foreground-view.ts'
 import { loadToRun } from './load-config.ts'
 import { openSupervisor } from './running-supervisor.ts'
-import { ignoreInspectorSignal, installSignals } from './supervisor-signals.ts'
+import { holdSignals, ignoreInspectorSignal, installSignals } from './supervisor-signals.ts'
 import { widenThreadPool } from './thread-pool.ts'
 
 /** Runs the supervisor in this process, or (--detach) starts it in the background and waits until it is up. */
@@ -21,6 +23,8 @@ export async function up(context: Context): Promise<number> {
   let onEvent = (entry: JournalEntry): void => {
     early.push(entry)
   }
+  const onTerminal = isatty(0) || isatty(1) || isatty(2)
+  const release = holdSignals()
   const running = await openSupervisor(spec, { environment, uid, clean, onEvent: (entry) => onEvent(entry) })
   const view = openForegroundView(running.engine, paint, command.global.quiet, command.global.config)
   onEvent = view.event
@@ -29,8 +33,10 @@ export async function up(context: Context): Promise<number> {
     view.say(text)
     running.log(text)
   })
+  release(running)
   const code = await running.ended
   view.say(code === 0 ? 'everything is stopped' : 'not everything could be stopped; see holdfast.log')
   await view.flush()
-  return code
+  // With its terminal closed Node's own exit ends in an abort: it can not set the terminal's mode back.
+  return onTerminal ? exitNow(code) : code
 }

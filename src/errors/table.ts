@@ -84,6 +84,7 @@ export const ERRORS = {
   HF_NOT_RUNNING: { message: '{target} is not running', hint: 'Start it with: holdfast start {target}', ...failed },
   HF_OPERATION_FAILED: { message: '{verb} failed: {services}', hint: 'Ask: holdfast why {first}', ...failed },
   HF_GOING_DOWN: { message: 'the supervisor is going down', hint: 'Start it again with: holdfast up', ...failed },
+  HF_APPLY_IN_PROGRESS: { message: 'an apply is in progress', hint: 'Wait for its end, then try again.', ...failed },
   HF_APPLY_REFUSED: {
     message: '{key} can not be changed while the supervisor runs',
     hint: 'Run holdfast down, then holdfast up.',

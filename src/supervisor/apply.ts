@@ -85,7 +85,9 @@ async function converge(
   try {
     const gone = changed.filter(({ change }) => change === 'removed').map(({ service }) => service)
     const removed = await operations.stopInOrder(gone, 'removed from the config')
-    for (const name of gone) interpreter.remove(name)
+    if (interpreter.goingDown) throw new HoldfastError('HF_GOING_DOWN')
+    const down = new Set(removed.filter(({ ok }) => ok).map(({ service }) => service))
+    for (const name of gone) if (down.has(name)) interpreter.remove(name)
     const started = changed.filter(({ change }) => change === 'added').map((diff) => add(diff.service))
     const deployed = changed.filter(({ change }) => change === 'changed').map((diff) => deploy(diff))
     interpreter.refreshDependencies()

@@ -83,7 +83,7 @@ export class AuxiliaryCommands {
       const how = timedOut
         ? `not done within ${timeout / 1000}s`
         : code === null
-          ? `killed by SIG${signal}`
+          ? `killed by ${signal}`
           : `exited with code ${code}`
       onEnd({ ok: code === 0 && !timedOut, text: how })
     })

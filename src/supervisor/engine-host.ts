@@ -1,4 +1,4 @@
-import type { JournalEntry } from './engine-api.ts'
+import type { Engine, JournalEntry } from './engine-api.ts'
 
 /** What the engine is given by whoever runs it: the daemon, or a program that embeds it. */
 export interface EngineHost {
@@ -13,6 +13,11 @@ export interface EngineHost {
   readonly clean?: boolean
   /** Every journal entry from the first one on; `Engine.onEvent` comes too late for those of the start. */
   readonly onEvent?: (entry: JournalEntry) => void
+  /**
+   * Called once the lock and the sockets are held, before any service is started: what can still fail belongs here. When it
+   * rejects, so does `openEngine`, and nothing was started.
+   */
+  readonly beforeStart?: (engine: Engine) => Promise<void>
   /** Called once, when the engine has gone down by its own decision (`restart.stopAllOnUnrecoverable`). */
   readonly onDown?: (why: string) => void
 }

@@ -39,6 +39,7 @@ export class LocalEngine implements Engine {
   private readonly startedAt = new Date().toISOString()
   private going: Promise<OperationOutcome> | null = null
   private lastIntent = ''
+  private applying = false
   private intentTurn: NodeJS.Immediate | null = null
 
   constructor(spec: SupervisorSpec, parts: EngineParts, interpreter: Interpreter, lock: HeldLock) {
@@ -123,21 +124,23 @@ export class LocalEngine implements Engine {
     onProgress?: (progress: Progress) => void,
   ): Promise<ApplyReport> {
     if (this.going !== null) throw new HoldfastError('HF_GOING_DOWN')
+    // Two at once would each start what is new, and each stop what the other brought back.
+    if (this.applying && options.dryRun !== true) throw new HoldfastError('HF_APPLY_IN_PROGRESS')
+    if (options.dryRun !== true) this.applying = true
     const context = {
       parts: this.parts,
       interpreter: this.interpreter,
       operations: this.operations,
       current: this.spec,
     }
-    return applySpec(
-      context,
-      spec,
-      options,
-      (accepted) => {
-        this.spec = accepted
-      },
-      onProgress,
-    )
+    const accept = (accepted: SupervisorSpec): void => {
+      this.spec = accepted
+    }
+    try {
+      return await applySpec(context, spec, options, accept, onProgress)
+    } finally {
+      if (options.dryRun !== true) this.applying = false
+    }
   }
 
   why(target: string): Promise<WhyReport> {
@@ -216,6 +219,7 @@ export class LocalEngine implements Engine {
     const { interpreter, parts } = this
     parts.journal.write({ kind: 'supervisor', event: 'down', pid: process.pid, reason: 'the supervisor goes down' })
     const names = [...interpreter.services.keys()]
+    interpreter.goingDown = true
     const services = await this.operations.stopInOrder(names, 'the supervisor goes down')
     const left = await interpreter.sweepEverything()
     const unwritten = (await this.close()) ? {} : { unwritten: true as const }
@@ -235,13 +239,22 @@ export class LocalEngine implements Engine {
     }
     parts.auxiliary.close()
     parts.epoll.close()
-    parts.listeners.closeAll()
+    this.attempt(() => parts.listeners.closeAll())
+    this.attempt(() => removeWorkerDirectories(parts.paths))
+    this.attempt(() => removeIntent(parts.paths.intent))
     written.push(await parts.journal.close({ deadline: 2_000 }))
-    removeWorkerDirectories(parts.paths)
-    removeIntent(parts.paths.intent)
     closeSync(parts.devNull)
     this.lock.release()
     return written.every(Boolean)
+  }
+
+  /** What can not be cleaned up is no reason to stay: nothing runs any more. */
+  private attempt(cleanUp: () => void): void {
+    try {
+      cleanUp()
+    } catch (error) {
+      this.parts.journal.write({ kind: 'supervisor', event: 'trouble', reason: String(error) })
+    }
   }
 
   /** Once a turn: a start of 1,000 services changes it 2,000 times. */

@@ -3,6 +3,7 @@
 import { rmSync } from 'node:fs'
 import { constants } from 'node:os'
 import type { ServiceSpec } from '../config/effective.ts'
+import { HoldfastError } from '../errors/holdfast-error.ts'
 import type { ProcessEffect } from '../lifecycle/process-effect.ts'
 import type { ProcessEvent } from '../lifecycle/process-event.ts'
 import type { ProcessIdentity } from '../lifecycle/process-state.ts'
@@ -32,6 +33,8 @@ const { SIGTERM } = constants.signals
 /** A stack trace of Node takes a dozen; its first line says what is wrong. */
 const LAST_LINES = 20
 
+const BRINGS_UP: ReadonlySet<string> = new Set(['start', 'restart', 'deploy', 'scale'])
+
 /** An event without what every event has. */
 export type Happening = ServiceEvent extends infer E
   ? E extends ServiceEvent
@@ -57,6 +60,8 @@ export class Interpreter {
   private readonly changeListeners = new Set<(service: string) => void>()
   private readonly reloadListeners = new Set<(service: string, slot: number, error: string | null) => void>()
   private dependents = new Map<string, string[]>()
+  /** From now on nothing is started, whoever still asks for it. */
+  goingDown = false
 
   constructor(parts: EngineParts) {
     this.parts = parts
@@ -93,12 +98,25 @@ export class Interpreter {
       watch: (pid) => this.reaper.watch(pid),
       onSpawned: (process) => this.onSpawned(process),
       onFailed: (request, error) => this.onSpawnFailed(request, error),
+      onTrouble: ({ service, slot, generation }, reason) => {
+        const { name } = service.state
+        parts.journal.write({
+          kind: 'worker',
+          service: name,
+          worker: `${name}/${slot}`,
+          generation,
+          event: 'trouble',
+          reason,
+        })
+      },
       onNotify: (request, chunk) => this.onNotify(request, chunk),
       onIpcReady: (request) => this.tellRequest(request, { is: 'ready', at: this.clock.now() }),
     })
   }
 
   add(spec: ServiceSpec, generation = 1): void {
+    if (this.goingDown) throw new HoldfastError('HF_GOING_DOWN')
+    if (this.services.has(spec.name)) throw new Error(`${spec.name} is there already (bug)`)
     this.services.set(spec.name, {
       state: newService(spec, generation),
       output: this.parts.makeOutput(spec),
@@ -123,6 +141,7 @@ export class Interpreter {
 
   /** Takes an event; when this returns, all that follows from it at once has been done. */
   dispatch(service: string, happening: Happening): void {
+    if (this.goingDown && BRINGS_UP.has(happening.is)) return
     this.queue.push([service, happening])
     if (this.running) return
     this.running = true

@@ -21,6 +21,8 @@ interface Stream {
 }
 
 const scratch = Buffer.allocUnsafe(16_384)
+/** More than a pipe holds. */
+const READS_AT_END = 128
 
 /** The fds a new process gets from its lane; ours to close after the spawn, but for those that are not the lane's. */
 export interface LaneFds {
@@ -83,7 +85,7 @@ export class Lane {
 
   /** Its process is dead: all output, the unfinished line too. */
   endOfProcess(): void {
-    this.readNotify()
+    for (let reads = 0; reads < READS_AT_END && this.readNotify() > 0; reads++);
     this.onNotify = null
     this.out?.capture.endOfProcess()
     this.err?.capture.endOfProcess()
@@ -103,16 +105,17 @@ export class Lane {
 
   /** The message lies in the FIFO until the worker reads it; its own end keeps it there. False: nobody will. */
   send(spec: ServiceSpec, text: string): boolean {
-    const fd = openFifo(this.path(spec, 'command'))
     this.commandUsed = true
+    let fd: number | null = null
     try {
+      fd = openFifo(this.path(spec, 'command'))
       writeSync(fd, text)
       return true
     } catch {
-      // Full: the worker has not read its commands for a long time. Signals reach it all the same.
+      // Full (the worker has not read its commands for a long time), or removed. Signals reach it all the same.
       return false
     } finally {
-      closeSync(fd)
+      if (fd !== null) closeSync(fd)
     }
   }
 
@@ -153,6 +156,9 @@ export class Lane {
       const fd = openFifo(path)
       this.notifyFd = fd
       this.context.epoll.add(fd, () => this.readNotify())
+    } else {
+      // What the last process's descendants said since is not the word of this one.
+      for (let reads = 0; reads < READS_AT_END && readAvailable(this.notifyFd, scratch) > 0; reads++);
     }
     return forChild(path)
   }
@@ -170,10 +176,11 @@ export class Lane {
   }
 
   /** One reading a wake-up: a worker that floods its channel gets its turn like everybody else. */
-  private readNotify(): void {
-    if (this.notifyFd === null) return
+  private readNotify(): number {
+    if (this.notifyFd === null) return 0
     const length = readAvailable(this.notifyFd, scratch)
     if (length > 0) this.onNotify?.(scratch.subarray(0, length))
+    return length
   }
 
   private fifo(spec: ServiceSpec, end: 'out' | 'err' | 'notify' | 'command'): string {

@@ -3,7 +3,7 @@ import { constants } from 'node:os'
 import type { ServiceSpec } from '../config/effective.ts'
 import { bootId } from '../os/boot-id.ts'
 import { processesWithHoldfastId } from '../os/descendants.ts'
-import { isAlive } from '../os/process-identity.ts'
+import { isAlive, type ProcessIdentity } from '../os/process-identity.ts'
 import { groupExists, signalGroup, signalProcess } from '../os/send-signal.ts'
 import { parseSignal } from '../os/signals.ts'
 import { RuntimePaths } from './runtime-paths.ts'
@@ -16,9 +16,17 @@ export interface Leftover {
   readonly pid: number
 }
 
-/** Recorded workers that live: same pid, start time and boot. */
+/** Recorded workers that live (same pid, start time and boot), and living descendants of those that do not. */
 export function livingLeftovers(runtimeDir: string): Leftover[] {
-  return livingRecords(runtimeDir).map(({ service, slot, pid }) => ({ worker: `${service}/${slot}`, pid }))
+  const records = recordsOfThisBoot(runtimeDir)
+  const living = records.filter(isAlive).map(({ service, slot, pid }) => ({ worker: `${service}/${slot}`, pid }))
+  // A search through all of /proc, only where a leader has died.
+  const orphaned = records
+    .filter((record) => !isAlive(record))
+    .flatMap((record) =>
+      descendantsOf([record]).map(({ pid }) => ({ worker: `a process of ${record.service}/${record.slot}`, pid })),
+    )
+  return [...living, ...orphaned]
 }
 
 /**
@@ -29,19 +37,25 @@ export async function endLeftovers(
   runtimeDir: string,
   onProgress: (text: string) => void = () => {},
 ): Promise<{ ended: number; left: string[] }> {
-  const records = livingRecords(runtimeDir)
+  const all = recordsOfThisBoot(runtimeDir)
+  const records = all.filter(isAlive)
   await Promise.all(records.map((record) => descend(record, onProgress)))
-  await endDescendants(records)
+  await endDescendants(all)
   const left = records.filter(isAlive).map(({ service, slot, pid }) => `${service}/${slot} (pid ${pid})`)
   if (left.length === 0) removeWorkerDirectories(new RuntimePaths(runtimeDir))
   return { ended: records.length - left.length, left }
 }
 
-function livingRecords(runtimeDir: string): WorkerRecord[] {
+function recordsOfThisBoot(runtimeDir: string): WorkerRecord[] {
   const boot = bootId()
   return readRecords(new RuntimePaths(runtimeDir).records)
     .map(({ record }) => record)
-    .filter((record) => record.bootId === boot && isAlive(record))
+    .filter((record) => record.bootId === boot)
+}
+
+function descendantsOf(records: readonly WorkerRecord[]): ProcessIdentity[] {
+  const ids = new Set(records.map(({ id }) => id.split('/').at(-1)))
+  return ids.size === 0 ? [] : processesWithHoldfastId((id) => id.split('/').some((element) => ids.has(element)))
 }
 
 async function descend(record: WorkerRecord, onProgress: (text: string) => void): Promise<void> {
@@ -73,11 +87,8 @@ function send(record: WorkerRecord, signal: string): void {
 }
 
 async function endDescendants(records: readonly WorkerRecord[]): Promise<void> {
-  const ids = new Set(records.map(({ id }) => id.split('/').at(-1)))
-  if (ids.size === 0) return
-  const find = () => processesWithHoldfastId((id) => id.split('/').some((element) => ids.has(element)))
   for (const signal of [constants.signals.SIGTERM, constants.signals.SIGKILL]) {
-    const found = find()
+    const found = descendantsOf(records)
     for (const identity of found) signalProcess(identity, signal)
     if (await gone(() => !found.some(isAlive), 2_000)) return
   }

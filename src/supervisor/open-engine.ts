@@ -41,10 +41,18 @@ export async function openEngine(spec: SupervisorSpec, host: EngineHost): Promis
     await endOrRefuseLeftovers(spec.runtimeDir, host.clean ?? false)
     listeners.openAll(Object.values(spec.sockets), host.environment)
     prepareWorkerDirectories(paths)
-    return start(spec, host, { paths, lock, listeners })
   } catch (error) {
     listeners.closeAll()
     lock.release()
+    throw error
+  }
+  const engine = assemble(spec, host, { paths, lock, listeners })
+  try {
+    await host.beforeStart?.(engine)
+    engine.start()
+    return engine
+  } catch (error) {
+    await engine.down({ immediate: true })
     throw error
   }
 }
@@ -55,7 +63,7 @@ interface Opened {
   readonly listeners: Listeners
 }
 
-function start(spec: SupervisorSpec, host: EngineHost, { paths, lock, listeners }: Opened): Engine {
+function assemble(spec: SupervisorSpec, host: EngineHost, { paths, lock, listeners }: Opened): LocalEngine {
   const epoll = new EpollLoop()
   const journal = new Journal(journalPath(spec.stateDir))
   if (host.onEvent) journal.subscribe(host.onEvent)
@@ -80,7 +88,6 @@ function start(spec: SupervisorSpec, host: EngineHost, { paths, lock, listeners 
   }
   const interpreter = new Interpreter(parts)
   engine = new LocalEngine(spec, parts, interpreter, lock)
-  engine.start()
   return engine
 }
 

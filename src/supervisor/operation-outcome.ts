@@ -13,11 +13,15 @@ export type OutcomeSoFar = ServiceOutcome | null
 export function startOutcome(runtime: ServiceRuntime, slots: readonly number[] | null): OutcomeSoFar {
   const { state } = runtime
   const concerned = wantedSlots(state).filter((slot) => slots === null || slots.includes(slot.slot))
+  if (concerned.length === 0 && (state.wanted === 'down' || state.desired > 0)) {
+    return { service: state.name, ok: false, message: 'stopped meanwhile' }
+  }
   const failed = concerned.find((slot) => isGivingUp(slot))
   if (failed !== undefined) return failure(runtime, failed, `start of ${state.name}/${failed.slot}`)
   const done = concerned.every((slot) => slotServes(slot) || (slot.phase.is === 'exited' && slot.phase.clean))
   if (!done) return null
-  return { service: state.name, ok: true, message: `${count(concerned.length)} ready` }
+  const ended = concerned.length > 0 && concerned.every((slot) => slot.phase.is === 'exited')
+  return { service: state.name, ok: true, message: ended ? 'ended as it should' : `${count(concerned.length)} ready` }
 }
 
 type RuntimeOf = (name: string) => ServiceRuntime | undefined
@@ -49,6 +53,9 @@ function unmetOf(state: ServiceState, runtimeOf: RuntimeOf): string[] {
 export function stopOutcome(runtime: ServiceRuntime, slots: readonly number[] | null): OutcomeSoFar {
   const { state } = runtime
   const concerned = state.slots.filter((slot) => slots === null || slots.includes(slot.slot))
+  if (concerned.some((slot) => isWanted(state, slot.slot))) {
+    return { service: state.name, ok: false, message: 'started again meanwhile' }
+  }
   const down = concerned.every((slot) => slot.phase.is === 'stopped' && slot.other === null)
   if (!down || runtime.strays > 0) return null
   return { service: state.name, ok: true, message: 'stopped' }

@@ -20,10 +20,15 @@ import {
 import { currentProcess, type ServiceRuntime } from './service-runtime.ts'
 import { type ResolvedTarget, resolveTargets } from './targets.ts'
 
+/** A slip of the finger, rather than a wish. */
+const MOST_WORKERS = 10_000
+
 export class Operations {
   private readonly interpreter: Interpreter
   private readonly journal: Journal
   private readonly waiting = new Map<string, Set<() => void>>()
+  /** How often each service was asked to stop: a restart in waves does not bring back what was stopped since. */
+  private readonly stops = new Map<string, number>()
 
   constructor(interpreter: Interpreter, journal: Journal) {
     this.interpreter = interpreter
@@ -108,7 +113,10 @@ export class Operations {
   async stopInOrder(names: readonly string[], text: string): Promise<ServiceOutcome[]> {
     const outcomes: ServiceOutcome[] = []
     for (const wave of stopWaves(names, this.specs())) {
-      for (const name of wave) this.interpreter.dispatch(name, { is: 'stop', slots: null, text })
+      for (const name of wave) {
+        this.stops.set(name, (this.stops.get(name) ?? 0) + 1)
+        this.interpreter.dispatch(name, { is: 'stop', slots: null, text })
+      }
       outcomes.push(
         ...(await Promise.all(wave.map((name) => this.wait(name, (runtime) => stopOutcome(runtime, null))))),
       )
@@ -187,9 +195,12 @@ export class Operations {
     const slotsOf = new Map(targets.map(({ service, slots }) => [service, slots]))
     const outcomes: ServiceOutcome[] = []
     // Dependencies first: what a service needs is there again before its own workers are replaced.
+    const stopsBefore = new Map(this.stops)
     for (const wave of stopWaves([...slotsOf.keys()], this.specs()).reverse()) {
       const started = wave.map((name) =>
-        this.roll(name, { is: 'restart', slots: slotsOf.get(name) ?? null, mode, cause }),
+        this.stops.get(name) === stopsBefore.get(name) && !this.interpreter.goingDown
+          ? this.roll(name, { is: 'restart', slots: slotsOf.get(name) ?? null, mode, cause })
+          : { service: name, ok: false, message: 'stopped meanwhile' },
       )
       outcomes.push(...(await Promise.all(started)))
     }
@@ -264,6 +275,8 @@ export class Operations {
       targets.map(({ service }) => {
         const { desired } = this.runtime(service).state
         const wanted = sign === '' ? Number(digits) : desired + Number(`${sign}${digits}`)
+        if (wanted > MOST_WORKERS)
+          throw new HoldfastError('HF_BAD_REQUEST', { problem: `${wanted} workers are more than ${MOST_WORKERS}` })
         this.interpreter.dispatch(service, { is: 'scale', desired: Math.max(0, wanted) })
         return this.wait(
           service,

@@ -8,8 +8,8 @@ import type { EpollLoop } from '../os/epoll.ts'
 import { startTimeOf } from '../os/process-identity.ts'
 import { spawnProcess } from '../os/spawn.ts'
 import { executableFor, softNoFile } from './exec-settings.ts'
-import { openIpcChannel } from './ipc-channel.ts'
-import { Lane } from './lane.ts'
+import { type IpcChannel, openIpcChannel } from './ipc-channel.ts'
+import { Lane, type LaneFds } from './lane.ts'
 import type { Listeners } from './listeners.ts'
 import { starterKey } from './listeners.ts'
 import { giftEnvironment } from './process-environment.ts'
@@ -23,6 +23,7 @@ import {
   slotRuntime,
 } from './service-runtime.ts'
 import type { SupervisedClock } from './supervised-clock.ts'
+import { restoreWorkerDirectories } from './worker-directories.ts'
 import { type WorkerRecord, writeRecord } from './worker-record.ts'
 
 /** Spawns in one turn of the event loop, 0.3 to 2 ms each: `status` is answered between two turns. */
@@ -51,6 +52,7 @@ export interface LauncherContext {
   readonly watch: (pid: number) => void
   readonly onSpawned: (process: RunningProcess) => void
   readonly onFailed: (request: LaunchRequest, error: string) => void
+  readonly onTrouble: (request: LaunchRequest, problem: string) => void
   readonly onNotify: (request: LaunchRequest, chunk: Buffer) => void
   readonly onIpcReady: (request: LaunchRequest) => void
 }
@@ -110,11 +112,11 @@ export class ProcessLauncher {
     const { service, slot, number, generation } = request
     const spec = service.state.specs[generation]
     if (spec === undefined) throw new Error(`generation ${generation} is not known any more`)
-    const lane = this.freeLane(request, spec)
     const id = `${context.idPrefix}.${spec.name}.${slot}.${number}`
-    const fds = lane.open(spec, (chunk) => context.onNotify(request, chunk))
-    const channel = spec.ready.by === 'ipc' ? openIpcChannel(context.epoll, () => context.onIpcReady(request)) : null
+    const { lane, fds } = this.openLane(request, spec)
+    let channel: IpcChannel | null = null
     try {
+      channel = spec.ready.by === 'ipc' ? openIpcChannel(context.epoll, () => context.onIpcReady(request)) : null
       const layout = this.layOutFds(spec, fds, channel?.childFd ?? null)
       const fullId = context.outerId === null ? id : `${context.outerId}/${id}`
       const gifts = {
@@ -136,10 +138,7 @@ export class ProcessLauncher {
       context.watch(pid)
       // /proc/PID/stat may be gone already; a pid of ours that is not reaped can not be another process.
       const identity = { pid, startTime: startTimeOf(pid) ?? 0 }
-      writeRecord(
-        context.paths.record(spec.name, slot, lane.index),
-        this.record(request, spec, lane.index, fullId, identity),
-      )
+      this.leaveRecord(request, this.record(request, spec, lane.index, fullId, identity))
       return {
         service: spec.name,
         slot,
@@ -194,6 +193,34 @@ export class ProcessLauncher {
     return {
       fds: all,
       gifts: { sockets, notifyFd, commandFd: notifyFd + 1, channelFd: channel === null ? null : notifyFd + 2 },
+    }
+  }
+
+  /** The process runs already: a disk that takes no record must not make it one that nobody knows. */
+  private leaveRecord(request: LaunchRequest, record: WorkerRecord): void {
+    const { service, slot, lane } = record
+    try {
+      writeRecord(this.context.paths.record(service, slot, lane), record)
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error)
+      this.context.onTrouble(request, `no record of pid ${record.pid} for a later supervisor: ${problem}`)
+    }
+  }
+
+  /** Somebody may have removed the directories under us (a cleaner of /run or /dev/shm): then they are made anew, once. */
+  private openLane(request: LaunchRequest, spec: ServiceSpec): { lane: Lane; fds: LaneFds } {
+    const onNotify = (chunk: Buffer): void => this.context.onNotify(request, chunk)
+    const lane = this.freeLane(request, spec)
+    try {
+      return { lane, fds: lane.open(spec, onNotify) }
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+      this.context.onTrouble(request, 'the runtime directory of the workers was removed; it is made anew')
+      lane.close()
+      slotRuntime(request.service, request.slot).lanes[lane.index] = null
+      restoreWorkerDirectories(this.context.paths)
+      const fresh = this.freeLane(request, spec)
+      return { lane: fresh, fds: fresh.open(spec, onNotify) }
     }
   }
 

@@ -1,7 +1,17 @@
 // `svc/` (FIFOs, heartbeat tables) and `workers/` (records) of the runtime directory. Making a file costs 5 us on a tmpfs
 // and 400 to 800 us on ext4, and every worker needs six: where the runtime directory is no tmpfs (a container's /run, say),
 // the two are symbolic links to a directory of ours in /dev/shm.
-import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readlinkSync, rmSync, statfsSync, symlinkSync } from 'node:fs'
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readlinkSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { RuntimePaths } from './runtime-paths.ts'
 
@@ -21,6 +31,19 @@ export function prepareWorkerDirectories(paths: RuntimePaths): void {
     mkdirSync(real)
     chmodSync(real, mode)
     if (real !== path) symlinkSync(real, path)
+  }
+}
+
+/** Where they are gone; in place then, without a link: whoever removed them may come again. */
+export function restoreWorkerDirectories(paths: RuntimePaths): void {
+  for (const [path, mode] of [
+    [paths.services, 0o711],
+    [paths.records, 0o700],
+  ] as const) {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) continue
+    rmSync(path, { recursive: true, force: true })
+    mkdirSync(path, { recursive: true })
+    chmodSync(path, mode)
   }
 }
 

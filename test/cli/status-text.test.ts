@@ -79,7 +79,7 @@ describe('the message says why something does not run', () => {
   test('a rollout that is not over', () => {
     const rollout = { state: 'failed' as const, reason: 'web/0 exited with code 1' }
     expect(show([service('web', [worker('web/0')], { target: 3, rollout })])).toContain(
-      'failed generation 3: web/0 exited with code 1',
+      'rollout failed: web/0 exited with code 1',
     )
   })
 })

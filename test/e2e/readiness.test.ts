@@ -87,7 +87,7 @@ test('EXTEND_TIMEOUT_USEC gives a slow start more time', async () => {
 
 test('a READY that was said before the deadline wins, although the supervisor reads it after', async () => {
   const scene = newScene()
-  const startTimeout = 700
+  const startTimeout = 1_200
   const restart = { immediate: 0, initial: '20s', jitter: 0 }
   const common = { ready: 'notify', startTimeout: `${startTimeout}ms`, restart }
   scene.configure({
