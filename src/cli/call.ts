@@ -1,6 +1,7 @@
 // A call to the supervisor that a command is for.
 import { type ControlAnswer, type ControlRequest, callSupervisor } from '../control/client.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
+import { isAlive } from '../os/process-identity.ts'
 import type { Context } from './context.ts'
 import { findSupervisor, type SupervisorPlace } from './find-supervisor.ts'
 
@@ -38,6 +39,12 @@ async function whereOf({ command }: Context, { socket, pointer }: SupervisorPlac
   const { config } = command.global
   const where = pointer?.configFile ? ` for ${pointer.configFile}` : ` at ${socket}`
   const start = config === null ? '' : ` -c ${config}`
+  if (pointer !== null && isAlive({ pid: pointer.pid, startTime: pointer.startTime ?? 0 })) {
+    return {
+      where: ` at its socket: pid ${pointer.pid} lives, but its socket is gone; end it with kill -TERM ${pointer.pid}`,
+      config: start,
+    }
+  }
   const { livingLeftovers } = await import('./supervise.ts')
   const left = pointer === null ? [] : livingLeftovers(pointer.runtimeDir)
   if (left.length === 0) return { where, config: start }

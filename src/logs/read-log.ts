@@ -6,8 +6,6 @@ import type { LogLine, LogStream } from './log-line.ts'
 import type { FileIdentity } from './open-log.ts'
 import { RotatedSet } from './rotated-set.ts'
 
-export { mergeLogs } from './merge-logs.ts'
-
 export interface ReadLogOptions {
   /** How many of the last lines. Default 50; Infinity: all. */
   readonly lines?: number

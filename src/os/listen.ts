@@ -10,7 +10,7 @@ import { formatAddress, socketAddress } from './socket-query.ts'
 import { lookupGroup, lookupUser } from './users.ts'
 
 export type { ListenAddress } from './socket-address.ts'
-export { backlogLength, formatAddress, type SocketAddress, socketAddress } from './socket-query.ts'
+export { backlogLength, formatAddress, socketAddress } from './socket-query.ts'
 
 export interface ListenSpec {
   readonly listen: ListenAddress

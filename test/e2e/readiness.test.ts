@@ -98,6 +98,7 @@ test('a READY that was said before the deadline wins, although the supervisor re
   })
   const up = scene.holdfast('up', '--detach')
   await waitFor(() => scene.isUp())
+  await waitFor(async () => (await scene.status()).services.length === 2 && (await scene.worker('says/0')).pid !== null)
   const supervisor = scene.supervisorPid()
   process.kill(supervisor, 'SIGSTOP')
   try {
