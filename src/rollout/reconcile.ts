@@ -118,7 +118,9 @@ function fillVacant(service: ServiceState, at: Instant): SlotCommand | null {
     (rollout.is === 'canary' && inProgress(service) > 0)
   for (const slot of wantedSlots(service)) {
     if (slot.phase.is !== 'stopped' && slot.phase.is !== 'waiting') continue
-    if (waitsFor.length > 0) {
+    // A worker that makes room for its successor has been up: a dependency that went away since does not matter.
+    const replaced = isRolling(rollout) && slot.lastNumber > 0
+    if (waitsFor.length > 0 && !replaced) {
       if (slot.phase.is === 'waiting' && sameNames(slot.phase.on, waitsFor)) continue
       return { slot: slot.slot, event: { is: 'wait', at, on: waitsFor } }
     }

@@ -156,11 +156,18 @@ class Run {
     const generation = this.service.lastGeneration + 1
     const specs = { ...this.service.specs, [generation]: spec }
     this.service = withSlots({ ...this.service, specs, goal: generation, lastGeneration: generation }, this.at)
-    if (wantedSlots(this.service).length === 0) {
+    if (this.hasNothingToReplace()) {
       this.service = { ...this.service, generation, rollout: { is: 'stable' } }
-      return
+      return this.emptyEnded(cause)
     }
     this.beginRollout(mode, cause, {})
+  }
+
+  /** Nobody is wanted, or all wait for a dependency: the generation is in service, and starts whenever it may. */
+  private hasNothingToReplace(): boolean {
+    const wanted = wantedSlots(this.service)
+    if (this.service.waitsFor.length === 0) return wanted.length === 0
+    return wanted.every((slot) => currentOf(slot.phase) === null && slot.other === null)
   }
 
   private beginRollout(
@@ -175,7 +182,12 @@ class Run {
       ...this.service,
       rollout: { is, since: at, deadline: at + rollout.timeout, mode, cause, renewBelow },
     }
-    // Slots without a process have nothing to lose: they are emptied, and the planner fills them with the new generation.
+    this.emptyEnded(cause)
+  }
+
+  /** Slots without a process have nothing to lose: they are emptied, and the planner fills them with the new generation. */
+  private emptyEnded(cause: string): void {
+    const { at } = this
     this.toSlots(null, (slot) =>
       isConcerned(this.service, slot) && (hasEnded(slot) || slot.phase.is === 'backoff')
         ? { is: 'stop', at, why: { kind: 'stop', text: `restarted: ${cause}` } }

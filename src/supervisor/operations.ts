@@ -212,6 +212,8 @@ export class Operations {
     this.interpreter.dispatch(name, happening)
     const begun = this.runtime(name).state.rollout
     const mine = isRolling(begun) ? begun.renewBelow : null
+    // There was nothing to replace: it starts, or waits for what it depends on.
+    if (mine === null && begun.is === 'stable') return this.waitStarted(name, null)
     return this.wait(name, (runtime) => {
       const { rollout } = runtime.state
       // Every rollout has a `renewBelow` of its own, which lasts from its first step to its last.

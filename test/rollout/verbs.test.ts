@@ -242,6 +242,27 @@ describe('the gate', () => {
     expect(phases(simulation)).toEqual(['running', 'running'])
   })
 
+  it('is no rollout to wait for: a restart of workers that wait is in service at once', () => {
+    const simulation = world({ instances: 2 })
+    simulation.send({ is: 'gate', waitsFor: ['db (ready)'] })
+    simulation.send({ is: 'start', slots: null })
+    simulation.send(restart())
+    expect(simulation.service).toMatchObject({ generation: 2, goal: 2, rollout: { is: 'stable' } })
+    expect(phases(simulation)).toEqual(['waiting', 'waiting'])
+    simulation.send({ is: 'gate', waitsFor: [] })
+    simulation.advance(100)
+    expect(phases(simulation)).toEqual(['running', 'running'])
+  })
+
+  it('does not keep those that run from being replaced', () => {
+    const simulation = up({ instances: 2 })
+    simulation.send({ is: 'gate', waitsFor: ['db (ready)'] })
+    simulation.send(restart())
+    simulation.advance(30_000)
+    expect(simulation.service).toMatchObject({ generation: 2, rollout: { is: 'stable' } })
+    expect(phases(simulation)).toEqual(['running', 'running'])
+  })
+
   it('that closes later touches nobody, not even by a crash', () => {
     const simulation = up()
     simulation.send({ is: 'gate', waitsFor: ['db (ready)'] })
