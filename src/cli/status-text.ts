@@ -37,8 +37,8 @@ function serviceTable(services: readonly ServiceReport[], options: StatusTextOpt
 }
 
 function serviceRows(service: ServiceReport, options: StatusTextOptions): Cell[][] {
-  const [only, ...more] = service.workers
-  if (only && more.length === 0 && service.desired === 1) return [workerRow(only, service, options)]
+  const [only] = service.workers
+  if (only && service.workers.length === 1 && service.desired === 1) return [workerRow(only, service, options)]
   const sum = (pick: (worker: WorkerReport) => number | null) =>
     service.workers.reduce((total, worker) => total + (pick(worker) ?? 0), 0)
   const running = service.workers.some((worker) => worker.pid !== null)

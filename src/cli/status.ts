@@ -20,7 +20,8 @@ export async function status(context: Context): Promise<number> {
 
 export async function askStatus(context: Context): Promise<StatusReport> {
   const { arguments: targets, options } = context.command
-  const path = `/v1/status${queryString({ target: targets, memory: options.memory === true })}`
+  const brief = !context.command.global.json && options.memory !== true
+  const path = `/v1/status${queryString({ target: targets, memory: options.memory === true, brief })}`
   const { body } = await call(context, { method: 'GET', path, answerWithin: PROMPT })
   return body as StatusReport
 }

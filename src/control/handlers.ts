@@ -42,7 +42,7 @@ const HANDLERS: Readonly<Record<RouteName, Handler>> = {
   ...(Object.fromEntries(OPERATION_VERBS.map((verb) => [verb, operate])) as Record<OperationVerb, Handler>),
   status({ engine }, { options }, { response }) {
     const targets = (options.target ?? []) as readonly string[]
-    sendJson(response, 200, engine.status({ targets, memory: options.memory === true }))
+    sendJson(response, 200, engine.status({ targets, memory: options.memory === true, brief: options.brief === true }))
   },
   settled({ engine }, call, reply) {
     return outcomeOf(call, reply, () => engine.settled())

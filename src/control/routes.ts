@@ -89,6 +89,7 @@ export const ROUTES: readonly Route[] = [
     query: {
       target: { type: 'strings', doc: 'Only these targets; may be given several times.' },
       memory: { type: 'flag', doc: '1: with `pss` of each worker (slower).' },
+      brief: { type: 'flag', doc: '1: of workers only what a table shows (faster).' },
     },
     body: {},
     events: [],

@@ -88,7 +88,10 @@ async function converge(
     if (interpreter.goingDown) throw new HoldfastError('HF_GOING_DOWN')
     const down = new Set(removed.filter(({ ok }) => ok).map(({ service }) => service))
     for (const name of gone) if (down.has(name)) interpreter.remove(name)
-    const started = changed.filter(({ change }) => change === 'added').map((diff) => add(diff.service))
+    const added = changed.filter(({ change }) => change === 'added').map(({ service }) => known(spec.services[service]))
+    for (const service of added) interpreter.add(service)
+    interpreter.refreshDependencies()
+    const started = added.map((service) => start(service))
     const deployed = changed.filter(({ change }) => change === 'changed').map((diff) => deploy(diff))
     interpreter.refreshDependencies()
     return [...removed, ...(await Promise.all([...started, ...deployed]))]
@@ -96,10 +99,8 @@ async function converge(
     unsubscribe()
   }
 
-  function add(name: string): Promise<ServiceOutcome> {
-    const service = known(spec.services[name])
-    interpreter.add(service)
-    if (!service.autostart)
+  function start({ name, autostart }: ServiceSpec): Promise<ServiceOutcome> {
+    if (!autostart)
       return Promise.resolve({ service: name, ok: true, message: 'added, not started (autostart: false)' })
     interpreter.dispatch(name, { is: 'start', slots: null })
     return operations.waitStarted(name, null)

@@ -112,12 +112,20 @@ export interface LogLine {
   readonly line: string
 }
 
+export interface StatusQuery {
+  readonly targets?: readonly string[]
+  /** With `pss` of each worker, which takes longer. */
+  readonly memory?: boolean
+  /** Workers with what a table shows, and no more. */
+  readonly brief?: boolean
+}
+
 export interface Engine {
   readonly spec: SupervisorSpec
   /** Resolves when every autostart service is ready or ended as allowed; names those that are not. */
   settled(): Promise<OperationOutcome>
   /** @throws HoldfastError HF_TARGET_UNKNOWN */
-  status(query?: { targets?: readonly string[]; memory?: boolean }): StatusReport
+  status(query?: StatusQuery): StatusReport
   /** @throws HoldfastError for an unknown target, a rollout in progress … ; a failed operation resolves with ok: false. */
   operate(request: OperationRequest, onProgress?: (progress: Progress) => void): Promise<OperationOutcome>
   /** Converges to another spec; touches only what changed. @throws HoldfastError when nothing was changed. */

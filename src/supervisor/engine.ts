@@ -5,7 +5,7 @@ import type { SupervisorSpec } from '../config/effective.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import type { ServiceLog } from '../logs/service-log.ts'
 import type { HeldLock } from '../os/file-lock.ts'
-import { pssOf, usageOf } from '../os/resource-usage.ts'
+import { pssOf } from '../os/resource-usage.ts'
 import { withDependencies } from '../rollout/dependencies.ts'
 import { applySpec } from './apply.ts'
 import type {
@@ -16,6 +16,7 @@ import type {
   OperationOutcome,
   OperationRequest,
   Progress,
+  StatusQuery,
   WhyReport,
 } from './engine-api.ts'
 import type { EngineParts } from './engine-parts.ts'
@@ -25,6 +26,7 @@ import { Operations } from './operations.ts'
 import type { RunningProcess } from './service-runtime.ts'
 import { reportService } from './status.ts'
 import type { StatusReport } from './status-report.ts'
+import { UsageSamples } from './usage-samples.ts'
 import { VERSION } from './version.ts'
 import { explainWorkers } from './why.ts'
 import { removeWorkerDirectories } from './worker-directories.ts'
@@ -40,6 +42,7 @@ export class LocalEngine implements Engine {
   private going: Promise<OperationOutcome> | null = null
   private lastIntent = ''
   private applying = false
+  private readonly usage = new UsageSamples()
   private intentTurn: NodeJS.Immediate | null = null
 
   constructor(spec: SupervisorSpec, parts: EngineParts, interpreter: Interpreter, lock: HeldLock) {
@@ -60,6 +63,7 @@ export class LocalEngine implements Engine {
       reason: `supervisor ${VERSION} started`,
     })
     for (const service of Object.values(services)) this.interpreter.add(service)
+    this.interpreter.refreshDependencies()
     const autostart = Object.values(services).filter((service) => service.autostart)
     const order = withDependencies(
       autostart.map(({ name }) => name),
@@ -77,7 +81,7 @@ export class LocalEngine implements Engine {
     return { ok: services.every(({ ok }) => ok), services }
   }
 
-  status(query: { targets?: readonly string[]; memory?: boolean } = {}): StatusReport {
+  status(query: StatusQuery = {}): StatusReport {
     const { interpreter, spec } = this
     const targets = query.targets && query.targets.length > 0 ? query.targets : ['all']
     const chosen = interpreter.services.size === 0 ? [] : this.resolve(targets)
@@ -91,9 +95,11 @@ export class LocalEngine implements Engine {
       pids.push(...processes.map(({ identity }) => identity.pid))
       interpreter.heartbeats.refresh(runtime, processes.filter(writesHeartbeats))
     }
-    const usage = usageOf(pids)
+    const usage = this.usage.sample(pids)
     const sources = {
+      iso: interpreter.clock.isoConverter(),
       clock: interpreter.clock,
+      brief: query.brief === true,
       usageOf: (pid: number) => usage.get(pid) ?? null,
       pssOf: query.memory ? pssOf : null,
     }
@@ -232,6 +238,7 @@ export class LocalEngine implements Engine {
   private async close(): Promise<boolean> {
     const { interpreter, parts } = this
     interpreter.close()
+    this.usage.close()
     const runtimes = [...interpreter.services.values()]
     const written = await Promise.all(runtimes.map(({ output }) => output.log.close({ deadline: 2_000 })))
     for (const { slots } of runtimes) {

@@ -1,6 +1,6 @@
 // One small file per service with a 64-byte slot for each lane of each worker: the worker writes, the supervisor reads.
 // An open fd for each service would be copied at every spawn, so the file is open only while it is looked at.
-import { closeSync, constants, fchownSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
+import { closeSync, constants, fchownSync, openSync, readSync, writeSync } from 'node:fs'
 import { type HeartbeatSlot, readSlot, SLOT_BYTES } from '../wire/heartbeat-slot.ts'
 import type { LaneIndex } from './runtime-paths.ts'
 
@@ -26,8 +26,7 @@ export class HeartbeatTable {
     const fd = openSync(this.path, constants.O_RDWR | constants.O_CREAT, 0o600)
     try {
       if (owner !== null) fchownSync(fd, owner.uid, owner.gid)
-      if (fstatSync(fd).size < offset + SLOT_BYTES) ftruncateSync(fd, offset + SLOT_BYTES)
-      else writeSync(fd, empty, 0, SLOT_BYTES, offset)
+      writeSync(fd, empty, 0, SLOT_BYTES, offset)
     } finally {
       closeSync(fd)
     }

@@ -114,6 +114,7 @@ export class Interpreter {
     })
   }
 
+  /** Call `refreshDependencies` when all are added. */
   add(spec: ServiceSpec, generation = 1): void {
     if (this.goingDown) throw new HoldfastError('HF_GOING_DOWN')
     if (this.services.has(spec.name)) throw new Error(`${spec.name} is there already (bug)`)
@@ -124,8 +125,6 @@ export class Interpreter {
       slots: new Map(),
       strays: 0,
     })
-    this.reindexDependencies()
-    this.updateGate(spec.name)
   }
 
   remove(name: string): void {
@@ -227,7 +226,7 @@ export class Interpreter {
     }
   }
 
-  /** After a change of `dependsOn`. */
+  /** After services were added, or `dependsOn` changed. */
   refreshDependencies(): void {
     this.reindexDependencies()
     for (const name of this.services.keys()) this.updateGate(name)

@@ -36,6 +36,12 @@ export class SupervisedClock {
     else this.expected.set(timer, at + this.lost)
   }
 
+  /** The same for many times at one moment. */
+  isoConverter(): (at: Instant) => string {
+    const offset = Date.now() - this.now()
+    return (at) => new Date(offset + at).toISOString()
+  }
+
   /** Wall clock of a supervisor time, ISO 8601. Right as long as the wall clock was not set since. */
   iso(at: Instant): string {
     return new Date(Date.now() - (this.now() - at)).toISOString()
