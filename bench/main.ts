@@ -83,6 +83,7 @@ export async function main({ root, results, bundle, argv }: MainOptions): Promis
         failures.push(`${name} could not be measured: ${error instanceof Error ? error.stack : String(error)}`)
         console.error(failures.at(-1))
       }
+      await scratch.endMeasurement()
     }
   } finally {
     const killed = await scratch.close()

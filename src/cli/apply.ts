@@ -1,6 +1,6 @@
+import type { Colour, Paint } from '../control/colours.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import type { ApplyChange, ApplyReport } from '../supervisor/engine-api.ts'
-import type { Colour, Paint } from './colours.ts'
 import type { Context } from './context.ts'
 import { callWithProgress, tellOutcome } from './operate.ts'
 

@@ -1,7 +1,7 @@
 import type { Problem } from '../config/load.ts'
-import { isColoured } from './colours.ts'
+import { isColoured } from '../control/colours.ts'
+import { printableCount } from '../control/human-units.ts'
 import type { Context } from './context.ts'
-import { printableCount } from './human-units.ts'
 import { namedConfig } from './load-config.ts'
 
 /** Every problem of the file and of this machine; exit code 2 if one of them is an error. */

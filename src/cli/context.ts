@@ -1,5 +1,5 @@
 // What a verb is given: its command, the streams, and where it was called.
-import type { Paint } from './colours.ts'
+import type { Paint } from '../control/colours.ts'
 import type { Surroundings } from './find-supervisor.ts'
 import type { Output } from './output.ts'
 import type { Command } from './parse-command.ts'

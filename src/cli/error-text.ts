@@ -1,5 +1,5 @@
+import type { Paint } from '../control/colours.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
-import type { Paint } from './colours.ts'
 
 /** `holdfast: sentence`, then the hint. A bug in Holdfast shows its stack. */
 export function errorText(error: unknown, paint: Paint, json: boolean): string {

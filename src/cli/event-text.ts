@@ -1,5 +1,5 @@
+import { colourOfState, type Paint } from '../control/colours.ts'
 import type { JournalEntry } from '../supervisor/engine-api.ts'
-import { colourOfState, type Paint } from './colours.ts'
 
 /** One line: `2026-01-02T03:04:05.678Z web/0 running → backoff  exited with code 1 (pid 77, generation 3)`. */
 export function eventText(entry: JournalEntry, paint: Paint): string {

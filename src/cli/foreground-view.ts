@@ -1,9 +1,10 @@
 // What `up` shows in the foreground: a banner for who sees it the first time, the services' output, the state changes.
+
+import { isColoured, type Paint } from '../control/colours.ts'
 import { ForegroundOutput } from '../logs/foreground.ts'
 import { terminalWriter } from '../logs/terminal-writer.ts'
 import type { Engine, JournalEntry } from '../supervisor/engine-api.ts'
 import { VERSION } from '../supervisor/version.ts'
-import { isColoured, type Paint } from './colours.ts'
 import { eventSentence } from './event-text.ts'
 
 export interface ForegroundView {

@@ -1,4 +1,4 @@
-import type { Paint } from './colours.ts'
+import type { Paint } from '../control/colours.ts'
 import { usageLine } from './parse-command.ts'
 import { GLOBAL_OPTIONS, type OptionRow, VERBS, type VerbRow } from './verb-table.ts'
 

@@ -1,8 +1,8 @@
 // Reading the config for the verbs that need its contents. The loader is a bundle of its own.
 import type { SupervisorSpec } from '../config/effective.ts'
 import type { Problem } from '../config/load.ts'
+import { isColoured } from '../control/colours.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
-import { isColoured } from './colours.ts'
 import type { Context } from './context.ts'
 import { configFileOf } from './find-supervisor.ts'
 

@@ -1,5 +1,5 @@
+import type { Colour, Paint } from '../control/colours.ts'
 import type { LogLine } from '../logs/log-line.ts'
-import type { Colour, Paint } from './colours.ts'
 import type { Output } from './output.ts'
 
 const WORKER_COLOURS: readonly Colour[] = ['cyan', 'yellow', 'green', 'magenta', 'blue']

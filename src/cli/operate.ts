@@ -1,9 +1,10 @@
 // start, stop, restart, reload, scale, signal: ask, show progress, tell how each service came out.
+
+import { humanDuration } from '../control/human-units.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import type { OperationOutcome, OperationVerb, Progress } from '../supervisor/engine-api.ts'
 import { call } from './call.ts'
 import type { Context } from './context.ts'
-import { humanDuration } from './human-units.ts'
 import { failureText, outcomeText } from './outcome-text.ts'
 import { type ProgressView, progressView } from './progress-view.ts'
 import { targetPath } from './request-path.ts'

@@ -1,5 +1,5 @@
+import type { Paint } from '../control/colours.ts'
 import type { ServiceOutcome } from '../supervisor/engine-api.ts'
-import type { Paint } from './colours.ts'
 
 export function outcomeText({ service, message }: ServiceOutcome, paint: Paint): string {
   return `${paint('green', service)}: ${message}\n`

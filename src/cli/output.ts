@@ -1,6 +1,5 @@
 // Writing to the terminal or a pipe without process.stdout, whose set-up costs every short command more than its answer.
-import { writeSync } from 'node:fs'
-import { isatty } from 'node:tty'
+import { fstatSync, writeSync } from 'node:fs'
 
 export interface Output {
   write(text: string): void
@@ -32,8 +31,23 @@ export function writeAll(fd: number, text: string): void {
   }
 }
 
+/** `node:tty` takes 2 ms to load: only asked about what could be a terminal at all. */
+function isTerminal(fd: number): boolean {
+  try {
+    const stats = fstatSync(fd)
+    if (!stats.isCharacterDevice() || stats.rdev >> 8 === MEMORY_DEVICES) return false
+  } catch {
+    // Closed.
+    return false
+  }
+  return process.getBuiltinModule('node:tty').isatty(fd)
+}
+
+/** /dev/null and its like. */
+const MEMORY_DEVICES = 1
+
 export function outputTo(fd: 1 | 2): Output {
-  const isTty = isatty(fd)
+  const isTty = isTerminal(fd)
   return {
     write: (text) => writeAll(fd, text),
     isTty,

@@ -1,8 +1,8 @@
 // From argv to a checked command, by the verb table. Every mistake is one HF_USAGE sentence.
-import { parseArgs } from 'node:util'
 import { nearestName } from '../config/did-you-mean.ts'
 import { parseDuration } from '../config/values/duration.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
+import { tokenize } from './option-tokens.ts'
 import { GLOBAL_OPTIONS, type OptionRow, VERBS, type VerbRow } from './verb-table.ts'
 
 export interface GlobalOptions {
@@ -69,36 +69,19 @@ type Options = Record<string, string | number | true>
 
 function readOptions(words: readonly string[], verb: VerbRow | null): { options: Options; positionals: string[] } {
   const rows = [...GLOBAL_OPTIONS, ...(verb?.options ?? [])]
-  const shorts = (row: OptionRow) => (row.short === undefined ? {} : { short: row.short })
-  const { tokens } = parseArgs({
-    args: verb?.name === 'scale' ? words.map(shieldNegative) : [...words],
-    options: Object.fromEntries(
-      rows.map((row) => [row.long, { type: row.value ? 'string' : 'boolean', ...shorts(row) }]),
-    ),
-    strict: false,
-    allowPositionals: true,
-    tokens: true,
-  })
   const options: Options = {}
   const positionals: string[] = []
-  for (const token of tokens) {
-    if (token.kind === 'positional') positionals.push(unshield(token.value))
-    if (token.kind !== 'option') continue
+  for (const token of tokenize(words, rows)) {
+    if (token.kind === 'positional') {
+      positionals.push(token.value)
+      continue
+    }
     const row = rows.find(({ long }) => long === token.name)
     if (!row) throw unknownOption(token.rawName, rows, verb)
     if (row.later) throw new HoldfastError('HF_NOT_AVAILABLE', { what: `holdfast ${verb?.name} --${row.long}` })
     options[row.long] = optionValue(row, token.rawName, token.value, verb)
   }
   return { options, positionals }
-}
-
-/** `-2` in `scale web -2` is a number of workers, which parseArgs takes for an option. */
-function shieldNegative(word: string): string {
-  return /^-\d+$/.test(word) ? `\0${word}` : word
-}
-
-function unshield(word: string): string {
-  return word.startsWith('\0') ? word.slice(1) : word
 }
 
 function optionValue(

@@ -1,9 +1,10 @@
 // One call of `holdfast`: parse, run the verb, turn every error into a sentence and an exit code.
+
+import { paintFor } from '../control/colours.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import { VERSION } from '../supervisor/version.ts'
 import { apply } from './apply.ts'
 import { check } from './check.ts'
-import { paintFor } from './colours.ts'
 import { config } from './config.ts'
 import type { Context, RunVerb } from './context.ts'
 import { down } from './down.ts'

@@ -5,7 +5,6 @@ import { call } from './call.ts'
 import type { Context } from './context.ts'
 import { eventText } from './event-text.ts'
 import { queryString } from './request-path.ts'
-import { statusText } from './status-text.ts'
 
 const INTERVAL = 1000
 /** Events come in bursts; one picture for all of them. */
@@ -13,7 +12,11 @@ const SETTLE = 100
 const EVENTS_SHOWN = 5
 const HOME_AND_CLEAR = '\u001b[H\u001b[J'
 
-export async function watchStatus(context: Context, ask: (context: Context) => Promise<StatusReport>): Promise<number> {
+export async function watchStatus(
+  context: Context,
+  askReport: (context: Context) => Promise<StatusReport>,
+  askTable: (context: Context) => Promise<{ readonly text: string }>,
+): Promise<number> {
   const latest: JournalEntry[] = []
   let wake = () => {}
   const path = `/v1/events${queryString({ follow: true, last: EVENTS_SHOWN, target: context.command.arguments })}`
@@ -29,14 +32,13 @@ export async function watchStatus(context: Context, ask: (context: Context) => P
   // The next picture tells that the supervisor is gone.
   events.catch(() => {})
   for (;;) {
-    draw(context, await ask(context), latest)
+    if (context.command.global.json) context.out.write(`${JSON.stringify(await askReport(context))}\n`)
+    else draw(context, (await askTable(context)).text, latest)
     await Promise.race([pause(INTERVAL), new Promise<void>((resolve) => (wake = resolve)).then(() => pause(SETTLE))])
   }
 }
 
-function draw({ command, out, paint }: Context, report: StatusReport, latest: readonly JournalEntry[]): void {
-  if (command.global.json) return out.write(`${JSON.stringify(report)}\n`)
-  const text = statusText(report, { paint, width: out.isTty ? out.columns : null, now: Date.now() })
+function draw({ out, paint }: Context, text: string, latest: readonly JournalEntry[]): void {
   const events = latest.map((entry) => eventText(entry, paint)).join('')
   const picture = events === '' ? text : `${text}\n${events}`
   out.write(out.isTty ? `${HOME_AND_CLEAR}${picture}` : `${picture}\n`)

@@ -1,5 +1,5 @@
+import type { Paint } from '../control/colours.ts'
 import type { WhyReport } from '../supervisor/engine-api.ts'
-import type { Paint } from './colours.ts'
 import { eventText } from './event-text.ts'
 
 /** For each worker the sentence, then what led to it, oldest first. */

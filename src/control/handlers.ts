@@ -11,12 +11,14 @@ import type {
   OperationVerb,
   Progress,
 } from '../supervisor/engine-api.ts'
+import { paintFor } from './colours.ts'
 import { answerEvents } from './event-route.ts'
 import { EventStream } from './event-stream.ts'
 import { answerLogs } from './log-route.ts'
 import type { Call } from './read-call.ts'
 import { sendJson } from './reply.ts'
 import { OPERATION_VERBS, type RouteName } from './routes.ts'
+import { statusText } from './status-text.ts'
 import type { StreamBudget } from './stream-budget.ts'
 
 export interface ControlHost {
@@ -42,7 +44,16 @@ const HANDLERS: Readonly<Record<RouteName, Handler>> = {
   ...(Object.fromEntries(OPERATION_VERBS.map((verb) => [verb, operate])) as Record<OperationVerb, Handler>),
   status({ engine }, { options }, { response }) {
     const targets = (options.target ?? []) as readonly string[]
-    sendJson(response, 200, engine.status({ targets, memory: options.memory === true, brief: options.brief === true }))
+    const memory = options.memory === true
+    if (options.table !== true) return sendJson(response, 200, engine.status({ targets, memory }))
+    const report = engine.status({ targets, memory, brief: true })
+    const paint = paintFor(options.color === true, false, {})
+    const width = typeof options.width === 'number' ? options.width : null
+    const text = statusText(report, { paint, width, now: Date.now() })
+    const notReady = report.services
+      .filter(({ workers }) => !workers.some(({ ready }) => ready))
+      .map(({ name }) => name)
+    sendJson(response, 200, { text, notReady })
   },
   settled({ engine }, call, reply) {
     return outcomeOf(call, reply, () => engine.settled())

@@ -89,7 +89,12 @@ export const ROUTES: readonly Route[] = [
     query: {
       target: { type: 'strings', doc: 'Only these targets; may be given several times.' },
       memory: { type: 'flag', doc: '1: with `pss` of each worker (slower).' },
-      brief: { type: 'flag', doc: '1: of workers only what a table shows (faster).' },
+      table: {
+        type: 'flag',
+        doc: '1: `{ text, notReady }`, the table of `holdfast status` and the services without a ready worker.',
+      },
+      color: { type: 'flag', doc: '1: the table with ANSI colours.' },
+      width: { type: 'integer', doc: 'Of the table, in characters; default: no limit.' },
     },
     body: {},
     events: [],

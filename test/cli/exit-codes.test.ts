@@ -149,7 +149,7 @@ describe('status', () => {
     expect((await cli('status web db')).code).toBe(3)
     fixture.engine.report = { ...fixture.engine.report, services: [of('web', [true, false])] }
     expect((await cli('status web')).code).toBe(0)
-    expect(fixture.engine.asked.at(-1)).toEqual(['status', { targets: ['web'], memory: false }])
+    expect(fixture.engine.asked.at(-1)).toMatchObject(['status', { targets: ['web'], memory: false }])
   })
 
   test('--json is what the supervisor answered', async () => {

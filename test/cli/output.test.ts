@@ -4,9 +4,9 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { paintFor } from '../../src/cli/colours.ts'
 import { LineWriter, logLineText } from '../../src/cli/log-text.ts'
 import { ReaderGone, writeAll } from '../../src/cli/output.ts'
+import { paintFor } from '../../src/control/colours.ts'
 import { openFifo } from '../../src/os/fifo.ts'
 
 let directory: string

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { humanDuration, humanSize } from '../../src/cli/human-units.ts'
+import { humanDuration, humanSize } from '../../src/control/human-units.ts'
 
 test.each([
   [-5, '0ms'],

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import type { Paint } from '../../src/cli/colours.ts'
-import { statusText } from '../../src/cli/status-text.ts'
+import type { Paint } from '../../src/control/colours.ts'
+import { statusText } from '../../src/control/status-text.ts'
 import type { ServiceReport, StatusReport } from '../../src/supervisor/status-report.ts'
-import { service, worker } from './reports.ts'
+import { service, worker } from '../cli/reports.ts'
 
 const NOW = Date.parse('2026-01-01T01:00:00.000Z')
 const plain: Paint = (_colour, text) => text
