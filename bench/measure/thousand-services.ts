@@ -97,7 +97,7 @@ async function measureFloor({ scratch, programs }: BenchRun): Promise<{ floorUp:
   return { floorUp: figures.up ?? Number.NaN, floorDown: figures.down ?? Number.NaN }
 }
 
-/** Asks every 50 ms, from the moment on when somebody listens. */
+/** Asks every 200 ms, from the moment on when somebody listens. */
 async function lookAtStatus(socket: string, signal: AbortSignal): Promise<number[]> {
   const answers: number[] = []
   while (!signal.aborted) {
@@ -108,7 +108,7 @@ async function lookAtStatus(socket: string, signal: AbortSignal): Promise<number
     } catch {
       // Not there yet.
     }
-    await delay(50)
+    await delay(200)
   }
   return answers
 }

@@ -42,6 +42,7 @@ export class LocalEngine implements Engine {
   private going: Promise<OperationOutcome> | null = null
   private lastIntent = ''
   private applying = false
+  private closed = false
   private readonly usage = new UsageSamples()
   private intentTurn: NodeJS.Immediate | null = null
 
@@ -156,14 +157,14 @@ export class LocalEngine implements Engine {
   down(options: { timeout?: number; immediate?: boolean } = {}): Promise<OperationOutcome> {
     if (this.going === null) {
       this.going = this.goDown()
-    } else {
+    } else if (!this.closed) {
       // Asked again: everything at once now, and one rung further.
       for (const [name, { state }] of this.interpreter.services) {
         const text = 'the supervisor goes down'
         this.interpreter.dispatch(name, state.wanted === 'down' ? { is: 'hurry' } : { is: 'stop', slots: null, text })
       }
     }
-    if (options.immediate) {
+    if (options.immediate && !this.closed) {
       const text = 'the supervisor goes down at once'
       for (const name of this.interpreter.services.keys()) {
         this.interpreter.dispatch(name, { is: 'stop', slots: null, text })
@@ -237,6 +238,7 @@ export class LocalEngine implements Engine {
   /** A hanging disk gets two seconds: what is not written by then is lost with the process. */
   private async close(): Promise<boolean> {
     const { interpreter, parts } = this
+    this.closed = true
     interpreter.close()
     this.usage.close()
     const runtimes = [...interpreter.services.values()]

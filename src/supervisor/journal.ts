@@ -7,6 +7,7 @@ export class Journal {
   private readonly sink: JournalFile
   private readonly listeners = new Set<(entry: JournalEntry) => void>()
   private seq = 0
+  private closed = false
 
   constructor(file: string) {
     this.file = file
@@ -15,7 +16,7 @@ export class Journal {
 
   write(entry: Omit<JournalEntry, 'seq' | 'at'>): void {
     const full: JournalEntry = { at: new Date().toISOString(), seq: ++this.seq, ...entry }
-    this.sink.append(full)
+    if (!this.closed) this.sink.append(full)
     for (const listener of this.listeners) listener(full)
   }
 
@@ -29,6 +30,7 @@ export class Journal {
   }
 
   close(options: { deadline: number }): Promise<boolean> {
+    this.closed = true
     return this.sink.close(options)
   }
 }

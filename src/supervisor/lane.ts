@@ -42,6 +42,8 @@ export class Lane {
   private err: Stream | null = null
   private notifyFd: number | null = null
   private commandUsed = false
+  /** If somebody removes one, opening it says so, and the launcher makes all of them anew. */
+  private readonly made = new Set<string>()
   private onNotify: ((chunk: Buffer) => void) | null = null
 
   constructor(index: LaneIndex, service: string, slot: number, context: LaneContext) {
@@ -185,6 +187,8 @@ export class Lane {
 
   private fifo(spec: ServiceSpec, end: 'out' | 'err' | 'notify' | 'command'): string {
     const path = this.path(spec, end)
+    if (this.made.has(end)) return path
+    this.made.add(end)
     const { owner } = this.context.output
     makeFifo(path, { mode: 0o600, uid: owner?.uid ?? null, gid: owner?.gid ?? null })
     return path

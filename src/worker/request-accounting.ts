@@ -43,7 +43,7 @@ export class RequestAccounting {
     if (outcome === 'done') this.#done++
     if (this.#underWay.size === 0) {
       this.#busy += monotonicNanos() - this.#busySince
-      for (const resolve of this.#idle.splice(0)) resolve()
+      if (this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve()
     }
     this.#publish()
   }
