@@ -83,7 +83,7 @@ testWith('puma', 'puma')('puma: a rolling restart on an inherited socket refuses
   })
   await scene.up()
   const result = await restartUnderLoad(scene)
-  // What it accepted in the moment of its stop, and has not read from yet, puma closes unanswered: seen once in some thousands.
+  // What it accepted in the moment of its stop, and has not read from yet, puma closes unanswered (seen once, on a busy machine).
   expect(Object.keys(result.failures).filter((failure) => failure !== 'new: cut off')).toEqual([])
 })
 
