@@ -11,8 +11,8 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
+#include "clock.h"
 
 #define MOST_CONNECTIONS 20000
 #define HEAD_SIZE 2048
@@ -37,12 +37,6 @@ static int sample_count, in_flight;
 static struct sockaddr_in server;
 static char request[2][256];
 static long long gap;
-
-static long long clock_ns(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1000000000LL + now.tv_nsec;
-}
 
 static void drop(struct client *c) {
   if (c->fd != -1) close(c->fd);
@@ -162,7 +156,7 @@ static void print_counts(const char *label, const long long *of) {
 
 int main(int argc, char **argv) {
   if (argc < 6) return 2;
-  long long rate = atoll(argv[3]), began = clock_ns(), until = began + atof(argv[2]) * 1e9, next_look = 0, started = 0;
+  long long rate = atoll(argv[3]), began = nanoseconds(), until = began + atof(argv[2]) * 1e9, next_look = 0, started = 0;
   keep_count = atoi(argv[4]);
   gap = atof(argv[5]) * 1e6;
   server = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(atoi(argv[1])), .sin_addr = {htonl(INADDR_LOOPBACK)}};
@@ -178,30 +172,29 @@ int main(int argc, char **argv) {
     if (!clients[i].keep) unused[unused_count++] = i;
   }
   struct epoll_event events[256];
-  for (long long now = began; now < until || (in_flight > 0 && now < until + ANSWER_TIMEOUT); now = clock_ns()) {
+  for (long long now = began; now < until || (in_flight > 0 && now < until + ANSWER_TIMEOUT); now = nanoseconds()) {
     for (; now < until && started < (now - began) * rate / 1000000000; started++) {
       if (unused_count > 0) ask(&clients[unused[--unused_count]], now);
       else counts[0][LOCAL]++;
     }
     if (now < until) ask_what_is_due(now);
+    else gap = 1000000000000LL;
     if (now >= next_look) {
       give_up_on_late_ones(now);
       next_look = now + 500000000;
     }
-    if (now >= until) gap = 1000000000000LL;
     int count = epoll_wait(epoll, events, 256, 1);
-    now = clock_ns();
+    now = nanoseconds();
     for (int i = 0; i < count; i++) on_event(&clients[events[i].data.u32], events[i].events, now);
   }
   for (int i = 0; i < MOST_CONNECTIONS; i++)
     if (clients[i].asked) finish(&clients[i], TIMEOUT, until);
   qsort(samples, sample_count, sizeof *samples, by_size);
-  printf("{");
+  putchar('{');
   print_counts("fresh", counts[0]);
   print_counts("keepAlive", counts[1]);
-  double seconds = (until - began) / 1e9;
 #define PERCENTILE(p) (sample_count ? samples[(int)((sample_count - 1) * (p))] / 1000.0 : 0)
-  printf("\"perSecond\":%.1f,\"medianMs\":%.3f,\"p95Ms\":%.3f,\"maxMs\":%.3f}\n", (counts[0][OK] + counts[1][OK]) / seconds,
+  printf("\"perSecond\":%.1f,\"medianMs\":%.3f,\"p95Ms\":%.3f,\"maxMs\":%.3f}\n", (counts[0][OK] + counts[1][OK]) * 1e9 / (until - began),
          PERCENTILE(0.5), PERCENTILE(0.95), PERCENTILE(1));
   return 0;
 }

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+#include "clock.h"
 
 extern char **environ;
 static posix_spawnattr_t spawn_attributes;
@@ -29,10 +29,4 @@ static inline pid_t spawn_program(char **argv) {
     exit(1);
   }
   return pid;
-}
-
-static inline long long nanoseconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1000000000LL + now.tv_nsec;
 }

@@ -65,7 +65,7 @@ function section(found: readonly Footprint[], watch: number, quick: boolean): Se
     targets: [
       { name: 'anonymous PSS at 1,000, MB', value: at(1_000).kib / 1_024, limit: 40 },
       { name: 'per service from 100 to 1,000, KiB', value: slope, limit: 15 },
-      ...found.map(({ size, wakeUps }) => ({ name: `wake-ups at ${size}`, value: wakeUps, limit: 0 })),
+      ...(quick ? [] : found.map(({ size, wakeUps }) => ({ name: `wake-ups at ${size}`, value: wakeUps, limit: 0 }))),
     ],
     notes: quick ? ['--quick: not settled for long enough, wake-ups of the garbage collector are to be expected'] : [],
     data: { found, slope },
