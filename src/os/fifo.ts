@@ -1,5 +1,5 @@
 // Named pipes that outlive the supervisor: whoever writes holds an O_RDWR fd, and so a reading end of its own.
-import { chmodSync, chownSync, constants as fsConstants, lstatSync, openSync } from 'node:fs'
+import { chmodSync, closeSync, fchmodSync, fchownSync, constants as fsConstants, fstatSync, openSync } from 'node:fs'
 import { constants } from 'node:os'
 import { errno, libcFunction } from './libc.ts'
 import { lastOsError, OsError, withOsErrors } from './os-error.ts'
@@ -20,34 +20,61 @@ const fcntl = libcFunction<[number, number, number], number>('int fcntl(int fd, 
 
 /** Makes a FIFO with exactly this mode and owner. One that is there already is kept; anything else there is EEXIST. */
 export function makeFifo(path: string, { mode, uid, gid }: FifoOptions): void {
-  if (mkfifo(path, mode) === -1) {
-    const number = errno()
-    if (number !== constants.errno.EEXIST) throw new OsError('mkfifo', number, { subject: path })
-  }
+  const isNew = mkfifo(path, mode) === 0
+  const number = isNew ? 0 : errno()
+  if (!isNew && number !== constants.errno.EEXIST) throw new OsError('mkfifo', number, { subject: path })
   withOsErrors(() => {
-    const stats = lstatSync(path)
-    if (!stats.isFIFO()) {
-      throw new OsError('mkfifo', constants.errno.EEXIST, { subject: path, explanation: 'something else is there' })
+    // In a directory of ours; mkfifo takes the umask off.
+    if (isNew && uid === null && gid === null) return chmodSync(path, mode)
+    const fd = openExisting(path)
+    try {
+      const stats = fstatSync(fd)
+      const owner = uid ?? stats.uid
+      const group = gid ?? stats.gid
+      if (owner !== stats.uid || group !== stats.gid) fchownSync(fd, owner, group)
+      if ((stats.mode & 0o7777) !== mode) fchmodSync(fd, mode)
+    } finally {
+      closeSync(fd)
     }
-    const owner = uid ?? stats.uid
-    const group = gid ?? stats.gid
-    if (owner !== stats.uid || group !== stats.gid) chownSync(path, owner, group)
-    // mkfifo takes the umask off.
-    if ((stats.mode & 0o7777) !== mode) chmodSync(path, mode)
   })
+}
+
+function openExisting(path: string): number {
+  try {
+    return openFifo(path)
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code !== 'ELOOP' && code !== 'EISDIR' && code !== 'ENXIO' && code !== 'EEXIST') throw error
+    throw new OsError('mkfifo', constants.errno.EEXIST, { subject: path, explanation: 'something else is there' })
+  }
+}
+
+export interface OpenFifoOptions {
+  /**
+   * Nobody but us can put something else at the path: the look at what was opened is left out (4 us). Default: false, for in a
+   * directory that belongs to a service's user a link may stand there, and we may be root.
+   */
+  readonly trusted?: boolean
 }
 
 /**
  * Our end, non-blocking. O_RDWR, so that it never sees an end: an O_RDONLY one whose last writer is gone is readable
- * for ever and spins.
+ * for ever and spins. What is no FIFO is EEXIST.
  */
-export function openFifo(path: string): number {
-  return withOsErrors(() => openSync(path, fsConstants.O_RDWR | fsConstants.O_NONBLOCK))
+export function openFifo(path: string, options: OpenFifoOptions = {}): number {
+  return openEnd(path, fsConstants.O_NONBLOCK, options)
 }
 
 /** The child's end, blocking: a description of its own, since O_NONBLOCK is shared. Close ours after the spawn. */
-export function openFifoForChild(path: string): number {
-  return withOsErrors(() => openSync(path, fsConstants.O_RDWR))
+export function openFifoForChild(path: string, options: OpenFifoOptions = {}): number {
+  return openEnd(path, 0, options)
+}
+
+function openEnd(path: string, flags: number, { trusted = false }: OpenFifoOptions): number {
+  const fd = withOsErrors(() => openSync(path, fsConstants.O_RDWR | fsConstants.O_NOFOLLOW | flags))
+  if (trusted || fstatSync(fd).isFIFO()) return fd
+  closeSync(fd)
+  throw new OsError('open', constants.errno.EEXIST, { subject: path, explanation: 'it is no FIFO' })
 }
 
 /** /dev/null for reading and writing. */

@@ -1,6 +1,6 @@
 // One small file per service with a 64-byte slot for each lane of each worker: the worker writes, the supervisor reads.
 // An open fd for each service would be copied at every spawn, so the file is open only while it is looked at.
-import { closeSync, constants, fchownSync, openSync, readSync, writeSync } from 'node:fs'
+import { closeSync, constants, fchownSync, fstatSync, openSync, readSync, writeSync } from 'node:fs'
 import { type HeartbeatSlot, readSlot, SLOT_BYTES } from '../wire/heartbeat-slot.ts'
 import type { LaneIndex } from './runtime-paths.ts'
 
@@ -23,9 +23,9 @@ export class HeartbeatTable {
   /** Zeroes the slot for its next process. Returns `path:offset`, as it stands in HOLDFAST_HEARTBEAT. */
   prepare(slot: number, lane: LaneIndex, owner: { uid: number; gid: number } | null): string {
     const offset = offsetOf(slot, lane)
-    const fd = openSync(this.path, constants.O_RDWR | constants.O_CREAT, 0o600)
+    const fd = openSync(this.path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
     try {
-      if (owner !== null) fchownSync(fd, owner.uid, owner.gid)
+      if (owner !== null) handOver(fd, owner, this.path)
       writeSync(fd, empty, 0, SLOT_BYTES, offset)
     } finally {
       closeSync(fd)
@@ -37,7 +37,7 @@ export class HeartbeatTable {
   read(addresses: readonly SlotAddress[]): (HeartbeatSlot | null)[] {
     let fd: number
     try {
-      fd = openSync(this.path, 'r')
+      fd = openSync(this.path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     } catch {
       return addresses.map(() => null)
     }
@@ -51,6 +51,13 @@ export class HeartbeatTable {
       closeSync(fd)
     }
   }
+}
+
+/** The directory is the user's own: a link of theirs must not make us, who may be root, give away or write to another file. */
+function handOver(fd: number, owner: { uid: number; gid: number }, path: string): void {
+  const stats = fstatSync(fd)
+  if (!stats.isFile() || stats.nlink !== 1) throw new Error(`${path} is not the heartbeat table that was made there`)
+  fchownSync(fd, owner.uid, owner.gid)
 }
 
 function offsetOf(slot: number, lane: LaneIndex): number {

@@ -53,6 +53,11 @@ export class Lane {
     this.context = context
   }
 
+  /** The directory of a service with a user of its own belongs to that user. */
+  private get trust(): { trusted: boolean } {
+    return { trusted: this.context.output.owner === null }
+  }
+
   get output(): ServiceOutput {
     return this.context.output
   }
@@ -61,7 +66,7 @@ export class Lane {
   open(spec: ServiceSpec, onNotify: (chunk: Buffer) => void): LaneFds {
     const mine: number[] = []
     const forChild = (path: string): number => {
-      const fd = openFifoForChild(path)
+      const fd = openFifoForChild(path, this.trust)
       mine.push(fd)
       return fd
     }
@@ -110,7 +115,7 @@ export class Lane {
     this.commandUsed = true
     let fd: number | null = null
     try {
-      fd = openFifo(this.path(spec, 'command'))
+      fd = openFifo(this.path(spec, 'command'), this.trust)
       writeSync(fd, text)
       return true
     } catch {
@@ -148,14 +153,14 @@ export class Lane {
   }
 
   private capture(kind: 'out' | 'err', path: string): Stream {
-    const fd = openFifo(path)
+    const fd = openFifo(path, this.trust)
     return { capture: this.context.output.log.openStream({ worker: this.worker, stream: kind, fd }), fd }
   }
 
   private listen(spec: ServiceSpec, forChild: (path: string) => number): number {
     const path = this.fifo(spec, 'notify')
     if (this.notifyFd === null) {
-      const fd = openFifo(path)
+      const fd = openFifo(path, this.trust)
       this.notifyFd = fd
       this.context.epoll.add(fd, () => this.readNotify())
     } else {
@@ -169,7 +174,7 @@ export class Lane {
     const fd = forChild(this.fifo(spec, 'command'))
     // What the last process left unread is not for this one.
     if (this.commandUsed) {
-      const reader = openFifo(this.path(spec, 'command'))
+      const reader = openFifo(this.path(spec, 'command'), this.trust)
       while (readAvailable(reader, scratch) > 0);
       closeSync(reader)
       this.commandUsed = false

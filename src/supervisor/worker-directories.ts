@@ -13,6 +13,7 @@ import {
   symlinkSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { removeTree } from '../os/remove-tree.ts'
 import type { RuntimePaths } from './runtime-paths.ts'
 
 const TMPFS_MAGIC = 0x01021994
@@ -51,8 +52,8 @@ export function restoreWorkerDirectories(paths: RuntimePaths): void {
 export function removeWorkerDirectories(paths: RuntimePaths): void {
   for (const path of [paths.services, paths.records]) {
     const elsewhere = linkTarget(path)
-    if (elsewhere !== null) rmSync(dirname(elsewhere), { recursive: true, force: true })
-    rmSync(path, { recursive: true, force: true })
+    if (elsewhere !== null) removeTree(dirname(elsewhere))
+    removeTree(path)
   }
 }
 

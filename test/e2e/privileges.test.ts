@@ -1,6 +1,6 @@
 // As whom, with what and where a worker runs, as the kernel sees it.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { factsOf, limitOf } from './harness/process-facts.ts'
@@ -238,3 +238,30 @@ function temporaryUser(groups: readonly string[]): { name: string; uid: number; 
   const uid = Number(execFileSync('id', ['-u', name], { encoding: 'utf8' }))
   return { name, uid, gid: groupId('nogroup'), groups: groups.map(groupId) }
 }
+
+asRoot('links that a worker of another user puts in place of its files lead us nowhere', async () => {
+  const scene = sceneOthersMayEnter()
+  const mine = scene.path('mine')
+  mkdirSync(mine, { mode: 0o700 })
+  const victim = join(mine, 'victim')
+  writeFileSync(victim, 'as it was', { mode: 0o600 })
+  // The directory is the worker's own: it may rename and replace whatever lies there.
+  const program = `cd "$(dirname "$HOLDFAST_HEARTBEAT")" && for file in *; do rm -f "$file"; ln -s ${victim} "$file"; done
+    mkdir sub && ln -s ${mine} sub/link; touch sub/replaced; exec sleep 1000`
+  scene.configure({ services: { sly: { command: ['sh', '-c', program], user: 'nobody', restart: { maxRetries: 1 } } } })
+  await scene.up()
+  const directory = join(scene.runtimeDir, 'svc/sly')
+  await waitFor(() => existsSync(join(directory, 'sub/replaced')), { what: 'replaced files' })
+  const untouched = { content: 'as it was', uid: 0, mode: 0o600 }
+  const look = () => ({
+    content: readFileSync(victim, 'utf8'),
+    uid: statSync(victim).uid,
+    mode: statSync(victim).mode & 0o777,
+  })
+  // Commands to the worker, a new process in the same lane, and the end of everything.
+  await scene.holdfast('reload', 'sly')
+  await scene.holdfast('restart', 'sly', '--cold')
+  expect(look()).toEqual(untouched)
+  await scene.holdfast('down')
+  expect(look()).toEqual(untouched)
+})
