@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { ServiceSpec, SupervisorSpec } from './effective.ts'
 
 /** Keys that a running process can not take over: it was started with them. Everything else is policy of the supervisor. */
-const NEEDS_NEW_PROCESS: ReadonlySet<string> = new Set([
+const NEEDS_NEW_PROCESS = [
   'command',
   'cwd',
   'user',
@@ -20,7 +20,8 @@ const NEEDS_NEW_PROCESS: ReadonlySet<string> = new Set([
   'ready',
   'heartbeat',
   'requestTimeout',
-] satisfies (keyof ServiceSpec)[])
+] as const satisfies readonly (keyof ServiceSpec)[]
+const needNewProcess: ReadonlySet<string> = new Set(NEEDS_NEW_PROCESS)
 
 export interface ServiceDifference {
   readonly service: string
@@ -81,7 +82,7 @@ function diffService(service: string, oldSpec: SupervisorSpec, newSpec: Supervis
     return was && is ? differingKeys(was, is, []).map((key) => `sockets.${name}.${key}`) : []
   })
   const keys = [...ownKeys, ...socketKeys]
-  const restart = socketKeys.length > 0 || ownKeys.some((key) => NEEDS_NEW_PROCESS.has(key.split('.', 1)[0] ?? ''))
+  const restart = socketKeys.length > 0 || ownKeys.some((key) => needNewProcess.has(key.split('.', 1)[0] ?? ''))
   return { service, change: keys.length > 0 ? 'changed' : 'unchanged', keys, restart }
 }
 
@@ -122,15 +123,17 @@ function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefine
 
 /** Of what a process was started with: two services with the same hash can share a process. 32 hexadecimal digits. */
 export function specHash(service: ServiceSpec): string {
-  const relevant = Object.entries(service).filter(([key]) => NEEDS_NEW_PROCESS.has(key))
-  return createHash('sha256')
-    .update(stableJson(Object.fromEntries(relevant)))
-    .digest('hex')
-    .slice(0, 32)
+  let text = ''
+  for (const key of NEEDS_NEW_PROCESS) {
+    const value = service[key]
+    text += `${isObject(value) && !Array.isArray(value) ? stableJson(value) : JSON.stringify(value)}\n`
+  }
+  return createHash('sha256').update(text).digest('hex').slice(0, 32)
 }
 
 /** The order in which keys were written does not matter. */
 function stableJson(value: unknown): string {
+  if (isObject(value) && !Array.isArray(value) && Object.keys(value).length === 0) return '{}'
   return (
     JSON.stringify(value, (_key, inner: unknown) =>
       isObject(inner) && !Array.isArray(inner)

@@ -20,7 +20,7 @@ export interface ProcessStat {
 
 /** What /proc/<pid>/stat says, null when there is no such process. */
 export function statOf(pid: number): ProcessStat | null {
-  const stat = readProcFile(`/proc/${pid}/stat`)
+  const stat = readProcFile(`/proc/${pid}/stat`, { short: true })
   if (stat === null || stat.length === 0) return null
   // The command stands in parentheses and may itself contain blanks and parentheses: count from the last one.
   const fields = stat.toString('latin1', stat.lastIndexOf(0x29) + 2).split(' ')

@@ -2,10 +2,10 @@
 // (libuv's spawn forks: 1.2 ms, and 6.5 ms with 80 MB of heap).
 import { accessSync, closeSync, constants as fsConstants, openSync, readSync, statSync } from 'node:fs'
 import { constants } from 'node:os'
-import { cStringArray } from './c-strings.ts'
+import { CStringArray } from './c-strings.ts'
 import { closeInheritedOnExec } from './close-on-exec.ts'
 import { libcFunction } from './libc.ts'
-import { noFileLimit, setSoftNoFile } from './limits.ts'
+import { noFileLimit, withSoftNoFile } from './limits.ts'
 import { checked, OsError } from './os-error.ts'
 
 export interface SpawnOptions {
@@ -60,6 +60,9 @@ const fcntl = libcFunction<[number, number, number], number>('int fcntl(int fd, 
 // Made once, and never given back: the attributes have no allocation behind them.
 const attributesBySession = new Map<boolean, Buffer>()
 let inheritedAreClosed = false
+let hardNoFile: number | null = null
+const argumentStrings = new CStringArray()
+const environmentStrings = new CStringArray()
 const actions = Buffer.alloc(ACTIONS_SIZE)
 const pidCell = Buffer.alloc(4)
 
@@ -73,16 +76,14 @@ const pidCell = Buffer.alloc(4)
 export function spawnProcess(options: SpawnOptions): number {
   if (!inheritedAreClosed) closeInheritedOnExec()
   inheritedAreClosed = true
-  const argv = cStringArray(options.argv, 'spawn')
-  const env = cStringArray(options.env, 'spawn')
+  const argv = argumentStrings.fill(options.argv, 'spawn')
+  const env = environmentStrings.fill(options.env, 'spawn')
   const attributes = attributesFor(options.session)
   const lifted: number[] = []
   actionsInit(actions)
   try {
     addFileActions(options, lifted)
-    const error = limited(options.softNoFile, () =>
-      posixSpawn(pidCell, options.file, actions, attributes, argv.buffer, env.buffer),
-    )
+    const error = limited(options.softNoFile, () => posixSpawn(pidCell, options.file, actions, attributes, argv, env))
     if (error !== 0) throw spawnError(options, error)
     return pidCell.readInt32LE(0)
   } finally {
@@ -137,13 +138,10 @@ function addAction(error: number): void {
 
 /** The child inherits the limit of the moment; nothing else runs in this thread meanwhile. */
 function limited(soft: number | null, spawn: () => number): number {
-  if (soft === null || noFileLimit().soft === soft) return spawn()
-  const before = setSoftNoFile(soft)
-  try {
-    return spawn()
-  } finally {
-    setSoftNoFile(before)
-  }
+  if (soft === null) return spawn()
+  // Nothing in this process lowers its hard limit, and nobody can raise it who is not root.
+  hardNoFile ??= noFileLimit().hard
+  return withSoftNoFile(soft, hardNoFile, spawn)
 }
 
 /** posix_spawn has one error number for whatever failed on the way: find out which it was. */

@@ -4,6 +4,7 @@ import type { ServiceSpec } from '../config/effective.ts'
 import type { WaitStatus } from '../os/reap.ts'
 import { signalGroup } from '../os/send-signal.ts'
 import { spawnProcess } from '../os/spawn.ts'
+import { baseOf } from './base-environment.ts'
 import { executableFor } from './exec-settings.ts'
 
 const { SIGKILL } = constants.signals
@@ -44,8 +45,8 @@ export class AuxiliaryCommands {
   ): () => void {
     let pid: number
     try {
-      const { file, argv } = executableFor(spec, command, environment, { listenPid: false })
-      const env = Object.entries(environment).map(([name, value]) => `${name}=${value}`)
+      const { lines: env, path, shellUnsafe } = baseOf(environment)
+      const { file, argv } = executableFor(spec, command, { listenPid: false, path, shellUnsafe })
       const fds = [this.devNull, this.devNull, this.devNull]
       pid = spawnProcess({ file, argv: [...argv], env, cwd: spec.cwd, fds, session: true, softNoFile: this.noFile })
     } catch (error) {

@@ -20,7 +20,7 @@ import type {
   WhyReport,
 } from './engine-api.ts'
 import type { EngineParts } from './engine-parts.ts'
-import { intentOf, removeIntent, writeIntent } from './intent.ts'
+import { IntentFile, removeIntent } from './intent.ts'
 import type { Interpreter } from './interpreter.ts'
 import { Operations } from './operations.ts'
 import type { RunningProcess } from './service-runtime.ts'
@@ -40,10 +40,10 @@ export class LocalEngine implements Engine {
   private readonly lock: HeldLock
   private readonly startedAt = new Date().toISOString()
   private going: Promise<OperationOutcome> | null = null
-  private lastIntent = ''
   private applying = false
   private closed = false
   private readonly usage = new UsageSamples()
+  private readonly intent: IntentFile
   private intentTurn: NodeJS.Immediate | null = null
 
   constructor(spec: SupervisorSpec, parts: EngineParts, interpreter: Interpreter, lock: HeldLock) {
@@ -53,6 +53,13 @@ export class LocalEngine implements Engine {
     this.lock = lock
     this.journalFile = parts.journal.file
     this.operations = new Operations(interpreter, parts.journal)
+    this.intent = new IntentFile(parts.paths.intent)
+  }
+
+  /** Makes the services known, so that whoever asks from now on sees them. */
+  prepare(): void {
+    for (const service of Object.values(this.spec.services)) this.interpreter.add(service)
+    this.interpreter.refreshDependencies()
   }
 
   start(): void {
@@ -63,15 +70,13 @@ export class LocalEngine implements Engine {
       pid: process.pid,
       reason: `supervisor ${VERSION} started`,
     })
-    for (const service of Object.values(services)) this.interpreter.add(service)
-    this.interpreter.refreshDependencies()
     const autostart = Object.values(services).filter((service) => service.autostart)
     const order = withDependencies(
       autostart.map(({ name }) => name),
       services,
     )
     for (const name of order) this.interpreter.dispatch(name, { is: 'start', slots: null })
-    this.interpreter.onChange(() => this.scheduleIntent())
+    this.interpreter.onChange((name) => this.noteIntent(name))
   }
 
   async settled(): Promise<OperationOutcome> {
@@ -266,8 +271,9 @@ export class LocalEngine implements Engine {
     }
   }
 
-  /** Once a turn: a start of 1,000 services changes it 2,000 times. */
-  private scheduleIntent(): void {
+  /** Written once a turn: a start of 1,000 services changes 2,000 times. */
+  private noteIntent(service: string): void {
+    this.intent.note(service, this.interpreter.services.get(service)?.state ?? null)
     this.intentTurn ??= setImmediate(() => {
       this.intentTurn = null
       this.keepIntent()
@@ -276,12 +282,8 @@ export class LocalEngine implements Engine {
 
   private keepIntent(): void {
     if (this.going !== null) return
-    const intent = intentOf([...this.interpreter.services.values()].map(({ state }) => state))
-    const text = JSON.stringify(intent)
-    if (text === this.lastIntent) return
     try {
-      writeIntent(this.parts.paths.intent, intent)
-      this.lastIntent = text
+      this.intent.save()
     } catch (error) {
       const reason = `${this.parts.paths.intent} can not be written: ${String(error)}`
       this.parts.journal.write({ kind: 'supervisor', event: 'trouble', reason })

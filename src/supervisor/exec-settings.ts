@@ -1,7 +1,9 @@
 // How a service's command line becomes the program that is executed: who it runs as, its limits, where it is found.
+import { existsSync } from 'node:fs'
 import type { ServiceSpec } from '../config/effective.ts'
+import { CAP_SYS_CHROOT, hasCapability } from '../os/capabilities.ts'
 import { findCommand } from '../os/command-path.ts'
-import { execChain, isShellVariableName } from '../os/exec-chain.ts'
+import { CHROOT, execChain } from '../os/exec-chain.ts'
 import { type Group, lookupGroup, lookupUser, type User } from '../os/users.ts'
 
 export interface Executable {
@@ -9,24 +11,33 @@ export interface Executable {
   readonly argv: readonly string[]
 }
 
+export interface ExecutableOptions {
+  /** LISTEN_PID is to be its pid. */
+  readonly listenPid: boolean
+  /** PATH of the environment. */
+  readonly path: string | undefined
+  /** `NAME=value` of variables whose names a shell can not spell and drops: they travel as arguments of `env`. */
+  readonly shellUnsafe: readonly string[]
+  /** Default: findCommand itself. */
+  readonly find?: typeof findCommand
+}
+
 /** @throws OsError when the command is not found or not executable; Error for an unknown user or group */
 export function executableFor(
   spec: ServiceSpec,
   command: readonly string[],
-  environment: Readonly<Record<string, string>>,
-  options: { readonly listenPid: boolean },
+  { listenPid, path, shellUnsafe, find = findCommand }: ExecutableOptions,
 ): Executable {
   const [program = '', ...rest] = command
-  const path = findCommand(program, environment.PATH, spec.cwd)
+  const file = find(program, path, spec.cwd)
   const { umask, nice, limits } = spec
-  const settings = { user: userOf(spec), group: groupOf(spec), umask, nice, limits, listenPid: options.listenPid }
-  return execChain(settings, [path, ...rest], shellUnsafe(environment))
+  const settings = { ...identityOf(spec), umask, nice, limits, listenPid, byChroot: mayChroot() }
+  return execChain(settings, [file, ...rest], shellUnsafe)
 }
 
 /** Whom the service's own files belong to, null: us. */
 export function ownerOf(spec: ServiceSpec): { uid: number; gid: number } | null {
-  const user = userOf(spec)
-  const group = groupOf(spec)
+  const { user, group } = identityOf(spec)
   if (user === null && group === null) return null
   return { uid: user?.uid ?? process.getuid?.() ?? 0, gid: group?.gid ?? user?.gid ?? process.getgid?.() ?? 0 }
 }
@@ -34,6 +45,29 @@ export function ownerOf(spec: ServiceSpec): { uid: number; gid: number } | null 
 /** systemd's rule: programs that use select(2) break beyond 1,024, and Node raised our own soft limit to the hard one. */
 export function softNoFile(spec: ServiceSpec, hard: number): number | null {
   return spec.limits.nofile === undefined ? Math.min(1_024, hard) : null
+}
+
+interface Identity {
+  readonly user: User | null
+  readonly group: Group | null
+}
+
+const identities = new WeakMap<ServiceSpec, Identity>()
+
+/** Looked up once for a spec: behind the name service there may be a server, and a restart must not wait for it. */
+function identityOf(spec: ServiceSpec): Identity {
+  const known = identities.get(spec)
+  if (known !== undefined) return known
+  const found = { user: userOf(spec), group: groupOf(spec) }
+  identities.set(spec, found)
+  return found
+}
+
+let chrootAllowed: boolean | null = null
+
+function mayChroot(): boolean {
+  chrootAllowed ??= hasCapability(CAP_SYS_CHROOT) && existsSync(CHROOT)
+  return chrootAllowed
 }
 
 /** Null also for ourselves as an ordinary user: only root may set the groups that a change of user brings. */
@@ -49,11 +83,4 @@ function groupOf({ group }: ServiceSpec): Group | null {
   const found = lookupGroup(group)
   if (found === null) throw new Error(`there is no group ${group}`)
   return found.gid === process.getgid?.() && process.getuid?.() !== 0 ? null : found
-}
-
-/** A shell drops variables whose names it can not spell; they travel as arguments of `env`. */
-function shellUnsafe(environment: Readonly<Record<string, string>>): string[] {
-  return Object.entries(environment)
-    .filter(([name]) => !isShellVariableName(name))
-    .map(([name, value]) => `${name}=${value}`)
 }

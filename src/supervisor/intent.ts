@@ -4,26 +4,44 @@ import { unlinkSync } from 'node:fs'
 import { writeFileAtomically } from '../os/atomic-file.ts'
 import type { ServiceState } from '../rollout/service-state.ts'
 
-export interface Intent {
-  readonly version: 1
-  readonly services: Readonly<
-    Record<string, { wanted: 'up' | 'down'; stoppedSlots: readonly number[]; desired: number }>
-  >
+interface ServiceIntent {
+  readonly wanted: 'up' | 'down'
+  readonly stoppedSlots: readonly number[]
+  readonly desired: number
 }
 
-/** Only where it differs from what the config alone would give. */
-export function intentOf(services: Iterable<ServiceState>): Intent {
-  const kept: Record<string, { wanted: 'up' | 'down'; stoppedSlots: readonly number[]; desired: number }> = {}
-  for (const { name, wanted, stoppedSlots, desired, specs, generation } of services) {
-    const spec = specs[generation]
-    const asConfigured = spec !== undefined && desired === spec.instances && (wanted === 'up') === spec.autostart
-    if (!asConfigured || stoppedSlots.length > 0) kept[name] = { wanted, stoppedSlots, desired }
+/** The file of it. Written when something of it changed, not for each of a thousand starts. */
+export class IntentFile {
+  private readonly path: string
+  private readonly kept = new Map<string, ServiceIntent>()
+  private written = ''
+
+  constructor(path: string) {
+    this.path = path
   }
-  return { version: 1, services: kept }
+
+  /** A service changed; null: it is gone. Only what differs from what the config alone would give is kept. */
+  note(name: string, state: ServiceState | null): void {
+    const intent = state === null ? null : intentOf(state)
+    if (intent === null) this.kept.delete(name)
+    else this.kept.set(name, intent)
+  }
+
+  /** @throws OsError; the next call tries again */
+  save(): void {
+    if (this.kept.size === 0 && this.written === '') return
+    const services = Object.fromEntries([...this.kept].sort(([a], [b]) => (a < b ? -1 : 1)))
+    const text = `${JSON.stringify({ version: 1, services })}\n`
+    if (text === this.written) return
+    writeFileAtomically(this.path, text, 0o600)
+    this.written = text
+  }
 }
 
-export function writeIntent(path: string, intent: Intent): void {
-  writeFileAtomically(path, `${JSON.stringify(intent)}\n`, 0o600)
+function intentOf({ wanted, stoppedSlots, desired, specs, generation }: ServiceState): ServiceIntent | null {
+  const spec = specs[generation]
+  const asConfigured = spec !== undefined && desired === spec.instances && (wanted === 'up') === spec.autostart
+  return asConfigured && stoppedSlots.length === 0 ? null : { wanted, stoppedSlots, desired }
 }
 
 export function removeIntent(path: string): void {

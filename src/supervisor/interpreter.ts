@@ -1,6 +1,5 @@
 // The one place where pure and impure meet: one queue of events, one place where effects run, no await between reading
 // state and writing it.
-import { rmSync } from 'node:fs'
 import { constants } from 'node:os'
 import type { ServiceSpec } from '../config/effective.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
@@ -9,12 +8,14 @@ import type { ProcessEvent } from '../lifecycle/process-event.ts'
 import type { ProcessIdentity } from '../lifecycle/process-state.ts'
 import type { SlotEffect } from '../lifecycle/slot-event.ts'
 import type { ChildReaper, WaitStatus } from '../os/reap.ts'
+import { removeTree } from '../os/remove-tree.ts'
 import { groupExists, signalGroup } from '../os/send-signal.ts'
 import { unmetDependencies } from '../rollout/dependencies.ts'
 import type { ServiceEffect, ServiceEvent } from '../rollout/service-event.ts'
 import { deadlineOfService, newService } from '../rollout/service-state.ts'
 import { stepService } from '../rollout/service-step.ts'
 import { type NotifyMessage, NotifyParser } from '../wire/notify-text.ts'
+import { BaseEnvironment } from './base-environment.ts'
 import { DeadlineTimer } from './deadline-timer.ts'
 import type { EngineParts } from './engine-parts.ts'
 import { GroupSweeper } from './group-sweeper.ts'
@@ -94,7 +95,7 @@ export class Interpreter {
       ...parts,
       clock: this.clock,
       outerId: parts.host.environment.HOLDFAST_ID ?? null,
-      environment: inheritedEnvironment(parts.host.environment),
+      environment: new BaseEnvironment(inheritedEnvironment(parts.host.environment)),
       watch: (pid) => this.reaper.watch(pid),
       onSpawned: (process) => this.onSpawned(process),
       onFailed: (request, error) => this.onSpawnFailed(request, error),
@@ -134,8 +135,10 @@ export class Interpreter {
     void service.output.log.close()
     this.timer.set(name, null)
     this.services.delete(name)
-    rmSync(this.parts.paths.service(name), { recursive: true, force: true })
+    removeTree(this.parts.paths.service(name))
     this.reindexDependencies()
+    this.changed.add(name)
+    this.announceChanges()
   }
 
   /** Takes an event; when this returns, all that follows from it at once has been done. */
@@ -203,7 +206,7 @@ export class Interpreter {
 
   private announceChanges(): void {
     for (const name of this.changed) {
-      this.changed.delete(name)
+      this.changed.delete(name) // it may change again meanwhile, and comes once more then
       for (const dependent of this.dependents.get(name) ?? []) this.updateGate(dependent)
       for (const listener of [...this.changeListeners]) listener(name)
     }

@@ -48,6 +48,7 @@ export async function openEngine(spec: SupervisorSpec, host: EngineHost): Promis
   }
   const engine = assemble(spec, host, { paths, lock, listeners })
   try {
+    engine.prepare()
     await host.beforeStart?.(engine)
     engine.start()
     return engine

@@ -6,13 +6,18 @@ import { backlogVariable, socketVariable } from '../wire/worker-environment.ts'
 const NOT_HANDED_ON =
   /^(NOTIFY_SOCKET$|LISTEN_|SERVER_STARTER_|WATCHDOG_|NODE_CHANNEL_|HOLDFAST|FENCING_TOKEN$|UV_THREADPOOL_SIZE$)/
 
+/** Names that stand for something between a supervisor and its workers. */
+export function isOurs(name: string): boolean {
+  return NOT_HANDED_ON.test(name)
+}
+
 /** The supervisor's environment at `up`, less what was meant for the supervisor itself. */
 export function inheritedEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
 ): Record<string, string> {
   const kept: Record<string, string> = {}
   for (const [name, value] of Object.entries(environment)) {
-    if (value !== undefined && !NOT_HANDED_ON.test(name)) kept[name] = value
+    if (value !== undefined && !isOurs(name)) kept[name] = value
   }
   return kept
 }

@@ -4,9 +4,12 @@ import { specHash } from '../config/diff.ts'
 import type { ServiceSpec } from '../config/effective.ts'
 import { ladderFor, timeUntilKill } from '../lifecycle/stop-ladder.ts'
 import { bootId } from '../os/boot-id.ts'
+import { findCommand } from '../os/command-path.ts'
 import type { EpollLoop } from '../os/epoll.ts'
+import { monotonicMillis } from '../os/monotonic-clock.ts'
 import { startTimeOf } from '../os/process-identity.ts'
 import { spawnProcess } from '../os/spawn.ts'
+import type { BaseEnvironment } from './base-environment.ts'
 import { executableFor, softNoFile } from './exec-settings.ts'
 import { type IpcChannel, openIpcChannel } from './ipc-channel.ts'
 import { Lane, type LaneFds } from './lane.ts'
@@ -26,14 +29,23 @@ import type { SupervisedClock } from './supervised-clock.ts'
 import { restoreWorkerDirectories } from './worker-directories.ts'
 import { type WorkerRecord, writeRecord } from './worker-record.ts'
 
-/** Spawns in one turn of the event loop, 0.3 to 2 ms each: `status` is answered between two turns. */
-const BATCH = 8
+/** Milliseconds in one turn of the event loop; a spawn takes 0.3 to 2. `status` is answered between two turns. */
+const TURN = 6
 
 export interface LaunchRequest {
   readonly service: ServiceRuntime
   readonly slot: number
   readonly number: number
   readonly generation: number
+}
+
+interface Spawned {
+  readonly request: LaunchRequest
+  readonly spec: ServiceSpec
+  readonly lane: Lane
+  readonly id: string
+  readonly pid: number
+  readonly closeChannel: (() => void) | null
 }
 
 export interface LauncherContext {
@@ -47,7 +59,7 @@ export interface LauncherContext {
   readonly idPrefix: string
   /** HOLDFAST_ID of the Holdfast that runs us, if one does. */
   readonly outerId: string | null
-  readonly environment: Readonly<Record<string, string>>
+  readonly environment: BaseEnvironment
   readonly makeOutput: (spec: ServiceSpec) => ServiceOutput
   readonly watch: (pid: number) => void
   readonly onSpawned: (process: RunningProcess) => void
@@ -60,19 +72,25 @@ export interface LauncherContext {
 export class ProcessLauncher {
   private readonly context: LauncherContext
   private queue: LaunchRequest[] = []
-  private launchedThisTurn = 0
   private turn: NodeJS.Immediate | null = null
+  private turnEnds = 0
+  /** Programs found in this turn: a thousand services often run the same one. */
+  private readonly found = new Map<string, string>()
   private readonly hashes = new WeakMap<ServiceSpec, string>()
 
   constructor(context: LauncherContext) {
     this.context = context
   }
 
-  /** At once while the turn's batch lasts: a worker that died is back in the same turn. */
+  /** At once while there is time in this turn: a worker that died is back in the same one. */
   request(request: LaunchRequest): void {
-    if (this.launchedThisTurn < BATCH && this.queue.length === 0) this.launch(request)
-    else this.queue.push(request)
-    this.turn ??= setImmediate(() => this.nextTurn())
+    if (this.turn === null) this.beginTurn()
+    if (this.queue.length > 0 || monotonicMillis() > this.turnEnds) {
+      this.queue.push(request)
+      return
+    }
+    const process = this.spawn(request)
+    if (process !== null) this.complete(process)
   }
 
   /** @returns false where it is too late: the process is there, or could not be started, and the news of it is on its way */
@@ -91,23 +109,73 @@ export class ProcessLauncher {
     this.turn = null
   }
 
-  private nextTurn(): void {
-    this.turn = null
-    this.launchedThisTurn = 0
-    for (const request of this.queue.splice(0, BATCH)) this.launch(request)
-    if (this.queue.length > 0) this.turn ??= setImmediate(() => this.nextTurn())
+  private readonly find: typeof findCommand = (command, path, cwd) => {
+    const key = JSON.stringify([command, path, cwd])
+    const known = this.found.get(key)
+    if (known !== undefined) return known
+    const file = findCommand(command, path, cwd)
+    this.found.set(key, file)
+    return file
   }
 
-  private launch(request: LaunchRequest): void {
-    this.launchedThisTurn++
+  private beginTurn(): void {
+    this.found.clear()
+    this.turnEnds = monotonicMillis() + TURN
+    this.turn = setImmediate(() => {
+      this.turn = null
+      if (this.queue.length > 0) this.launchQueued()
+    })
+  }
+
+  /** All spawns first: the new processes get through their exec meanwhile, which holds up who reads in their /proc. */
+  private launchQueued(): void {
+    this.beginTurn()
+    const spawned: Spawned[] = []
+    for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) {
+      const process = this.spawn(next)
+      if (process !== null) spawned.push(process)
+      if (monotonicMillis() > this.turnEnds) break
+    }
+    for (const process of spawned) this.complete(process)
+  }
+
+  private spawn(request: LaunchRequest): Spawned | null {
     try {
-      this.context.onSpawned(this.spawn(request))
+      return this.spawnProcess(request)
     } catch (error) {
       this.context.onFailed(request, error instanceof Error ? error.message : String(error))
+      return null
     }
   }
 
-  private spawn(request: LaunchRequest): RunningProcess {
+  /** In the turn of its spawn, so that no death is heard of before: the record, and the news. */
+  private complete({ request, spec, lane, id, pid, closeChannel }: Spawned): void {
+    const { slot, number, generation } = request
+    // /proc/PID/stat may be gone already; a pid of ours that is not reaped can not be another process.
+    const identity = { pid, startTime: startTimeOf(pid) ?? 0 }
+    this.leaveRecord(request, this.record(request, spec, lane.index, id, identity))
+    this.context.onSpawned({
+      service: spec.name,
+      slot,
+      number,
+      generation,
+      spec,
+      lane,
+      identity,
+      id,
+      startedAt: this.context.clock.now(),
+      vitals: null,
+      lastSeen: null,
+      message: '',
+      requests: null,
+      busyMillis: null,
+      notify: null,
+      stopProbe: null,
+      closeChannel,
+    })
+  }
+
+  private spawnProcess(request: LaunchRequest): Spawned {
     const { context } = this
     const { service, slot, number, generation } = request
     const spec = service.state.specs[generation]
@@ -128,36 +196,18 @@ export class ProcessLauncher {
         ...layout.gifts,
       } as const
       const stopTimeout = timeUntilKill(ladderFor({ kind: 'stop', text: '' }, spec))
-      const environment = { ...context.environment, ...spec.env, ...giftEnvironment(spec, gifts) }
-      if (stopTimeout !== null) environment.HOLDFAST_STOP_TIMEOUT_MS = String(stopTimeout)
-      const { file, argv } = executableFor(spec, spec.command, environment, { listenPid: spec.sockets.length > 0 })
-      const env = Object.entries(environment).map(([name, value]) => `${name}=${value}`)
+      const ours = giftEnvironment(spec, gifts)
+      if (stopTimeout !== null) ours.HOLDFAST_STOP_TIMEOUT_MS = String(stopTimeout)
+      const { path, shellUnsafe } = context.environment.of(spec)
+      const { find } = this
+      const listenPid = spec.sockets.length > 0
+      const { file, argv } = executableFor(spec, spec.command, { listenPid, path, shellUnsafe, find })
+      const env = context.environment.linesFor(spec, ours)
       const { session, cwd } = spec
       const limit = softNoFile(spec, context.hardNoFile)
       const pid = spawnProcess({ file, argv: [...argv], env, cwd, fds: layout.fds, session, softNoFile: limit })
       context.watch(pid)
-      // /proc/PID/stat may be gone already; a pid of ours that is not reaped can not be another process.
-      const identity = { pid, startTime: startTimeOf(pid) ?? 0 }
-      this.leaveRecord(request, this.record(request, spec, lane.index, fullId, identity))
-      return {
-        service: spec.name,
-        slot,
-        number,
-        generation,
-        spec,
-        lane,
-        identity,
-        id: fullId,
-        startedAt: context.clock.now(),
-        vitals: null,
-        lastSeen: null,
-        message: '',
-        requests: null,
-        busyMillis: null,
-        notify: null,
-        stopProbe: null,
-        closeChannel: channel?.close ?? null,
-      }
+      return { request, spec, lane, id: fullId, pid, closeChannel: channel?.close ?? null }
     } catch (error) {
       channel?.close()
       lane.endOfProcess()

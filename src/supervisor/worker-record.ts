@@ -1,8 +1,7 @@
-// What a later supervisor has to know of a running process: one small file each, written atomically at the spawn.
-import { readdirSync, readFileSync, unlinkSync } from 'node:fs'
+// What a later supervisor has to know of a running process: one small file each, written at the spawn.
+import { readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ServiceSpec } from '../config/effective.ts'
-import { writeFileAtomically } from '../os/atomic-file.ts'
 import type { LaneIndex } from './runtime-paths.ts'
 
 export interface WorkerRecord {
@@ -28,8 +27,17 @@ export interface WorkerRecord {
   readonly user: string | null
 }
 
+/**
+ * In one write, without a rename: a supervisor that is killed in the middle leaves a record that can not be read, as it would
+ * have left none had it been killed before. The directory is ours alone.
+ */
 export function writeRecord(path: string, record: WorkerRecord): void {
-  writeFileAtomically(path, JSON.stringify(record), 0o600)
+  try {
+    writeFileSync(path, JSON.stringify(record), { mode: 0o600 })
+  } catch (error) {
+    rmSync(path, { force: true })
+    throw error
+  }
 }
 
 export function removeRecord(path: string): void {

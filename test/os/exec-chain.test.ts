@@ -5,13 +5,26 @@ import { lookupUser } from '../../src/os/users.ts'
 import { isRoot, type Spawned, useScratch } from './scratch.ts'
 
 const scratch = useScratch()
-const nothing: ExecChainOptions = { user: null, group: null, umask: null, nice: 0, limits: {}, listenPid: false }
+const nothing: ExecChainOptions = {
+  user: null,
+  group: null,
+  umask: null,
+  nice: 0,
+  limits: {},
+  listenPid: false,
+  byChroot: false,
+}
 
-function start(options: Partial<ExecChainOptions>, command: readonly string[], env: readonly string[] = []): Spawned {
+function start(
+  options: Partial<ExecChainOptions>,
+  command: readonly string[],
+  env: readonly string[] = [],
+  cwd = '/',
+): Spawned {
   const whole = ['PATH=/usr/bin:/bin', ...env]
   const dotted = whole.filter((variable) => !isShellVariableName(variable.slice(0, variable.indexOf('='))))
   const { file, argv } = execChain({ ...nothing, ...options }, command, dotted)
-  return scratch.now.start(file, [], { argv, env: whole, cwd: '/' })
+  return scratch.now.start(file, [], { argv, env: whole, cwd })
 }
 
 describe('the chain', () => {
@@ -25,12 +38,13 @@ describe('the chain', () => {
   test('sets limits and nice while it still may, then the user, then the shell part', () => {
     const { file, argv } = execChain(
       {
-        user: { uid: 10, gid: 20 },
+        user: { uid: 10, gid: 20, groups: [20, 30] },
         group: null,
         umask: 0o27,
         nice: -5,
         limits: { nofile: { soft: 10, hard: null }, core: { soft: 0, hard: 0 } },
         listenPid: true,
+        byChroot: false,
       },
       ['/bin/echo', 'x'],
       [],
@@ -103,18 +117,36 @@ describe('really run', () => {
     expect(await start({ umask: 0 }, ['/bin/sh', '-c', 'umask']).done()).toBe('0000\n')
   })
 
-  test.runIf(isRoot)('as nobody, with everything at once and nothing of root left', async () => {
-    const user = lookupUser('nobody')
-    const limits = { nofile: { soft: 200, hard: 200 } }
-    const child = start(
-      { user, umask: 0o27, nice: -3, limits, listenPid: true },
-      ['/bin/sh', '-c', 'id -u; id -g; id -G; umask; nice; ulimit -n; echo $LISTEN_PID; grep Cap /proc/self/status'],
-      ['a.b=c'],
-    )
-    const lines = (await child.done()).trimEnd().split('\n')
-    expect(lines.slice(0, 7)).toEqual(['65534', '65534', '65534', '0027', '-3', '200', String(child.pid)])
-    for (const set of ['CapPrm', 'CapEff', 'CapInh']) expect(lines).toContain(`${set}:\t0000000000000000`)
-  })
+  test.runIf(isRoot).each([false, true])(
+    'as nobody, with everything at once and nothing of root left (by chroot: %s)',
+    async (byChroot) => {
+      const user = lookupUser('nobody')
+      const limits = { nofile: { soft: 200, hard: 200 } }
+      const child = start(
+        { user, umask: 0o27, nice: -3, limits, listenPid: true, byChroot },
+        [
+          '/bin/sh',
+          '-c',
+          'id -u; id -g; id -G; umask; nice; ulimit -n; echo $LISTEN_PID; pwd; grep -E "Cap|[UG]id" /proc/self/status',
+        ],
+        ['a.b=c'],
+        '/usr',
+      )
+      const lines = (await child.done()).trimEnd().split('\n')
+      expect(lines.slice(0, 8)).toEqual(['65534', '65534', '65534', '0027', '-3', '200', String(child.pid), '/usr'])
+      for (const set of ['CapPrm', 'CapEff', 'CapInh', 'CapAmb']) expect(lines).toContain(`${set}:\t0000000000000000`)
+      for (const ids of ['Uid', 'Gid']) expect(lines).toContain(`${ids}:\t65534\t65534\t65534\t65534`)
+    },
+  )
+
+  test.runIf(isRoot).each([false, true])(
+    'a group of its own, and the groups of the user (by chroot: %s)',
+    async (byChroot) => {
+      const user = { uid: 65534, gid: 65534, groups: byChroot ? [65534, 7, 20] : [65534] }
+      const text = await start({ user, group: { gid: 9 }, byChroot }, ['/bin/sh', '-c', 'id -g; id -G']).done()
+      expect(text).toBe(byChroot ? '9\n9 7 20 65534\n' : '9\n9 65534\n')
+    },
+  )
 
   test.runIf(isRoot)('with a group alone root keeps its uid and loses its other groups', async () => {
     const text = await start({ group: { gid: 1 } }, ['/bin/sh', '-c', 'id -u; id -g; id -G']).done()
