@@ -1,8 +1,9 @@
 // The supervisor in the background, as `up --detach` starts it.
 import { errorBody } from '../control/reply.ts'
+import { redirectOutput } from '../os/redirect-output.ts'
 import type { Context } from './context.ts'
 import { readHandover, reportStart } from './handover.ts'
-import { openSupervisor, type RunningSupervisor } from './running-supervisor.ts'
+import { openSupervisor, ownLogPath, type RunningSupervisor } from './running-supervisor.ts'
 import { holdSignals, ignoreInspectorSignal, installSignals } from './supervisor-signals.ts'
 import { widenThreadPool } from './thread-pool.ts'
 
@@ -11,10 +12,14 @@ export async function supervise({ environment: own, uid }: Context): Promise<num
   const environment = { ...own }
   ignoreInspectorSignal()
   widenThreadPool()
-  const { spec, clean } = readHandover()
+  const handover = readHandover()
+  // Whoever started us has found the config wrong, or is gone.
+  if (handover === null) return 1
+  const { spec, clean } = handover
   let running: RunningSupervisor
   const release = holdSignals()
   try {
+    redirectOutput(ownLogPath(spec))
     running = await openSupervisor(spec, { environment, uid, clean })
   } catch (error) {
     reportStart({ error: errorBody(error) })

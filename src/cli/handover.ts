@@ -16,8 +16,8 @@ export interface Handover {
 
 export type StartReport = { readonly up: true } | { readonly error: ReturnType<typeof errorBody> }
 
-/** In the detached supervisor. Blocks until all is there. */
-export function readHandover(): Handover {
+/** In the detached supervisor. Blocks until all is there; null when it will not come. */
+export function readHandover(): Handover | null {
   if (!isSocket(HANDOVER_FD)) throw new HoldfastError('HF_USAGE', { problem: BY_HAND, verb: ' up' })
   const chunks: Buffer[] = []
   for (;;) {
@@ -27,7 +27,8 @@ export function readHandover(): Handover {
     chunks.push(chunk.subarray(0, bytes))
     if (chunk[bytes - 1] === 10) break
   }
-  return JSON.parse(Buffer.concat(chunks).toString('utf8'))
+  const text = Buffer.concat(chunks).toString('utf8')
+  return text.endsWith('\n') ? JSON.parse(text) : null
 }
 
 function isSocket(fd: number): boolean {

@@ -167,9 +167,14 @@ export function environmentList(environment: SupervisorOptions['environment']): 
   return Object.entries(environment).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]))
 }
 
-/** `<logDir>/holdfast.log`: every state change in a readable line, rotated like the logs of the services. */
-function ownLog({ logDir }: SupervisorSpec): OwnLog {
-  const file = new LogFile({ path: join(logDir, 'holdfast.log') })
+/** `<logDir>/holdfast.log` */
+export function ownLogPath({ logDir }: SupervisorSpec): string {
+  return join(logDir, 'holdfast.log')
+}
+
+/** Every state change in a readable line, rotated like the logs of the services. */
+function ownLog(spec: SupervisorSpec): OwnLog {
+  const file = new LogFile({ path: ownLogPath(spec) })
   // On a disk that does not take them they are left out: the supervisor must not grow for its log.
   const put = (at: string, text: string) => {
     if (!file.full) file.append(formatLine({ at, worker: 'holdfast', stream: 'out', line: text }))

@@ -1,10 +1,11 @@
 import { isatty } from 'node:tty'
+import type { SupervisorSpec } from '../config/effective.ts'
 import { exitNow } from '../os/exit-now.ts'
 import type { JournalEntry } from '../supervisor/engine-api.ts'
 import type { Context } from './context.ts'
 import { upDetached } from './detach.ts'
 import { openForegroundView } from './foreground-view.ts'
-import { loadToRun } from './load-config.ts'
+import { loadToRun, namedConfig } from './load-config.ts'
 import { openSupervisor } from './running-supervisor.ts'
 import { holdSignals, ignoreInspectorSignal, installSignals } from './supervisor-signals.ts'
 import { widenThreadPool } from './thread-pool.ts'
@@ -15,9 +16,10 @@ export async function up(context: Context): Promise<number> {
   ignoreInspectorSignal()
   widenThreadPool()
   const { command, paint, uid } = context
-  const spec = await loadToRun(context, environment)
   const clean = command.options.clean === true
-  if (command.options.detach) return upDetached(context, spec, { environment, clean })
+  const load = (): Promise<SupervisorSpec> => loadToRun(context, environment)
+  if (command.options.detach) return upDetached(context, namedConfig(context), load, { environment, clean })
+  const spec = await load()
   // What happens before the banner is shown after it.
   const early: JournalEntry[] = []
   let onEvent = (entry: JournalEntry): void => {

@@ -24,7 +24,7 @@ import { HeartbeatTable } from './heartbeat-table.ts'
 import { ProcessEffects } from './process-effects.ts'
 import { inheritedEnvironment } from './process-environment.ts'
 import { type LaunchRequest, ProcessLauncher } from './process-launcher.ts'
-import { type RunningProcess, type ServiceRuntime, slotRuntime } from './service-runtime.ts'
+import { closeUnusedSlots, type RunningProcess, type ServiceRuntime, slotRuntime } from './service-runtime.ts'
 import { StraySweeper } from './stray-sweeper.ts'
 import { SupervisedClock } from './supervised-clock.ts'
 import { removeRecord } from './worker-record.ts'
@@ -192,6 +192,7 @@ export class Interpreter {
     })
     if (service.state !== before) this.changed.add(name)
     for (const effect of effects) this.guarded(name, () => this.perform(service, effect))
+    if (service.state.slots.length < before.slots.length) this.guarded(name, () => closeUnusedSlots(service))
     this.timer.set(name, deadlineOfService(service.state))
   }
 

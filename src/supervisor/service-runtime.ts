@@ -73,6 +73,15 @@ export function slotRuntime(service: ServiceRuntime, slot: number): SlotRuntime 
   return made
 }
 
+/** After a scale down: the fds of slots that are no more. Their FIFOs stay, for the next scale up. */
+export function closeUnusedSlots({ slots, state }: ServiceRuntime): void {
+  for (const [slot, { lanes }] of slots) {
+    if (slot < state.slots.length) continue
+    for (const lane of lanes) lane?.close()
+    slots.delete(slot)
+  }
+}
+
 /** The process in service of a slot, if it is there. */
 export function currentProcess(service: ServiceRuntime, slot: SlotState): RunningProcess | null {
   const live = currentOf(slot.phase)

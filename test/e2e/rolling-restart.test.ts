@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { startLoad } from './harness/http-load.ts'
@@ -159,4 +160,20 @@ test('a cold restart stops all, then starts all; a single worker keeps its gener
   expect(after.generation).toBe(2)
   expect(after.workers[0]?.pid).toBe(cold.workers[0]?.pid)
   expect(after.workers[1]?.pid).not.toBe(cold.workers[1]?.pid)
+})
+
+test('scaled up and down again, the supervisor holds no more descriptors than before', async () => {
+  const scene = newScene()
+  scene.configure({ services: { many: { command: ['sleep', '1000'] } } })
+  await scene.up()
+  const { pid } = (await scene.status()).supervisor
+  const open = () => readdirSync(`/proc/${pid}/fd`).length
+  await scene.holdfast('status')
+  const before = open()
+  expect((await scene.holdfast('scale', 'many', '20')).code).toBe(0)
+  expect(open()).toBeGreaterThan(before + 19)
+  expect((await scene.holdfast('scale', 'many', '1')).code).toBe(0)
+  await waitFor(() => open() <= before, { what: 'closed descriptors' })
+  expect((await scene.holdfast('scale', 'many', '3')).code).toBe(0)
+  expect((await scene.service('many')).ready).toBe(3)
 })
