@@ -15,14 +15,39 @@ export interface SlotAddress {
 
 export class HeartbeatTable {
   readonly path: string
+  /** By offset: whose entry it was last, 0 when nobody's yet. */
+  private readonly lastPid = new Map<number, number>()
 
   constructor(path: string) {
     this.path = path
   }
 
-  /** Zeroes the slot for its next process. Returns `path:offset`, as it stands in HOLDFAST_HEARTBEAT. */
+  /**
+   * Makes the entry, zeroed, when its lane is new. The next process of the lane finds what the last one wrote; nobody takes that
+   * for its own: the entry says whose it is. Returns `path:offset`, as it stands in HOLDFAST_HEARTBEAT.
+   */
   prepare(slot: number, lane: LaneIndex, owner: { uid: number; gid: number } | null): string {
     const offset = offsetOf(slot, lane)
+    if (!this.lastPid.has(offset)) {
+      this.zero(offset, owner)
+      this.lastPid.set(offset, 0)
+    }
+    return `${this.path}:${offset}`
+  }
+
+  /** The process of that lane is known: in case that it has the pid of the one before. */
+  begin(slot: number, lane: LaneIndex, pid: number, owner: { uid: number; gid: number } | null): void {
+    const offset = offsetOf(slot, lane)
+    if (this.lastPid.get(offset) === pid) this.zero(offset, owner)
+    this.lastPid.set(offset, pid)
+  }
+
+  /** Somebody removed the file, or it is to have another owner: all is to be made anew. */
+  forget(): void {
+    this.lastPid.clear()
+  }
+
+  private zero(offset: number, owner: { uid: number; gid: number } | null): void {
     const fd = openSync(this.path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
     try {
       if (owner !== null) handOver(fd, owner, this.path)
@@ -30,7 +55,6 @@ export class HeartbeatTable {
     } finally {
       closeSync(fd)
     }
-    return `${this.path}:${offset}`
   }
 
   /** What each worker last wrote; null before its first word, or where the entry is another process's. */

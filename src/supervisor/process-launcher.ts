@@ -153,7 +153,7 @@ export class ProcessLauncher {
     const { slot, number, generation } = request
     // /proc/PID/stat may be gone already; a pid of ours that is not reaped can not be another process.
     const identity = { pid, startTime: startTimeOf(pid) ?? 0 }
-    this.leaveRecord(request, this.record(request, spec, lane.index, id, identity))
+    this.leaveRecord(request, lane, this.record(request, spec, lane.index, id, identity))
     this.context.onSpawned({
       service: spec.name,
       slot,
@@ -247,10 +247,11 @@ export class ProcessLauncher {
   }
 
   /** The process runs already: a disk that takes no record must not make it one that nobody knows. */
-  private leaveRecord(request: LaunchRequest, record: WorkerRecord): void {
-    const { service, slot, lane } = record
+  private leaveRecord(request: LaunchRequest, { index, output }: Lane, record: WorkerRecord): void {
+    const { service, slot, pid } = record
     try {
-      writeRecord(this.context.paths.record(service, slot, lane), record)
+      request.service.heartbeats.begin(slot, index, pid, output.owner)
+      writeRecord(this.context.paths.record(service, slot, index), record)
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error)
       this.context.onTrouble(request, `no record of pid ${record.pid} for a later supervisor: ${problem}`)
@@ -269,6 +270,7 @@ export class ProcessLauncher {
       lane.close()
       slotRuntime(request.service, request.slot).lanes[lane.index] = null
       restoreWorkerDirectories(this.context.paths)
+      request.service.heartbeats.forget()
       const fresh = this.freeLane(request, spec)
       return { lane: fresh, fds: fresh.open(spec, onNotify) }
     }
@@ -284,7 +286,10 @@ export class ProcessLauncher {
     const known = runtime.lanes[index]
     if (known?.output === output) return known
     known?.close()
-    if (known !== null) this.closeUnusedOutput(service, known.output)
+    if (known !== null) {
+      this.closeUnusedOutput(service, known.output)
+      service.heartbeats.forget()
+    }
     const { paths, epoll, devNull } = this.context
     makeServiceDirectory(paths.service(state.name), output.owner)
     const lane = new Lane(index, state.name, slot, { paths, epoll, output, devNull })
