@@ -10,6 +10,8 @@ const GAP_FROM = 1_000
 export class SupervisedClock {
   private lost = 0
   private readonly expected = new Map<string, number>()
+  /** The earliest of them, infinite when there is none. */
+  private due = Number.POSITIVE_INFINITY
   private readonly onGap: (gap: number) => void
 
   constructor(onGap: (gap: number) => void) {
@@ -19,12 +21,11 @@ export class SupervisedClock {
   /** Milliseconds of supervisor time. Notices a gap on the way, whichever event came first after it. */
   now(): Instant {
     const raw = monotonicMillis()
-    let due = Number.POSITIVE_INFINITY
-    for (const at of this.expected.values()) due = Math.min(due, at)
-    const gap = raw - due
+    const gap = raw - this.due
     if (gap > GAP_FROM) {
       this.lost += gap
       for (const [timer, at] of this.expected) this.expected.set(timer, at + gap)
+      this.due += gap
       this.onGap(gap)
     }
     return raw - this.lost
@@ -34,6 +35,7 @@ export class SupervisedClock {
   expectWake(timer: string, at: Instant | null): void {
     if (at === null) this.expected.delete(timer)
     else this.expected.set(timer, at + this.lost)
+    this.due = Math.min(...this.expected.values())
   }
 
   /** The same for many times at one moment. */
