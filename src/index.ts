@@ -74,9 +74,9 @@ export async function createSupervisor(config: unknown, options: SupervisorOptio
   }
 
   async function read(value: unknown) {
-    const { checkServices, loadConfigObject } = await import('./config/load.ts')
+    const { allProblems, checkServices, loadConfigObject } = await import('./config/load.ts')
     const result = await loadConfigObject(value, directory, environment)
-    const problems = result.ok ? checkServices(result.spec, environment) : result.problems
+    const problems = allProblems(result, (spec) => checkServices(spec, environment))
     if (!result.ok || problems.length > 0) throw new ConfigError(problems)
     return result.spec
   }

@@ -4,6 +4,9 @@ import type { ApplyChange, ApplyReport } from '../supervisor/engine-api.ts'
 import type { Context } from './context.ts'
 import { callWithProgress, tellOutcome } from './operate.ts'
 
+/** Seconds: the supervisor reads the config first, which may be a module that takes its time, and is cut off after 60 s. */
+const READING = 75
+
 /** The supervisor reads its config again and converges to it, or (--dry-run) tells what that would do. */
 export async function apply(context: Context): Promise<number> {
   const { command, out, err, paint } = context
@@ -21,7 +24,7 @@ export async function apply(context: Context): Promise<number> {
 
 async function askApply(context: Context, body: object): Promise<unknown> {
   try {
-    return await callWithProgress(context, '/v1/apply', body)
+    return await callWithProgress(context, { path: '/v1/apply', body, answerWithin: READING })
   } catch (error) {
     // What is wrong with the config, as `check` would show it.
     const problems = error instanceof HoldfastError ? error.detail.problems : undefined

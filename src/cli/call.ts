@@ -4,25 +4,35 @@ import { HoldfastError } from '../errors/holdfast-error.ts'
 import { isAlive } from '../os/process-identity.ts'
 import type { Context } from './context.ts'
 import { findSupervisor, type SupervisorPlace } from './find-supervisor.ts'
+import { type Pointer, supervisorOf } from './pointer.ts'
+import { silent, watchForStop } from './silent-supervisor.ts'
 
-/** Seconds within which a supervisor that is alive answers a question. */
+/** Seconds within which a supervisor that is alive begins to answer: an operation is taken on at once, too. */
 export const PROMPT = 10
 
-/** @throws HoldfastError HF_UNREACHABLE (with how to start it), HF_PERMISSION, and what the supervisor answers. */
-export function call(context: Context, request: ControlRequest): Promise<ControlAnswer> {
-  return callAt(context, placeOf(context), request)
+/** @throws HoldfastError HF_UNREACHABLE (with how to start it), HF_PERMISSION, HF_NO_ANSWER, and what the supervisor answers. */
+export async function call(context: Context, request: ControlRequest): Promise<ControlAnswer> {
+  return callAt(placeOf(context), request)
 }
 
-export async function callAt(
-  context: Context,
-  place: SupervisorPlace,
-  request: ControlRequest,
-): Promise<ControlAnswer> {
+export async function callAt(place: SupervisorPlace, request: ControlRequest): Promise<ControlAnswer> {
+  let giveUp = (_reason: unknown): void => {}
+  const supervisor = place.pointer && supervisorOf(place.pointer)
+  const watch = supervisor && watchForStop(supervisor, (error) => giveUp(error))
+  const onAccepted = () => {
+    // Who follows logs may wait; who waits for an outcome is told that it does not come.
+    if (request.method === 'GET') watch?.end()
+    request.onAccepted?.()
+  }
+  const onWaiting: ControlRequest['onWaiting'] = (act) => {
+    giveUp = act
+  }
   try {
-    return await callSupervisor(place.socket, request)
+    return await callSupervisor(place.socket, { answerWithin: PROMPT, ...request, onAccepted, onWaiting })
   } catch (error) {
-    if (!isUnreachable(error)) throw error
-    throw new HoldfastError('HF_UNREACHABLE', await whereOf(context, place), { cause: error })
+    throw await explained(error, place)
+  } finally {
+    watch?.end()
   }
 }
 
@@ -31,27 +41,37 @@ export function placeOf(context: Context): SupervisorPlace {
 }
 
 export function isUnreachable(error: unknown): boolean {
-  return error instanceof HoldfastError && error.code === 'HF_UNREACHABLE'
+  return error instanceof HoldfastError && (error.code === 'HF_UNREACHABLE' || error.code === 'HF_SOCKET_GONE')
+}
+
+async function explained(error: unknown, place: SupervisorPlace): Promise<unknown> {
+  if (!(error instanceof HoldfastError)) return error
+  if (error.code === 'HF_UNREACHABLE') return unreachable(place, error)
+  if (error.code !== 'HF_NO_ANSWER' || error.detail.who !== '') return error
+  return silent({ pid: await pidOf(place), limit: String(error.detail.limit) })
+}
+
+/** Of a supervisor whose socket was named: by its lock, which lies beside the socket as a rule. */
+async function pidOf({ pointer, socket }: SupervisorPlace): Promise<number | null> {
+  if (pointer !== null) return pointer.pid
+  const { lockHolder } = await import('./supervise.ts')
+  return lockHolder(socket.replace(/[^/]*$/, 'lock'))
+}
+
+async function unreachable({ socket, pointer }: SupervisorPlace, cause: unknown): Promise<HoldfastError> {
+  if (pointer === null) return new HoldfastError('HF_UNREACHABLE', { where: ` at ${socket}`, config: '' }, { cause })
+  if (isAlive(supervisorOf(pointer)))
+    return new HoldfastError('HF_SOCKET_GONE', { pid: pointer.pid, socket }, { cause })
+  const where = pointer.configFile ? ` for ${pointer.configFile}` : ` at ${socket}`
+  return new HoldfastError('HF_UNREACHABLE', await withLeftovers(where, pointer), { cause })
 }
 
 /** Names the workers that a dead supervisor left running: starting another one beside them would be refused. */
-async function whereOf({ command }: Context, { socket, pointer }: SupervisorPlace) {
-  const { config } = command.global
-  const where = pointer?.configFile ? ` for ${pointer.configFile}` : ` at ${socket}`
-  const start = config === null ? '' : ` -c ${config}`
-  if (pointer !== null && isAlive({ pid: pointer.pid, startTime: pointer.startTime ?? 0 })) {
-    return {
-      where: ` at its socket: pid ${pointer.pid} lives, but its socket is gone; end it with kill -TERM ${pointer.pid}`,
-      config: start,
-    }
-  }
+async function withLeftovers(where: string, { runtimeDir }: Pointer): Promise<{ where: string; config: string }> {
   const { livingLeftovers } = await import('./supervise.ts')
-  const left = pointer === null ? [] : livingLeftovers(pointer.runtimeDir)
-  if (left.length === 0) return { where, config: start }
+  const left = livingLeftovers(runtimeDir)
+  if (left.length === 0) return { where, config: '' }
   const names = left.slice(0, 5).map(({ worker, pid }) => `${worker} (pid ${pid})`)
   const more = left.length > names.length ? ` and ${left.length - names.length} more` : ''
-  return {
-    where: `${where}; workers that it left behind still run: ${names.join(', ')}${more}`,
-    config: `${start} --clean`,
-  }
+  return { where: `${where}; workers that it left behind still run: ${names.join(', ')}${more}`, config: ' --clean' }
 }

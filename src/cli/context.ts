@@ -3,6 +3,7 @@ import type { Paint } from '../control/colours.ts'
 import type { Surroundings } from './find-supervisor.ts'
 import type { Output } from './output.ts'
 import type { Command } from './parse-command.ts'
+import type { TypedCommand } from './typed-command.ts'
 
 export interface Context extends Surroundings {
   readonly command: Command
@@ -12,6 +13,8 @@ export interface Context extends Surroundings {
   readonly paint: Paint
   /** For `err`. */
   readonly paintErr: Paint
+  /** What to type for another command about the same supervisor. */
+  readonly typed: TypedCommand
 }
 
 /** Resolves to the exit code. */

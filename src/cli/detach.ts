@@ -16,6 +16,7 @@ import type { Context } from './context.ts'
 import { HANDOVER_FD, handOver } from './handover.ts'
 import { failureText } from './outcome-text.ts'
 import { environmentList, ownLogPath } from './running-supervisor.ts'
+import { waitFor } from './waiting.ts'
 
 /** V8's young generation at 1 MB instead of 16: a supervisor of 1,000 services starts with 44 MB instead of 70, as fast. */
 const SMALL_NURSERY = '--max-semi-space-size=1'
@@ -58,7 +59,7 @@ export async function upDetached(
   if (report === null || 'error' in report) await awaitExit(identity)
   if (report === null) throw new HoldfastError('HF_START_FAILED', { log, words: lastWords(log, logStart) })
   if ('error' in report) throw errorFrom(report.error)
-  const outcome = await settled(context, spec)
+  const outcome = await settled(context, spec, pid)
   return tell(context, outcome, pid)
 }
 
@@ -95,14 +96,18 @@ function startSupervisor(
   }
 }
 
-/** Resolves when every autostart service is ready or ended as allowed, or has failed. */
-async function settled(context: Context, { control }: SupervisorSpec): Promise<OperationOutcome> {
+/** Resolves when every autostart service is ready or ended as allowed, or has failed. @throws HoldfastError HF_INTERRUPTED */
+async function settled(context: Context, { control }: SupervisorSpec, pid: number): Promise<OperationOutcome> {
+  const goesOn = `the supervisor (pid ${pid}) runs on, and its services go on starting`
+  const waiting = waitFor({ timeout: null, pid, goesOn })
+  waiting.accepted()
   const stopLooking = showWaiting(context, control.socket)
   try {
-    const { body } = await callSupervisor(control.socket, { method: 'GET', path: '/v1/settled' })
-    return body as OperationOutcome
+    const request = { method: 'GET', path: '/v1/settled', signal: waiting.signal } as const
+    return (await callSupervisor(control.socket, request)).body as OperationOutcome
   } finally {
     stopLooking()
+    waiting.end()
   }
 }
 
@@ -125,25 +130,22 @@ function showWaiting({ err, command }: Context, socket: string): () => void {
   }
 }
 
-function tell({ command, out, err, paintErr }: Context, outcome: OperationOutcome, pid: number): number {
+function tell({ command, out, err, paintErr, typed }: Context, outcome: OperationOutcome, pid: number): number {
   if (command.global.json) {
     out.write(`${JSON.stringify({ ...outcome, pid })}\n`)
     return outcome.ok ? 0 : 1
   }
   const failed = outcome.services.filter(({ ok }) => !ok)
-  for (const service of failed) err.write(failureText(service, 'start', paintErr))
-  const option = command.global.config === null ? '' : ` -c ${command.global.config}`
+  for (const service of failed) err.write(failureText(service, 'start', paintErr, typed))
   if (failed.length > 0) {
     const names = failed.map(({ service }) => service).join(', ')
-    err.write(
-      `not up: ${names}. The supervisor (pid ${pid}) and the other services keep running; holdfast${option} status\n`,
-    )
+    const rest = `The supervisor (pid ${pid}) and the other services keep running; look: ${typed('status')}`
+    err.write(`not up: ${names}. ${rest}\n`)
     return 1
   }
   if (!command.global.quiet) {
-    out.write(
-      `up: ${printableCount(outcome.services.length, 'service')}, supervisor ${pid}; look at it: holdfast${option} status\n`,
-    )
+    const services = printableCount(outcome.services.length, 'service')
+    out.write(`up: ${services}, supervisor ${pid}; look at it: ${typed('status')}\n`)
   }
   return 0
 }

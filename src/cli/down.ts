@@ -1,86 +1,54 @@
 // `down`: through the supervisor; if that is dead, what it left running is ended.
-import { rmSync } from 'node:fs'
-import { HoldfastError } from '../errors/holdfast-error.ts'
-import { isAlive, type ProcessIdentity } from '../os/process-identity.ts'
-import type { OperationOutcome } from '../supervisor/engine-api.ts'
-import { awaitExit } from './await-exit.ts'
-import { callAt, isUnreachable, placeOf } from './call.ts'
+import { printableCount } from '../control/human-units.ts'
+import type { ProcessIdentity } from '../os/process-identity.ts'
+import type { OperationOutcome, ServiceOutcome } from '../supervisor/engine-api.ts'
+import { awaitDeath, GOES_ON } from './await-exit.ts'
+import { isUnreachable, placeOf } from './call.ts'
 import type { Context } from './context.ts'
 import type { SupervisorPlace } from './find-supervisor.ts'
+import { callWithProgress } from './operate.ts'
 import { failureText } from './outcome-text.ts'
-import type { Pointer } from './pointer.ts'
-import { progressView } from './progress-view.ts'
 
 type DownAnswer = OperationOutcome & { readonly process: ProcessIdentity | null }
 
+/** Over --timeout, in which the supervisor kills what is left, looks for strays, and gives a hanging disk its time. */
+const GRACE = 30_000
+
 export async function down(context: Context): Promise<number> {
   const place = placeOf(context)
-  const identity = place.pointer ? identityOf(place.pointer) : null
   let answer: DownAnswer
   try {
     answer = await askDown(context, place)
   } catch (error) {
     if (place.pointer === null || !isUnreachable(error)) throw error
-    return await downWithoutSocket(context, place.pointer, identity)
+    const { downWithoutSocket } = await import('./supervise.ts')
+    return await downWithoutSocket(context, place.pointer)
   }
-  if (answer.process !== null) await awaitExit(answer.process)
+  if (answer.process !== null) await awaitDeath(answer.process)
   return tell(context, answer)
 }
 
 async function askDown(context: Context, place: SupervisorPlace): Promise<DownAnswer> {
   const { timeout } = context.command.options
-  const view = progressView(context)
-  try {
-    const body = typeof timeout === 'number' ? { timeout: `${timeout}ms` } : {}
-    const answer = await callAt(context, place, {
-      method: 'POST',
-      path: '/v1/down',
-      body,
-      onEvent(event, data) {
-        if (event === 'progress') view.show(data as Parameters<typeof view.show>[0])
-      },
-    })
-    if (answer.event !== null && answer.event !== 'done') throw new HoldfastError('HF_CONNECTION_LOST')
-    return answer.body as DownAnswer
-  } finally {
-    view.close()
-  }
+  const body = typeof timeout === 'number' ? { timeout: `${timeout}ms` } : {}
+  const waiting = { timeout: typeof timeout === 'number' ? timeout + GRACE : null, goesOn: GOES_ON }
+  return (await callWithProgress(context, { path: '/v1/down', body, place, waiting })) as DownAnswer
 }
 
-/** Nobody answers at the socket: the supervisor is on its way out, has lost its socket, or is dead. */
-async function downWithoutSocket(
-  context: Context,
-  pointer: Pointer,
-  identity: ProcessIdentity | null,
-): Promise<number> {
-  const { command, out } = context
-  const say = (text: string) => {
-    if (!command.global.quiet && !command.global.json) out.write(`${text}\n`)
-  }
-  if (identity !== null && isAlive(identity)) {
-    process.kill(identity.pid, 'SIGTERM')
-    say(`the supervisor (pid ${identity.pid}) does not answer at its socket: asked it by signal`)
-    await awaitExit(identity)
-  }
-  const { endLeftovers } = await import('./supervise.ts')
-  const { ended, left } = await endLeftovers(pointer.runtimeDir, say)
-  if (left.length > 0) throw new HoldfastError('HF_LEFT_RUNNING', { workers: left.join(', ') })
-  rmSync(pointer.socket, { force: true })
-  if (command.global.json) out.write(`${JSON.stringify({ ok: true, services: [], ended })}\n`)
-  else if (ended > 0) say(`the supervisor was dead; ended ${ended} process(es) that it had left running`)
-  else say('nothing to stop: the supervisor is not running')
-  return 0
-}
-
-function identityOf({ pid, startTime }: Pointer): ProcessIdentity | null {
-  return startTime === undefined ? null : { pid, startTime }
-}
-
-function tell({ command, out, err, paintErr }: Context, answer: DownAnswer): number {
+function tell({ command, out, err, paintErr, typed }: Context, answer: DownAnswer): number {
+  const { services, ok } = answer
   if (command.global.json) out.write(`${JSON.stringify(answer)}\n`)
   else {
-    for (const service of answer.services) if (!service.ok) err.write(failureText(service, 'stop', paintErr))
-    if (!command.global.quiet) out.write(`stopped ${answer.services.length} service(s) and the supervisor\n`)
+    for (const service of services)
+      if (!service.ok) err.write(failureText(service, 'stop', paintErr, isReal(service) ? typed : null))
+    if (!ok) err.write('the supervisor has ended, but not everything could be stopped\n')
+    else if (!command.global.quiet)
+      out.write(`stopped ${printableCount(services.length, 'service')} and the supervisor\n`)
   }
-  return answer.ok ? 0 : 1
+  return ok ? 0 : 1
+}
+
+/** The others stand for what the supervisor found beyond its services. */
+function isReal({ service }: ServiceOutcome): boolean {
+  return service !== 'descendants' && service !== 'supervisor'
 }

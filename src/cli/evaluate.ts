@@ -11,9 +11,9 @@ import { namedConfig } from './load-config.ts'
 export async function evaluate(context: Context): Promise<number> {
   const [resultFile = ''] = context.command.arguments
   const file = namedConfig(context)
-  const { checkServices, formatProblems, loadConfig } = await import('../config/load.ts')
+  const { allProblems, checkServices, formatProblems, loadConfig } = await import('../config/load.ts')
   const result = await loadConfig(file, context.environment, { uid: context.uid })
-  const problems = result.ok ? checkServices(result.spec, context.environment) : result.problems
+  const problems = allProblems(result, (spec) => checkServices(spec, context.environment))
   const answer =
     result.ok && problems.length === 0
       ? { version: VERSION, spec: result.spec }

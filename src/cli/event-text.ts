@@ -9,13 +9,29 @@ export function eventText(entry: JournalEntry, paint: Paint): string {
 /** Without the time. */
 export function eventSentence(entry: JournalEntry, paint: Paint): string {
   const subject = entry.worker ?? entry.service ?? 'supervisor'
-  const { from, to } = entry
-  const change = to === undefined || from === to ? entry.event : from === undefined ? to : `${from} → ${to}`
-  const colour = to === undefined ? 'dim' : colourOfState(to)
+  const colour = entry.to === undefined ? 'dim' : colourOfState(entry.to)
   const facts = [
     ...(entry.pid === undefined ? [] : [`pid ${entry.pid}`]),
     ...(entry.generation === undefined ? [] : [`generation ${entry.generation}`]),
   ]
   const tail = facts.length > 0 ? paint('dim', ` (${facts.join(', ')})`) : ''
-  return `${paint('bold', subject)} ${paint(colour, change)}  ${entry.reason}${tail}`
+  return `${paint('bold', subject)} ${paint(colour, changeOf(entry))}  ${entry.reason}${tail}`
+}
+
+/** States of a worker as they are, but what happens beside the process in service, and to a rollout, in words. */
+function changeOf({ kind, event, from, to }: JournalEntry): string {
+  if (kind === 'rollout') return ROLLOUT[to ?? ''] ?? event
+  if (to === 'coming') return from === 'none' ? 'new process started' : 'new process ready'
+  if (to === 'gone') return from === 'coming' ? 'new process ended' : 'old process ended'
+  if (event === 'swap') return 'new process in service'
+  if (to === undefined || from === to) return event
+  return from === undefined ? to : `${from} → ${to}`
+}
+
+const ROLLOUT: Readonly<Record<string, string>> = {
+  canary: 'rollout begins',
+  rolling: 'rollout',
+  stable: 'rollout done',
+  failed: 'rollout failed',
+  cancelled: 'rollout cancelled',
 }

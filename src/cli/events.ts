@@ -20,7 +20,8 @@ async function eventsFromSupervisor(context: Context): Promise<number> {
     if (event === 'entry')
       writer.write(command.global.json ? `${JSON.stringify(data)}\n` : eventText(data as JournalEntry, paint))
   }
-  await Promise.race([writer.failed, call(context, { method: 'GET', path, onEvent })])
+  const unwatch = writer.watchReader()
+  await Promise.race([writer.failed, call(context, { method: 'GET', path, onEvent })]).finally(unwatch)
   writer.flush()
   if (follow && !command.global.quiet) err.write('the supervisor has ended\n')
   return 0

@@ -37,9 +37,9 @@ export function findSupervisor(options: SearchOptions, around: Surroundings): Su
       config: ' -c FILE',
     })
   }
-  const pointer = findPointer(configFile, pointerBases(around.environment, around.uid), around.uid)
+  const pointer = findPointer(configFile, around)
   if (pointer) return { socket: pointer.socket, pointer }
-  throw unreachable(options.config, configFile, hiddenBases(around))
+  throw unreachable(configFile, hiddenBases(around))
 }
 
 /** By --socket, or without -c by HOLDFAST_SOCKET. */
@@ -80,8 +80,7 @@ function hiddenBases({ environment, uid }: Surroundings): string[] {
   })
 }
 
-function unreachable(named: string | null, configFile: string, hidden: readonly string[]): HoldfastError {
+function unreachable(configFile: string, hidden: readonly string[]): HoldfastError {
   const unseen = hidden.length > 0 ? ` (what stands in ${hidden.join(', ')} is not yours to see)` : ''
-  const config = named === null ? '' : ` -c ${named}`
-  return new HoldfastError('HF_UNREACHABLE', { where: ` for ${configFile}${unseen}`, config })
+  return new HoldfastError('HF_UNREACHABLE', { where: ` for ${configFile}${unseen}`, config: '' })
 }

@@ -1,31 +1,46 @@
 // Reading the config for the verbs that need its contents. The loader is a bundle of its own.
 import type { SupervisorSpec } from '../config/effective.ts'
-import type { Problem } from '../config/load.ts'
+import type { LoadResult, Problem } from '../config/load.ts'
 import { isColoured } from '../control/colours.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import type { Context } from './context.ts'
 import { configFileOf } from './find-supervisor.ts'
+import { refuseSecond } from './refuse-second.ts'
 
 /**
- * A config that is to run here: a command or a user that is missing on this machine is an error as well, before anything is
- * started. @throws HoldfastError HF_CONFIG_NOT_FOUND; HF_CONFIG_INVALID, after all problems are written to stderr
+ * A config that is to run here: that it runs already, and a command or a user that is missing on this machine, are errors as
+ * well, before anything is made or started.
+ * @throws HoldfastError HF_CONFIG_NOT_FOUND, HF_ALREADY_RUNNING; HF_CONFIG_INVALID, after all problems are written to stderr
  */
 export async function loadToRun(context: Context, environment = context.environment): Promise<SupervisorSpec> {
-  const spec = await loadOrExplain(context, environment)
+  const result = await load(context, environment)
+  if (result.ok) refuseSecond(result.spec.configFile, { environment, uid: context.uid })
   const { checkServices } = await import('../config/load.ts')
-  await explain(context, checkServices(spec, environment))
-  return spec
+  return specOrExplain(context, result, (spec) => checkServices(spec, environment))
 }
 
 /** @throws HoldfastError HF_CONFIG_NOT_FOUND; HF_CONFIG_INVALID, after all problems are written to stderr */
 export async function loadOrExplain(context: Context, environment = context.environment): Promise<SupervisorSpec> {
+  return specOrExplain(context, await load(context, environment))
+}
+
+async function load(context: Context, environment: Context['environment']): Promise<LoadResult> {
   const { loadConfig, formatProblems } = await import('../config/load.ts')
   const result = await loadConfig(namedConfig(context), environment, { uid: context.uid })
-  await explain(context, result.ok ? [] : result.problems)
-  if (!result.ok) throw new Error('a config without a spec has problems (bug)')
   const { err, command, paintErr } = context
-  const color = isColoured(paintErr)
-  if (result.warnings.length > 0 && !command.global.quiet) err.write(`${formatProblems(result.warnings, { color })}\n`)
+  if (result.ok && result.warnings.length > 0 && !command.global.quiet)
+    err.write(`${formatProblems(result.warnings, { color: isColoured(paintErr) })}\n`)
+  return result
+}
+
+async function specOrExplain(
+  context: Context,
+  result: LoadResult,
+  look?: (spec: SupervisorSpec) => readonly Problem[],
+): Promise<SupervisorSpec> {
+  const { allProblems } = await import('../config/load.ts')
+  await explain(context, allProblems(result, look))
+  if (!result.ok) throw new Error('a config without a spec has problems (bug)')
   return result.spec
 }
 

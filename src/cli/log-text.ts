@@ -1,6 +1,6 @@
 import type { Colour, Paint } from '../control/colours.ts'
 import type { LogLine } from '../logs/log-line.ts'
-import type { Output } from './output.ts'
+import { type Output, ReaderGone } from './output.ts'
 
 const WORKER_COLOURS: readonly Colour[] = ['cyan', 'yellow', 'green', 'magenta', 'blue']
 
@@ -14,7 +14,8 @@ export function logLineText(entry: LogLine, isTty: boolean, paint: Paint): strin
   return `${paint('dim', localTime(at))} ${paint(colourFor(worker), worker)} ${mark} ${line}\n`
 }
 
-function localTime(at: string): string {
+/** `14:03:27.678` */
+export function localTime(at: string): string {
   const time = new Date(at)
   const two = (value: number) => String(value).padStart(2, '0')
   const millis = String(time.getMilliseconds()).padStart(3, '0')
@@ -44,6 +45,11 @@ export class LineWriter {
       this.#fail = reject
     })
     this.failed.catch(() => {})
+  }
+
+  /** While there may be nothing to write for a long time: fails soon after its reader is gone. @returns what ends it */
+  watchReader(): () => void {
+    return this.#out.onReaderGone?.(() => this.#fail(new ReaderGone())) ?? (() => {})
   }
 
   write(text: string): void {

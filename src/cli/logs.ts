@@ -27,7 +27,8 @@ async function logsFromSupervisor(context: Context): Promise<number> {
     lines: typeof lines === 'number' ? lines : undefined,
     since: typeof since === 'number' ? `${since}ms` : undefined,
   }
-  await Promise.race([writer.failed, followThrough(ask, first, err.write.bind(err))])
+  const unwatch = writer.watchReader()
+  await Promise.race([writer.failed, followThrough(ask, first, err.write.bind(err))]).finally(unwatch)
   writer.flush()
   if (follow && !command.global.quiet) err.write('the supervisor has ended\n')
   return 0

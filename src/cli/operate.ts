@@ -1,13 +1,14 @@
 // start, stop, restart, reload, scale, signal: ask, show progress, tell how each service came out.
 
-import { humanDuration } from '../control/human-units.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import type { OperationOutcome, OperationVerb, Progress } from '../supervisor/engine-api.ts'
-import { call } from './call.ts'
+import { call, callAt, placeOf } from './call.ts'
 import type { Context } from './context.ts'
+import type { SupervisorPlace } from './find-supervisor.ts'
 import { failureText, outcomeText } from './outcome-text.ts'
 import { type ProgressView, progressView } from './progress-view.ts'
 import { targetPath } from './request-path.ts'
+import { type Waiting, type WaitingOptions, waitFor } from './waiting.ts'
 
 export async function operate(context: Context): Promise<number> {
   const { command } = context
@@ -15,11 +16,12 @@ export async function operate(context: Context): Promise<number> {
   const path = `/v1/targets/${targetPath(targets)}/${command.verb.name}`
   if (command.options['no-wait']) {
     await call(context, { method: 'POST', path, body: { ...body, wait: false } })
-    if (!command.global.quiet && !command.global.json) context.out.write('accepted; look with: holdfast status\n')
+    if (!command.global.quiet && !command.global.json)
+      context.out.write(`begun; not waiting for the end. Look with: ${context.typed('status')}\n`)
     else if (command.global.json) context.out.write(`${JSON.stringify({ accepted: true })}\n`)
     return 0
   }
-  const outcome = (await callWithProgress(context, path, body)) as OperationOutcome
+  const outcome = (await callWithProgress(context, { path, body })) as OperationOutcome
   return tellOutcome(context, outcome)
 }
 
@@ -44,55 +46,62 @@ function countOf(text: string): string {
   throw new HoldfastError('HF_USAGE', { problem: `"${text}" is not a number of workers: N, +N or -N`, verb: ' scale' })
 }
 
-/** Resolves to the data of `done`. @throws HoldfastError also HF_TIMED_OUT, by --timeout */
-export async function callWithProgress(context: Context, path: string, body: unknown): Promise<unknown> {
-  const { command } = context
+export interface OperationCall {
+  readonly path: string
+  readonly body: unknown
+  /** Seconds until the supervisor has begun with it. */
+  readonly answerWithin?: number
+  readonly place?: SupervisorPlace
+  readonly waiting?: Partial<WaitingOptions>
+}
+
+/** Resolves to the data of `done`. @throws HoldfastError also HF_TIMED_OUT, by --timeout, and HF_INTERRUPTED */
+export async function callWithProgress(context: Context, operation: OperationCall): Promise<unknown> {
+  const { place = placeOf(context) } = operation
+  const { timeout } = context.command.options
+  const waiting = waitFor({
+    timeout: typeof timeout === 'number' ? timeout : null,
+    pid: place.pointer?.pid ?? null,
+    ...operation.waiting,
+  })
   const view = progressView(context)
-  const timeout = command.options.timeout
-  const limit = typeof timeout === 'number' ? timeLimit(timeout) : null
   try {
-    return await awaitDone(context, path, body, view, limit?.signal)
+    return await awaitDone(place, operation, view, waiting)
   } finally {
-    limit?.cancel()
+    waiting.end()
     view.close()
   }
 }
 
 async function awaitDone(
-  context: Context,
-  path: string,
-  body: unknown,
+  place: SupervisorPlace,
+  { path, body, answerWithin }: OperationCall,
   view: ProgressView,
-  signal?: AbortSignal,
+  waiting: Waiting,
 ): Promise<unknown> {
-  const answer = await call(context, {
+  const answer = await callAt(place, {
     method: 'POST',
     path,
     body,
     onEvent(event, data) {
       if (event === 'progress') view.show(data as Progress)
     },
-    ...(signal ? { signal } : {}),
+    onAccepted: () => waiting.accepted(),
+    signal: waiting.signal,
+    ...(answerWithin === undefined ? {} : { answerWithin }),
   })
   // A stream that ends without its last event was cut off: the supervisor died.
   if (answer.event !== null && answer.event !== 'done') throw new HoldfastError('HF_CONNECTION_LOST')
   return answer.body
 }
 
-function timeLimit(millis: number): { signal: AbortSignal; cancel(): void } {
-  const controller = new AbortController()
-  const expire = () => controller.abort(new HoldfastError('HF_TIMED_OUT', { timeout: humanDuration(millis) }))
-  const timer = setTimeout(expire, millis)
-  return { signal: controller.signal, cancel: () => clearTimeout(timer) }
-}
-
-export function tellOutcome({ command, out, err, paint, paintErr }: Context, outcome: OperationOutcome): number {
+export function tellOutcome({ command, out, err, paint, paintErr, typed }: Context, outcome: OperationOutcome): number {
   if (command.global.json) {
     out.write(`${JSON.stringify(outcome)}\n`)
     return outcome.ok ? 0 : 1
   }
   for (const service of outcome.services) {
-    if (!service.ok) err.write(failureText(service, command.verb.name, paintErr))
+    if (!service.ok) err.write(failureText(service, command.verb.name, paintErr, typed))
     else if (!command.global.quiet) out.write(outcomeText(service, paint))
   }
   if (!outcome.ok && outcome.services.every((service) => service.ok)) err.write(`${command.verb.name} failed\n`)

@@ -1,5 +1,4 @@
 // why, events and logs without a supervisor: from the directories that its pointer, or else the config, names.
-import { pointerBases } from '../config/runtime-base.ts'
 import { isUnreachable } from './call.ts'
 import type { Context } from './context.ts'
 import { configFileOf, namedSocket } from './find-supervisor.ts'
@@ -19,13 +18,13 @@ export async function orOffline(context: Context, online: () => Promise<number>,
 }
 
 async function directoriesOf(context: Context): Promise<RecordDirectories | null> {
-  const { command, environment, uid } = context
+  const { command } = context
   // A socket says nothing about directories.
   if (namedSocket(command.global, context) !== null) return null
   const file = configFileOf(command.global.config, context)
   if (file === null) return null
   // Without a pointer (a reboot empties /run) the config says where the logs are.
-  return findPointer(file, pointerBases(environment, uid), uid) ?? directoriesOfConfig(context, file)
+  return findPointer(file, context) ?? directoriesOfConfig(context, file)
 }
 
 async function directoriesOfConfig({ environment, uid }: Context, file: string): Promise<RecordDirectories | null> {

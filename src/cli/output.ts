@@ -1,11 +1,15 @@
 // Writing to the terminal or a pipe without process.stdout, whose set-up costs every short command more than its answer.
 import { fstatSync, writeSync } from 'node:fs'
+import { hasReader } from '../os/pipe-reader.ts'
 
 export interface Output {
   write(text: string): void
   readonly isTty: boolean
-  /** Terminal width; 80 where it is not known. */
+  /** Terminal width and height; 80 and 24 where they are not known. */
   readonly columns: number
+  readonly rows: number
+  /** For who writes only now and then: calls back within a second when nobody reads the pipe any more. @returns what ends it */
+  onReaderGone?(act: () => void): () => void
 }
 
 /** The reader (`head`, a closed terminal) is gone: there is nobody left to tell anything. */
@@ -51,9 +55,28 @@ export function outputTo(fd: 1 | 2): Output {
   return {
     write: (text) => writeAll(fd, text),
     isTty,
+    // Only asked for on a terminal, where process.stdout follows its size.
     get columns() {
-      // Only asked for on a terminal.
-      return (isTty ? (fd === 1 ? process.stdout : process.stderr).columns : undefined) ?? 80
+      return (isTty ? terminal(fd).columns : undefined) || 80
     },
+    get rows() {
+      return (isTty ? terminal(fd).rows : undefined) || 24
+    },
+    onReaderGone: (act) => watchReader(fd, act),
   }
+}
+
+const LOOK_EVERY = 1000
+
+function terminal(fd: 1 | 2): NodeJS.WriteStream {
+  return fd === 1 ? process.stdout : process.stderr
+}
+
+function watchReader(fd: number, act: () => void): () => void {
+  if (!fstatSync(fd).isFIFO()) return () => {}
+  const timer = setInterval(() => {
+    if (!hasReader(fd)) act()
+  }, LOOK_EVERY)
+  timer.unref()
+  return () => clearInterval(timer)
 }

@@ -6,10 +6,10 @@ import { VERSION } from '../supervisor/version.ts'
 import { apply } from './apply.ts'
 import { check } from './check.ts'
 import { config } from './config.ts'
-import type { Context, RunVerb } from './context.ts'
+import type { RunVerb } from './context.ts'
 import { down } from './down.ts'
 import { dump } from './dump.ts'
-import { errorText } from './error-text.ts'
+import { type ErrorStyle, errorText } from './error-text.ts'
 import { evaluate } from './evaluate.ts'
 import { events } from './events.ts'
 import type { Surroundings } from './find-supervisor.ts'
@@ -19,7 +19,7 @@ import { operate } from './operate.ts'
 import { type Output, ReaderGone } from './output.ts'
 import { type Command, parseCommand } from './parse-command.ts'
 import { status } from './status.ts'
-
+import { typedCommand } from './typed-command.ts'
 import { why } from './why.ts'
 
 export interface Streams {
@@ -49,23 +49,41 @@ const RUNNERS: Readonly<Record<string, RunVerb>> = {
   evaluate,
 }
 
+const USAGE = 2
+
 /** Resolves to the exit code; never rejects. */
 export async function runCommand(argv: readonly string[], streams: Streams, around: Surroundings): Promise<number> {
   const noColor = argv.includes('--no-color')
   const paint = paintFor(streams.out.isTty, noColor, around.environment)
   const paintErr = paintFor(streams.err.isTty, noColor, around.environment)
+  let typed = typedCommand({ config: null, socket: null }, around.environment)
   try {
+    if (argv.length === 0) {
+      streams.err.write(generalHelp(paintErr))
+      return USAGE
+    }
     const parsed = parseCommand(argv)
-    if (parsed.is === 'command')
-      return await runnerOf(parsed.command)({ ...around, ...streams, paint, paintErr, command: parsed.command })
+    if (parsed.is === 'command') {
+      const { command } = parsed
+      typed = typedCommand(command.global, around.environment)
+      const context = { ...around, ...streams, paint, paintErr, command, typed }
+      return await runnerOf(command)(context).catch((error: unknown) => asUsage(error, command))
+    }
     if (parsed.is === 'version') streams.out.write(`${VERSION}\n`)
     else streams.out.write(parsed.verb ? verbHelp(parsed.verb, paint) : generalHelp(paint))
     return 0
   } catch (error) {
     // `holdfast logs | head`: the reader has what it wanted.
     if (error instanceof ReaderGone) return 0
-    return complain(error, streams.err, paintErr, argv.includes('--json'))
+    return complain(error, streams.err, { paint: paintErr, typed, json: argv.includes('--json') })
   }
+}
+
+/** What the supervisor can not make sense of was typed here. */
+function asUsage(error: unknown, { verb }: Command): never {
+  const { code, detail } = error as HoldfastError
+  if (code !== 'HF_BAD_REQUEST') throw error
+  throw new HoldfastError('HF_USAGE', { problem: detail.problem ?? '', verb: ` ${verb.name}` }, { cause: error })
 }
 
 function runnerOf(command: Command): RunVerb {
@@ -74,9 +92,9 @@ function runnerOf(command: Command): RunVerb {
   throw new HoldfastError('HF_NOT_AVAILABLE', { what: `holdfast ${command.verb.name}` })
 }
 
-function complain(error: unknown, err: Output, paint: Context['paint'], json: boolean): number {
+function complain(error: unknown, err: Output, style: ErrorStyle): number {
   try {
-    err.write(errorText(error, paint, json))
+    err.write(errorText(error, style))
   } catch {
     // Nobody reads stderr either; the exit code remains.
   }

@@ -23,6 +23,8 @@ export interface SupervisorOptions {
   readonly clean: boolean
   /** Every journal entry from the first one on. */
   readonly onEvent?: (entry: JournalEntry) => void
+  /** Before the first service is started: who listens from here on misses nothing. */
+  readonly onOpen?: (engine: Engine) => void
 }
 
 export interface RunningSupervisor {
@@ -59,6 +61,7 @@ export async function openSupervisor(spec: SupervisorSpec, options: SupervisorOp
       async beforeStart(engine) {
         opened.running = await openDoors(spec, engine, log, { ...options, allowed })
         leavePointer(spec, { environment, uid })
+        options.onOpen?.(engine)
       },
       onDown(why) {
         opened.running?.log(`stopped by itself: ${why}`)
@@ -110,13 +113,15 @@ async function openDoors(
     return outcome
   }
   const end = async (outcome: OperationOutcome) => {
+    reading.abort()
     await control?.close(CLOSE_GRACE)
     const written = await log.file.close()
     // A write that hangs on a dead disk would hold process.exit for ever.
     if (!written || outcome.unwritten) exitNow(outcome.ok ? 0 : 1)
     finish(outcome.ok ? 0 : 1)
   }
-  const readConfig = () => reread(spec, environment)
+  const reading = new AbortController()
+  const readConfig = () => reread(spec, environment, reading.signal)
 
   const identity = { pid: process.pid, startTime: startTimeOf(process.pid) ?? 0 }
   control = await openControlServer(
@@ -153,6 +158,7 @@ function notDown(error: unknown, log: OwnLog): OperationOutcome {
 function reread(
   { configFile, runtimeDir }: SupervisorSpec,
   environment: SupervisorOptions['environment'],
+  signal: AbortSignal,
 ): Promise<SupervisorSpec> {
   if (configFile === null) throw new HoldfastError('HF_CONFIG_RELOAD', { problem: 'it does not come from a file' })
   const program = process.argv[1] ?? ''
@@ -160,6 +166,7 @@ function reread(
     command: [process.execPath, program, '-c', configFile, 'evaluate'],
     environment: environmentList(environment),
     directory: runtimeDir,
+    signal,
   })
 }
 

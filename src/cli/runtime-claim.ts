@@ -9,12 +9,17 @@ import { isAlive, startTimeOf } from '../os/process-identity.ts'
 import { livingLeftovers } from '../supervisor/leftover.ts'
 import type { Surroundings } from './find-supervisor.ts'
 import { findPointer, type Pointer, pointerPath } from './pointer.ts'
+import { refuseSecond } from './refuse-second.ts'
+import { refuseSharedDirectory, writtenDirectories } from './shared-directory.ts'
 
 /** In the runtime directory: which config it belongs to. */
 const OWNER_FILE = 'config.json'
 const OTHERS_MAY_WRITE = 0o022
 
-/** @throws HoldfastError HF_ALREADY_RUNNING, HF_RUNTIME_DIR_TAKEN, HF_DIRECTORY; nothing is changed but `<base>` made. */
+/**
+ * @throws HoldfastError HF_ALREADY_RUNNING, HF_RUNTIME_DIR_TAKEN, HF_DIRECTORY_SHARED, HF_DIRECTORY; nothing is changed but
+ * `<base>` made.
+ */
 export function claimRuntime(
   spec: SupervisorSpec,
   { environment, uid }: Pick<Surroundings, 'environment' | 'uid'>,
@@ -23,15 +28,21 @@ export function claimRuntime(
   // In /tmp somebody else may have made it before us.
   if (dirname(spec.runtimeDir) === base) makeBase(base, uid)
   if (spec.configFile === null) return
-  // The lock says the same, unless the config has got another runtime directory since.
-  const running = findPointer(spec.configFile, pointerBases(environment, uid), uid)
-  if (running && isRunning(running)) throw new HoldfastError('HF_ALREADY_RUNNING', { pid: running.pid })
-  const owner = ownerOf(spec.runtimeDir)
-  if (owner === null || owner === spec.configFile) return
-  const other = findPointer(owner, pointerBases(environment, uid), uid)
+  refuseSecond(spec.configFile, { environment, uid })
+  refuseForeignRuntime(spec, { environment, uid })
+  refuseSharedDirectory(spec, { environment, uid })
+}
+
+function refuseForeignRuntime(
+  { runtimeDir, configFile }: SupervisorSpec,
+  around: Pick<Surroundings, 'environment' | 'uid'>,
+): void {
+  const owner = ownerOf(runtimeDir)
+  if (owner === null || owner === configFile) return
+  const other = findPointer(owner, around)
   // A config that does not run, and left no workers, has no claim: the next release in another directory takes over.
-  if (!(other && isRunning(other)) && livingLeftovers(spec.runtimeDir).length === 0) return
-  throw new HoldfastError('HF_RUNTIME_DIR_TAKEN', { dir: spec.runtimeDir, config: owner })
+  if (!(other && isRunning(other)) && livingLeftovers(runtimeDir).length === 0) return
+  throw new HoldfastError('HF_RUNTIME_DIR_TAKEN', { dir: runtimeDir, config: owner })
 }
 
 /** Once it runs: so that the commands find it. @throws HoldfastError HF_DIRECTORY */
@@ -45,9 +56,12 @@ export function leavePointer(
   const startTime = startTimeOf(pid) ?? 0
   const pointer: Pointer = { socket: spec.control.socket, pid, runtimeDir, stateDir, logDir, startTime, configFile }
   writeFileAtomically(join(runtimeDir, OWNER_FILE), `${JSON.stringify({ configFile })}\n`, 0o600)
-  const path = pointerPath(writableBase(environment, uid), configFile)
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  writeFileAtomically(path, `${JSON.stringify(pointer)}\n`, 0o600)
+  const base = writableBase(environment, uid)
+  for (const key of [configFile, ...writtenDirectories(spec).map(({ path }) => path)]) {
+    const path = pointerPath(base, key)
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    writeFileAtomically(path, `${JSON.stringify(pointer)}\n`, 0o600)
+  }
 }
 
 function isRunning({ pid, startTime }: Pointer): boolean {

@@ -3,14 +3,16 @@ import type { ServiceReport, StatusReport } from '../supervisor/status-report.ts
 import { call, PROMPT } from './call.ts'
 import type { Context } from './context.ts'
 import { queryString } from './request-path.ts'
-import { watchStatus } from './watch-status.ts'
 
 /** Exit code 3 with targets of which one has no ready worker. */
 const NOT_READY = 3
 
 export async function status(context: Context): Promise<number> {
   const { command, out } = context
-  if (command.options.watch) return watchStatus(context, askStatus, askTable)
+  if (command.options.watch) {
+    const { watchStatus } = await import('./supervise.ts')
+    return watchStatus(context, { askReport: askStatus, askTable, call })
+  }
   const { text, notReady } = command.global.json ? await askJson(context) : await askTable(context)
   if (command.global.json || !command.global.quiet) out.write(text)
   return command.arguments.length > 0 && notReady.length > 0 ? NOT_READY : 0

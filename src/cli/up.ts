@@ -1,10 +1,9 @@
 import { isatty } from 'node:tty'
 import type { SupervisorSpec } from '../config/effective.ts'
 import { exitNow } from '../os/exit-now.ts'
-import type { JournalEntry } from '../supervisor/engine-api.ts'
 import type { Context } from './context.ts'
 import { upDetached } from './detach.ts'
-import { openForegroundView } from './foreground-view.ts'
+import { type ForegroundView, openForegroundView } from './foreground-view.ts'
 import { loadToRun, namedConfig } from './load-config.ts'
 import { openSupervisor } from './running-supervisor.ts'
 import { holdSignals, ignoreInspectorSignal, installSignals } from './supervisor-signals.ts'
@@ -20,17 +19,21 @@ export async function up(context: Context): Promise<number> {
   const load = (): Promise<SupervisorSpec> => loadToRun(context, environment)
   if (command.options.detach) return upDetached(context, namedConfig(context), load, { environment, clean })
   const spec = await load()
-  // What happens before the banner is shown after it.
-  const early: JournalEntry[] = []
-  let onEvent = (entry: JournalEntry): void => {
-    early.push(entry)
-  }
+  const opened: { view?: ForegroundView } = {}
   const onTerminal = isatty(0) || isatty(1) || isatty(2)
   const release = holdSignals()
-  const running = await openSupervisor(spec, { environment, uid, clean, onEvent: (entry) => onEvent(entry) })
-  const view = openForegroundView(running.engine, paint, command.global.quiet, command.global.config)
-  onEvent = view.event
-  for (const entry of early) view.event(entry)
+  const running = await openSupervisor(spec, {
+    environment,
+    uid,
+    clean,
+    // Before the first service is started: no line can be said before somebody looks.
+    onOpen(engine) {
+      opened.view = openForegroundView(engine, paint, command.global.quiet, command.global.config)
+    },
+    onEvent: (entry) => opened.view?.event(entry),
+  })
+  const { view } = opened
+  if (view === undefined) throw new Error('the supervisor started without its view (bug)')
   installSignals(running, (text) => {
     view.say(text)
     running.log(text)

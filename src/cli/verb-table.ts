@@ -78,7 +78,7 @@ const RUN: readonly VerbRow[] = [
     summary: 'stop every service, then the supervisor',
     details: 'Services stop in reverse dependency order. Returns when the process of the supervisor is gone.',
     options: [{ long: 'timeout', value: 'D', kind: 'duration', doc: 'kill what still runs after this long' }],
-    examples: [['holdfast down', "by each service's stop ladder"]],
+    examples: [['holdfast down', 'each service as its `stop` says: TERM, after 10 s KILL, by default']],
   },
 ]
 
@@ -90,7 +90,7 @@ const LOOK: readonly VerbRow[] = [
     summary: 'what runs, since when, how often restarted',
     details: 'Exit code 0 when the supervisor answers; with targets 3 if one of them has no ready worker.',
     options: [
-      { long: 'watch', short: 'w', doc: 'redraw each second and at each event' },
+      { long: 'watch', short: 'w', doc: 'redraw each second and at each event, until Ctrl-C' },
       { long: 'memory', doc: 'the proportional memory (PSS) of each worker' },
     ],
     examples: [
@@ -149,7 +149,7 @@ const DRIVE: readonly VerbRow[] = [
     name: 'stop',
     arguments: ['TARGET…'],
     group: 'drive',
-    summary: 'stop by the stop ladder',
+    summary: 'ask it to end, kill it if it does not end in time',
     options: [...waiting, { long: 'with-dependents', doc: 'first stop the services that depend on it' }],
     examples: [['holdfast stop db --with-dependents', 'and what needs it']],
   },
@@ -157,12 +157,12 @@ const DRIVE: readonly VerbRow[] = [
     name: 'restart',
     arguments: ['TARGET…'],
     group: 'drive',
-    summary: "rolling restart by the service's rollout",
+    summary: 'new processes for the workers, one after another',
     details:
-      'New workers become ready first, then old ones drain. If a new one fails, the old ones stay: exit 1 with the reason and its last output.',
+      'Of a service with sockets a new process is ready before an old one is asked to stop; of others one stops, then its successor starts. If a new one fails, the old ones stay or come back: exit 1 with the reason and its last output.',
     options: [...waiting, { long: 'cold', doc: 'stop all workers, then start' }, replace],
     examples: [
-      ['holdfast restart web', 'no request is dropped'],
+      ['holdfast restart web', 'of a service with sockets no request is dropped'],
       ['holdfast restart @blue', 'every service with the tag blue'],
     ],
   },
@@ -170,7 +170,7 @@ const DRIVE: readonly VerbRow[] = [
     name: 'reload',
     arguments: ['TARGET…'],
     group: 'drive',
-    summary: "reload by the service's reload: rolling, a signal or a command",
+    summary: 'as the service says: a signal, a command or a rolling restart',
     options: waiting,
     examples: [['holdfast reload nginx', 'as its config says']],
   },

@@ -38,7 +38,7 @@ export function assemble(
   checkSockets(declared, sockets, findings)
   warnSharing(declared, services, sockets, findings)
   reportCircles(declared, findings)
-  if (declared.serviceNames.length === 0) {
+  if (declared.services.size === 0) {
     findings.warn(
       standing(main.source, ['services'], []),
       'key',
@@ -101,7 +101,7 @@ function resolveServices(
   const readEnvironmentFiles = environmentFileReader(findings)
   for (const service of declared.services.values()) {
     const spec = resolveService(service, { directory, readEnvironmentFiles })
-    if (spec !== null) specs.set(service.name, spec)
+    specs.set(service.name, spec)
     checkService(service, spec, declared, findings)
   }
   for (const service of declared.services.values()) warnEndlessExits(service, specs, findings)

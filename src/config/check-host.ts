@@ -7,7 +7,7 @@ import { OsError } from '../os/os-error.ts'
 import { lookupGroup, lookupUser } from '../os/users.ts'
 import type { ServiceSpec, SocketSpec, SupervisorSpec } from './effective.ts'
 import type { Problem } from './problem.ts'
-import { problemInSpec } from './spec-places.ts'
+import { isRefusedInSpec, problemInSpec } from './spec-places.ts'
 import type { Environment } from './substitute.ts'
 import type { Path } from './value-type.ts'
 import { formatListenAddress } from './values/listen-address.ts'
@@ -17,6 +17,8 @@ interface HostCheckOptions {
   readonly environment?: Environment
   /** Try whether the sockets' addresses are free. Default: only while no supervisor of ours has them. */
   readonly addresses?: boolean
+  /** Names of the sockets that our own supervisor listens on now. */
+  readonly ours?: ReadonlySet<string>
 }
 
 /**
@@ -25,9 +27,11 @@ interface HostCheckOptions {
  */
 export function checkServices(spec: SupervisorSpec, environment: Environment = process.env): Problem[] {
   const problems: Problem[] = []
-  const check = new ServiceCheck(environment, reporter(spec, problems))
+  const check = new ServiceCheck(environment, reporter(spec, problems), (path) => isRefusedInSpec(spec, path))
   for (const service of Object.values(spec.services)) check.service(service)
-  for (const [index, user] of spec.control.allow.entries()) check.user(user, ['control', 'allow', index])
+  // Places in a list of which a part was refused are not those of the file.
+  if (!isRefusedInSpec(spec, ['control', 'allow']))
+    for (const [index, user] of spec.control.allow.entries()) check.user(user, ['control', 'allow', index])
   return problems
 }
 
@@ -37,35 +41,46 @@ export function checkHost(spec: SupervisorSpec, options: HostCheckOptions = {}):
   const problems = checkServices(spec, environment)
   const report = reporter(spec, problems)
   checkSupervisorDirectories(spec, report)
-  const addresses = options.addresses ?? !(isListening(spec.control.socket) || inheritsSockets(environment))
+  const addresses = options.addresses ?? !(mayBeOurs(spec) || inheritsSockets(environment))
   const check = new ServiceCheck(environment, report)
   for (const socket of Object.values(spec.sockets)) {
     if (socket.user !== null) check.user(socket.user, ['sockets', socket.name, 'user'])
     if (socket.group !== null) check.group(socket.group, ['sockets', socket.name, 'group'])
-    checkSocket(socket, addresses, report)
+    checkSocket(socket, addresses && !options.ours?.has(socket.name), report)
   }
   return problems
+}
+
+/** Whether our own supervisor may have the addresses: it runs, or nobody can tell where its socket is. */
+function mayBeOurs(spec: SupervisorSpec): boolean {
+  const isUnknown = [['control'], ['runtimeDir'], ['name']].some((path) => isRefusedInSpec(spec, path))
+  return isUnknown || isListening(spec.control.socket)
 }
 
 type Report = (path: Path, problem: string, mend: string) => void
 
 function reporter(spec: SupervisorSpec, problems: Problem[]): Report {
-  return (path, problem, mend) =>
+  return (path, problem, mend) => {
+    // The value is a default, or a piece of what the file says.
+    if (isRefusedInSpec(spec, path)) return
     problems.push(problemInSpec(spec, path, { code: 'HF_CONFIG_HOST', detail: { problem, mend } }))
+  }
 }
 
 /** Asks the machine each question once: a thousand services mostly ask the same. */
 class ServiceCheck {
   readonly #environment: Environment
   readonly #report: Report
+  readonly #isRefused: (path: Path) => boolean
   readonly #commandProblem = remembered(commandProblem)
   readonly #directoryProblem = remembered(directoryProblem)
   readonly #userId = remembered((user: string) => lookupUser(user)?.uid ?? null)
   readonly #hasGroup = remembered((group: string) => lookupGroup(group) !== null)
 
-  constructor(environment: Environment, report: Report) {
+  constructor(environment: Environment, report: Report, isRefused: (path: Path) => boolean = () => false) {
     this.#environment = environment
     this.#report = report
+    this.#isRefused = isRefused
   }
 
   service(service: ServiceSpec): void {
@@ -73,8 +88,10 @@ class ServiceCheck {
     if (service.user !== null) this.#mayBecome(service.user, [...path, 'user'])
     if (service.group !== null) this.group(service.group, [...path, 'group'])
     const problem = this.#directoryProblem(service.cwd, constants.X_OK)
-    if (problem === null) this.#commands(service, path)
-    else this.#report([...path, 'cwd'], `working directory ${service.cwd}: ${problem}`, 'Make it, or set cwd.')
+    const isUnknown = [['cwd'], ['env', 'PATH']].some((key) => this.#isRefused([...path, ...key]))
+    if (problem === null && !isUnknown) this.#commands(service, path)
+    if (problem !== null)
+      this.#report([...path, 'cwd'], `working directory ${service.cwd}: ${problem}`, 'Make it, or set cwd.')
     for (const stream of ['stdout', 'stderr'] as const) {
       const output = service[stream]
       if (typeof output === 'object') checkWritable(dirname(output.file), [...path, stream], this.#report)
@@ -101,7 +118,7 @@ class ServiceCheck {
 
   #commands(service: ServiceSpec, path: Path): void {
     const { command, ready, reload, stop } = service
-    this.#command(command, [...path, 'command'], service)
+    if (command.length > 0) this.#command(command, [...path, 'command'], service)
     if (ready.by === 'exec') this.#command(ready.command, [...path, 'ready', 'exec'], service)
     if (reload.by === 'command') this.#command(reload.command, [...path, 'reload', 'command'], service)
     if (stop.command !== null) this.#command(stop.command, [...path, 'stop', 'command'], service)

@@ -1,20 +1,17 @@
 // What must hold between the keys of one service, and between services and what they name.
 import type { Declared, DeclaredService } from './declared.ts'
-import { suggestion } from './did-you-mean.ts'
 import type { ServiceSpec, SignalStep } from './effective.ts'
 import type { Findings, Standing } from './findings.ts'
 import { formatDuration } from './values/duration.ts'
 
-/** @param spec null where the service has no command. */
 export function checkService(
   service: DeclaredService,
-  spec: ServiceSpec | null,
+  spec: ServiceSpec,
   declared: Declared,
   findings: Findings,
 ): void {
   checkReferences(service, declared, findings)
   checkWorkers(service, findings)
-  if (spec === null) return
   checkRestart(service, spec, findings)
   checkRollout(service, spec, findings)
   checkHeartbeat(service, spec, findings)
@@ -23,15 +20,13 @@ export function checkService(
 
 function checkReferences(service: DeclaredService, declared: Declared, findings: Findings): void {
   const { dependsOn = {}, sockets = [], stdin } = service.settings
-  const unknown = (where: Standing, at: 'key' | 'value', what: string, name: string, known: readonly string[]) =>
-    findings.error(where, at, 'HF_CONFIG_REFERENCE', { what, name, mend: suggestion(name, known, what) })
-  for (const name of Object.keys(dependsOn)) {
-    if (!declared.serviceNames.includes(name))
-      unknown(service.at('dependsOn', name), 'key', 'service', name, declared.serviceNames)
+  const mustExist = (what: 'service' | 'socket', name: string, where: Standing, at: 'key' | 'value') => {
+    if (declared.has(what, name)) return
+    findings.error(where, at, 'HF_CONFIG_REFERENCE', { what, name, mend: declared.suggest(what, name) })
   }
+  for (const name of Object.keys(dependsOn)) mustExist('service', name, service.at('dependsOn', name), 'key')
   for (const [index, name] of sockets.entries()) {
-    if (!declared.socketNames.includes(name))
-      unknown(service.at('sockets', index), 'value', 'socket', name, declared.socketNames)
+    mustExist('socket', name, service.at('sockets', index), 'value')
     if (sockets.indexOf(name) < index) {
       findings.error(service.at('sockets', index), 'value', 'HF_CONFIG_CONFLICT', {
         problem: `socket "${name}" is listed twice`,
@@ -39,9 +34,7 @@ function checkReferences(service: DeclaredService, declared: Declared, findings:
       })
     }
   }
-  if (stdin && !declared.socketNames.includes(stdin.socket)) {
-    unknown(service.at('stdin'), 'value', 'socket', stdin.socket, declared.socketNames)
-  }
+  if (stdin) mustExist('socket', stdin.socket, service.at('stdin'), 'value')
 }
 
 function checkWorkers(service: DeclaredService, findings: Findings): void {

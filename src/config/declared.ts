@@ -1,6 +1,7 @@
 // Everything that the files declare, joined: services and sockets by name, each with its `defaults` and the place it stands at.
 import { basename } from 'node:path'
 import type { ConfigFile } from './config-file.ts'
+import { suggestion } from './did-you-mean.ts'
 import { type Findings, type Standing, standing } from './findings.ts'
 import { mergeSparse } from './read-table.ts'
 import type { Sparse } from './setting.ts'
@@ -28,9 +29,10 @@ export interface DeclaredSocket {
 export interface Declared {
   readonly services: ReadonlyMap<string, DeclaredService>
   readonly sockets: ReadonlyMap<string, DeclaredSocket>
-  /** Also those whose declaration was refused. */
-  readonly serviceNames: readonly string[]
-  readonly socketNames: readonly string[]
+  /** Whether a file declares it; also if the declaration was refused. */
+  has(what: 'service' | 'socket', name: string): boolean
+  /** How to mend a name that nothing declares. */
+  suggest(what: 'service' | 'socket', name: string): string
 }
 
 export function collectDeclared(files: readonly ConfigFile[], findings: Findings): Declared {
@@ -49,7 +51,32 @@ export function collectDeclared(files: readonly ConfigFile[], findings: Findings
       if (socketNames.get(name) === file.source) sockets.set(name, { name, settings, at })
     }
   }
-  return { services, sockets, serviceNames: [...serviceNames.keys()], socketNames: [...socketNames.keys()] }
+  const names = { service: serviceNames, socket: socketNames }
+  return { services, sockets, has: (what, name) => names[what].has(name), suggest: suggestionsFrom(names) }
+}
+
+// A name is compared with every name there is: thousands of wrong names among thousands would take minutes.
+const MOST_SUGGESTIONS = 100
+
+function suggestionsFrom(
+  names: Readonly<Record<'service' | 'socket', ReadonlyMap<string, unknown>>>,
+): Declared['suggest'] {
+  const known = new Map<string, string>()
+  return (what, name) => {
+    const key = `${what} ${name}`
+    const answer =
+      known.get(key) ??
+      (names[what].size === 0 || known.size >= MOST_SUGGESTIONS
+        ? declareIt(what, name)
+        : suggestion(name, [...names[what].keys()], what))
+    known.set(key, answer)
+    return answer
+  }
+}
+
+function declareIt(what: 'service' | 'socket', name: string): string {
+  const example = what === 'service' ? '{ command: … }' : 'tcp://0.0.0.0:8080'
+  return `Declare it at the top of the file, ${what}s: { ${name}: ${example} }, or correct the name.`
 }
 
 /** Which file declares each name; a name that a second file declares too is an error. */

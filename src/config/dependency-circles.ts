@@ -7,6 +7,7 @@ export function findCircles(
 ): readonly (readonly string[])[] {
   const done = new Set<string>()
   const circles: string[][] = []
+  const inCircle = new Set<string>()
   for (const start of names) {
     const trail: string[] = []
     const positions = new Map<string, number>()
@@ -27,7 +28,9 @@ export function findCircles(
         done.add(top.name)
       } else if (positions.has(name)) {
         const circle = trail.slice(positions.get(name))
-        if (!circles.some((known) => known.some((member) => circle.includes(member)))) circles.push([...circle, name])
+        if (circle.some((member) => inCircle.has(member))) continue
+        circles.push([...circle, name])
+        for (const member of circle) inCircle.add(member)
       } else if (!done.has(name)) enter(name)
     }
   }

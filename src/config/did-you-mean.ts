@@ -1,12 +1,12 @@
 /** The name nearest to `given`, or null when none is near enough to be what was meant. */
 export function nearestName(given: string, names: Iterable<string>): string | null {
-  const plainGiven = plain(given)
+  const plainGiven = plainName(given)
   let best: string | null = null
   // A third of the letters may be wrong: "restrat" finds "restart", "xyz" finds nothing.
   let bestDistance = Math.max(1, Math.floor(given.length / 3)) + 1
   for (const name of names) {
     const distance =
-      plain(name) === plainGiven ? 0 : editDistance(given.toLowerCase(), name.toLowerCase(), bestDistance)
+      plainName(name) === plainGiven ? 0 : editDistance(given.toLowerCase(), name.toLowerCase(), bestDistance)
     if (distance < bestDistance) {
       best = name
       bestDistance = distance
@@ -16,7 +16,7 @@ export function nearestName(given: string, names: Iterable<string>): string | nu
 }
 
 /** `max_retries`, `max-retries` and `maxRetries` are the same word. */
-function plain(name: string): string {
+export function plainName(name: string): string {
   return name.replace(/[-_]/g, '').toLowerCase()
 }
 

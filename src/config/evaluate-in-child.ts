@@ -22,8 +22,10 @@ export type Evaluation =
 
 export interface EvaluationOptions {
   readonly environment: Environment
-  /** Milliseconds. */
+  /** Milliseconds that all modules of the config have together. */
   readonly timeout: number
+  /** What is left of them. */
+  readonly left: number
 }
 
 const MODULE = /\.[cm]?[jt]s$/
@@ -44,12 +46,13 @@ export async function evaluateModule(file: string, options: EvaluationOptions): 
       mend: 'Use Node 22.18 or later, install tsx beside the config (npm install tsx), or write the config in YAML or JavaScript.',
     }
   }
+  if (options.left <= 0) return notDone(options)
   const child = spawn(process.execPath, [...loader, evaluator(), file], {
     cwd: dirname(file),
     env: options.environment,
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
   })
-  const evaluation = interpret(file, await outcomeOf(child, options.timeout), options.timeout)
+  const evaluation = interpret(file, await outcomeOf(child, options.left), options)
   const isSyntax = !evaluation.ok && evaluation.line === undefined && evaluation.problem.startsWith('SyntaxError')
   return isSyntax ? { ...evaluation, ...(await syntaxPosition(file, options)) } : evaluation
 }
@@ -138,13 +141,8 @@ function drained(child: ChildProcess, done: () => void): void {
   })
 }
 
-function interpret(file: string, { result, errorOutput, end }: Outcome, timeout: number): Evaluation {
-  if (end === 'timeout')
-    return {
-      ok: false,
-      problem: `not done within ${formatDuration(timeout)}`,
-      mend: 'A config module must end by itself.',
-    }
+function interpret(file: string, { result, errorOutput, end }: Outcome, options: EvaluationOptions): Evaluation {
+  if (end === 'timeout') return notDone(options)
   if (end === 'too large')
     return {
       ok: false,
@@ -167,8 +165,17 @@ function interpret(file: string, { result, errorOutput, end }: Outcome, timeout:
   return {
     ok: false,
     problem: `${kind}${answer.message}`,
-    mend: 'The module was evaluated in a process of its own.',
+    mend: `The module itself threw this; run it alone with: node ${file}`,
     ...positionIn(file, answer.stack),
+  }
+}
+
+function notDone({ timeout, left }: EvaluationOptions): Evaluation {
+  const isShared = left < timeout
+  return {
+    ok: false,
+    problem: `not done within ${formatDuration(timeout)}${isShared ? ', which all modules of the config have together' : ''}`,
+    mend: 'A config module must export its config soon: it must not wait, nor loop without end.',
   }
 }
 

@@ -62,6 +62,7 @@ export class Findings {
     this.#refused.set(error.source, places)
     for (let length = 0; length <= error.standsAt.length; length++)
       places.add(placeKey(error.standsAt.slice(0, length)))
+    if (error.issue.meant !== undefined) places.add(placeKey(error.issue.meant))
   }
 
   /** In the order of the files, top to bottom. */
@@ -106,7 +107,8 @@ function toProblem({ source, issue, standsAt }: Finding): Problem {
   return problemOf(source.file, issue.path, issue, source.spot(standsAt, issue.at, issue.part))
 }
 
-function inOrder(problems: readonly Problem[], files: readonly SourceFile[]): Problem[] {
+/** In the order of the files, top to bottom. */
+export function inOrder(problems: readonly Problem[], files: readonly SourceFile[]): Problem[] {
   const order = new Map(files.map(({ file }, index) => [file, index]))
   const rank = (problem: Problem) => order.get(problem.file) ?? files.length
   return [...problems].sort((a, b) => rank(a) - rank(b) || a.line - b.line || a.column - b.column)

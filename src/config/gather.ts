@@ -7,10 +7,11 @@ import { matchFiles } from './include-glob.ts'
 import { type Problem, problemOf } from './problem.ts'
 import { type FileOptions, type ReadFailure, readConfigFile } from './read-file.ts'
 import { readConfigText } from './read-source.ts'
+import { ReadingBudget } from './reading-budget.ts'
 import type { SourceFile } from './source-file.ts'
-import { isObject } from './written-scalar.ts'
+import { isObject, shorten } from './written-scalar.ts'
 
-export interface GatherOptions extends FileOptions {
+export interface GatherOptions extends Omit<FileOptions, 'budget'> {
   readonly directory: string
   readonly cpus: number
 }
@@ -21,12 +22,13 @@ export async function gatherFiles(
   options: GatherOptions,
   findings: Findings,
 ): Promise<readonly ConfigFile[]> {
-  const main = await readConfigFile(file, options)
+  const budget = new ReadingBudget(options.moduleTimeout)
+  const main = await readConfigFile(file, { ...options, budget })
   if (!('file' in main)) {
     findings.add(await failureProblem(file, main))
     return []
   }
-  return gatherFrom(main, options, findings)
+  return gatherFrom(main, options, findings, budget)
 }
 
 /** The same from a main file that has been read already, or never was one. */
@@ -34,16 +36,19 @@ export async function gatherFrom(
   main: SourceFile,
   options: GatherOptions,
   findings: Findings,
+  budget = new ReadingBudget(options.moduleTimeout),
 ): Promise<readonly ConfigFile[]> {
   const files: ConfigFile[] = []
-  await addWithIncludes(main, [], { options, findings, files })
+  await addWithIncludes(main, [], { options: { ...options, budget }, findings, files, isStopped: false })
   return files
 }
 
 interface Gathering {
-  readonly options: GatherOptions
+  readonly options: GatherOptions & FileOptions
   readonly findings: Findings
   readonly files: ConfigFile[]
+  /** The budget is used up, or a pattern finds too much, and that has been told. */
+  isStopped: boolean
 }
 
 async function addWithIncludes(
@@ -51,10 +56,10 @@ async function addWithIncludes(
   includedBy: readonly ConfigFile[],
   gathering: Gathering,
 ): Promise<void> {
-  const settings = readSettings(source, includedBy.length > 0, gathering.options, gathering.findings)
-  const file: ConfigFile = { source, settings, includedBy }
+  const read = readSettings(source, includedBy.length > 0, gathering.options, gathering.findings)
+  const file: ConfigFile = { source, ...read, includedBy }
   gathering.files.push(file)
-  const patterns = settings.include ?? []
+  const patterns = file.settings.include ?? []
   for (const [index, pattern] of patterns.entries()) {
     const isList = Array.isArray(isObject(source.tree) ? source.tree.include : null)
     const path = isList ? ['include', index] : ['include']
@@ -64,15 +69,22 @@ async function addWithIncludes(
 
 async function includePattern(pattern: string, from: ConfigFile, where: Standing, gathering: Gathering): Promise<void> {
   const { findings } = gathering
-  const { isGlob, files, tooMany } = await matchFiles(pattern, dirname(from.source.file))
-  if (tooMany)
-    findings.error(where, 'value', 'HF_CONFIG_INCLUDE', {
-      problem: `"${pattern}" looks through too many files`,
-      mend: 'Name the directory more exactly.',
-    })
-  if (files.length === 0)
-    findings.warn(where, 'value', `"${pattern}" matches no file`, 'Check the pattern; it is relative to this file.')
-  for (const file of files) await includeFile(file, isGlob, from, where, gathering)
+  if (gathering.isStopped) return
+  const matches = await matchFiles(pattern, dirname(from.source.file))
+  if (!matches.ok) {
+    // Nothing of it is read: what such a pattern finds was not meant.
+    gathering.isStopped = true
+    return refuse(matches, where, findings)
+  }
+  if (matches.files.length === 0) findings.warn(where, 'value', `"${shorten(pattern)}" matches no file`, NO_MATCH)
+  for (const file of matches.files) await includeFile(file, matches.isGlob, from, where, gathering)
+}
+
+const NO_MATCH =
+  'It is relative to this file. A pattern that does not end as a file name does, as *.yaml, finds .yaml, .yml and .json only.'
+
+function refuse({ problem, mend }: { problem: string; mend: string }, where: Standing, findings: Findings): void {
+  findings.error(where, 'value', 'HF_CONFIG_INCLUDE', { problem, mend })
 }
 
 async function includeFile(
@@ -99,14 +111,16 @@ async function includeFile(
     })
     return
   }
-  if (files.some(({ source }) => source.file === real)) return
+  if (files.some(({ source }) => source.file === real) || gathering.isStopped) return
+  const problem = options.budget.exceeded
+  if (problem !== null) {
+    gathering.isStopped = true
+    return refuse({ problem, mend: 'Name the files to include more exactly.' }, where, findings)
+  }
   const source = await readConfigFile(real, options)
   if ('file' in source) return addWithIncludes(source, chain, gathering)
   if (source.line !== undefined) return findings.add(await failureProblem(real, source))
-  findings.error(where, 'value', 'HF_CONFIG_INCLUDE', {
-    problem: `${relative(options.directory, real)}: ${source.problem}`,
-    mend: source.mend,
-  })
+  refuse({ problem: `${relative(options.directory, real)}: ${source.problem}`, mend: source.mend }, where, findings)
 }
 
 /** A file that could not be read as a whole; a module that threw is shown at the line. */

@@ -10,7 +10,7 @@ import { Findings } from './findings.ts'
 import { gatherFiles, gatherFrom } from './gather.ts'
 import type { Problem } from './problem.ts'
 import { computedFile } from './source-file.ts'
-import { rememberPlaces } from './spec-places.ts'
+import { inFileOrder, rememberPlaces } from './spec-places.ts'
 import type { Environment } from './substitute.ts'
 
 export { checkHost, checkServices } from './check-host.ts'
@@ -21,7 +21,12 @@ export type { Problem } from './problem.ts'
 
 export type LoadResult =
   | { readonly ok: true; readonly spec: SupervisorSpec; readonly warnings: readonly Problem[] }
-  | { readonly ok: false; readonly problems: readonly Problem[] }
+  | {
+      readonly ok: false
+      readonly problems: readonly Problem[]
+      /** What could be read, to look up what it needs of the machine; never to be run. null: too little. */
+      readonly partial: SupervisorSpec | null
+    }
 
 export interface LoadOptions {
   /** Milliseconds that a config module may take. Default 30 s. */
@@ -64,9 +69,22 @@ export async function loadConfigObject(
 function conclude(files: readonly ConfigFile[], options: AssembleOptions, findings: Findings): LoadResult {
   const sources = files.map(({ source }) => source)
   const [main, ...included] = files
-  if (main === undefined) return { ok: false, problems: findings.errors(sources) }
+  if (main === undefined) return { ok: false, problems: findings.errors(sources), partial: null }
   const spec = assemble([main, ...included], options, findings)
-  if (findings.hasErrors) return { ok: false, problems: findings.errors(sources) }
-  rememberPlaces(spec, sources)
-  return { ok: true, spec, warnings: findings.warnings(sources) }
+  rememberPlaces(spec, sources, findings)
+  if (!findings.hasErrors) return { ok: true, spec, warnings: findings.warnings(sources) }
+  return { ok: false, problems: findings.errors(sources), partial: main.isReadable ? spec : null }
+}
+
+/**
+ * Everything that is wrong: with the config, and, for the parts of it that are sound, with what `look` finds (`checkHost`,
+ * `checkServices`). In the order of the files, top to bottom.
+ */
+export function allProblems(
+  result: LoadResult,
+  look: (spec: SupervisorSpec) => readonly Problem[] = () => [],
+): readonly Problem[] {
+  const problems = result.ok ? [] : result.problems
+  const spec = result.ok ? result.spec : result.partial
+  return spec === null ? problems : inFileOrder(spec, [...problems, ...look(spec)])
 }

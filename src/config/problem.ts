@@ -1,6 +1,7 @@
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import type { ErrorCode } from '../errors/table.ts'
 import type { Path } from './value-type.ts'
+import { shorten } from './written-scalar.ts'
 
 /** One thing that is wrong with a config, and where. */
 export interface Problem {
@@ -29,6 +30,9 @@ export interface Spot {
   readonly lineText: string
 }
 
+/** A circle may go through ten thousand services. */
+const LONGEST_TEXT = 1000
+
 export function problemOf(
   file: string,
   path: Path,
@@ -43,17 +47,17 @@ export function problemOf(
     column: spot?.column ?? 1,
     path: formatPath(path),
     code: issue.code,
-    message,
-    hint,
+    message: shorten(message, LONGEST_TEXT),
+    hint: shorten(hint, LONGEST_TEXT),
     ...shown,
   }
 }
 
 function formatPath(path: Path): string {
-  return path.reduce<string>(
-    (text, key) => text + (typeof key === 'number' ? `[${key}]` : text === '' ? key : `.${key}`),
-    '',
-  )
+  return path.reduce<string>((text, key) => {
+    if (typeof key === 'number') return `${text}[${key}]`
+    return text === '' ? shorten(key, 100) : `${text}.${shorten(key, 100)}`
+  }, '')
 }
 
 const WIDTH = 120

@@ -2,6 +2,7 @@
 import { evaluateModule, isModule } from './evaluate-in-child.ts'
 import { parseJson } from './json-text.ts'
 import { readConfigText } from './read-source.ts'
+import type { ReadingBudget } from './reading-budget.ts'
 import { computedFile, type SourceFile, sourceFile } from './source-file.ts'
 import type { Environment } from './substitute.ts'
 import { formatSize } from './values/size.ts'
@@ -21,15 +22,14 @@ export interface ReadFailure {
 
 export interface FileOptions {
   readonly environment: Environment
-  /** Milliseconds that a config module may take. */
+  /** Milliseconds that all modules of the config may take together. */
   readonly moduleTimeout: number
+  readonly budget: ReadingBudget
 }
 
 export async function readConfigFile(file: string, options: FileOptions): Promise<SourceFile | ReadFailure> {
-  if (isModule(file)) {
-    const evaluation = await evaluateModule(file, { environment: options.environment, timeout: options.moduleTimeout })
-    return evaluation.ok ? computedFile(file, evaluation.config) : { code: 'HF_CONFIG_MODULE', ...evaluation }
-  }
+  options.budget.countFile()
+  if (isModule(file)) return readModule(file, options)
   const read = await readConfigText(file)
   if (!read.ok) return { code: 'HF_CONFIG_FILE', ...read }
   const value = parseJson(read.text)
@@ -41,12 +41,18 @@ export async function readConfigFile(file: string, options: FileOptions): Promis
       mend: 'Split it with include, or write JSON, which takes a hundredth of the time.',
     }
   }
-  return parseText(file, read.text)
+  options.budget.countText(read.text.length, value === undefined)
+  if (value !== undefined) return sourceFile(file, read.text, value, [], () => parseYaml(read.text))
+  const yaml = parseYaml(read.text)
+  return sourceFile(file, read.text, yaml.tree, yaml.faults, () => yaml)
 }
 
-function parseText(file: string, text: string): SourceFile {
-  const value = parseJson(text)
-  if (value !== undefined) return sourceFile(file, text, value, [], () => parseYaml(text))
-  const yaml = parseYaml(text)
-  return sourceFile(file, text, yaml.tree, yaml.faults, () => yaml)
+async function readModule(
+  file: string,
+  { environment, moduleTimeout, budget }: FileOptions,
+): Promise<SourceFile | ReadFailure> {
+  const startedAt = performance.now()
+  const evaluation = await evaluateModule(file, { environment, timeout: moduleTimeout, left: budget.moduleTime })
+  budget.moduleTime -= performance.now() - startedAt
+  return evaluation.ok ? computedFile(file, evaluation.config) : { code: 'HF_CONFIG_MODULE', ...evaluation }
 }

@@ -1,8 +1,7 @@
 // Reads an object by its settings table: unknown keys, later keys, each value by its type; then merging and defaults.
-import { nearestName, suggestion } from './did-you-mean.ts'
 import { type Complete, ComputedDefault, type Setting, type SettingTable, type Sparse } from './setting.ts'
 import type { Path, ReadContext } from './value-type.ts'
-import { isObject, plainValue } from './written-scalar.ts'
+import { isObject, plainValue, shorten } from './written-scalar.ts'
 
 /** Reads what is given; a key whose value was refused is absent from the result. */
 export function readTable<T extends SettingTable>(
@@ -16,12 +15,7 @@ export function readTable<T extends SettingTable>(
     const setting = Object.hasOwn(table, key) ? table[key] : undefined
     const at = [...path, key]
     if (setting === undefined) {
-      context.report({
-        code: 'HF_CONFIG_UNKNOWN_KEY',
-        path: at,
-        at: 'key',
-        detail: { key, mend: keySuggestion(key, table) },
-      })
+      reportUnknownKey(at, raw[key], table, context)
       continue
     }
     const value = setting.type.read(raw[key], at, context)
@@ -41,20 +35,15 @@ function notYetName(key: string, setting: Setting): string {
   return setting.worksNow === undefined ? key : `${key} other than ${setting.worksNow.join(', ')}`
 }
 
-/** "Did you mean": a key of this table, what other programs call it, or a key one level below. */
-function keySuggestion(key: string, table: SettingTable): string {
-  const names = Object.keys(table)
-  const near = nearestName(key, names)
-  if (near !== null) return `Did you mean "${near}"?`
-  for (const [name, setting] of Object.entries(table)) {
-    if (setting.knownElsewhereAs && nearestName(key, setting.knownElsewhereAs) !== null)
-      return `Did you mean "${name}"?`
-  }
-  for (const [name, setting] of Object.entries(table)) {
-    const inner = setting.type.table && nearestName(key, Object.keys(setting.type.table))
-    if (inner) return `Did you mean "${name}.${inner}"?`
-  }
-  return suggestion(key, names, 'key')
+function reportUnknownKey(path: Path, raw: unknown, table: SettingTable, context: ReadContext): void {
+  const { mend, meant } = context.adviseUnknownKey(path, raw, table)
+  const issue = {
+    code: 'HF_CONFIG_UNKNOWN_KEY',
+    path,
+    at: 'key',
+    detail: { key: shorten(String(path.at(-1))), mend },
+  } as const
+  context.report(meant === undefined ? issue : { ...issue, meant: [...path.slice(0, -1), meant] })
 }
 
 /** Joins key by key; where a type cannot be joined, `upper` replaces `lower`. */
@@ -97,6 +86,8 @@ function readDefaults(table: SettingTable): Readonly<Record<string, unknown>> {
     report(issue) {
       throw new Error(`bad default at ${issue.path.join('.')}: ${JSON.stringify(issue.detail)}`)
     },
+    adviseUnknownKey: () => ({ mend: 'a default has keys of its table only (bug)' }),
+    isTopKey: () => false,
   }
   const given = Object.entries(table).filter(
     ([, { default: value }]) => value !== undefined && !(value instanceof ComputedDefault),

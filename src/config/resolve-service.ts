@@ -18,19 +18,18 @@ export interface ServiceSurroundings {
   readEnvironmentFiles(service: DeclaredService): Readonly<Record<string, string>>
 }
 
-/** null without a command, which is reported elsewhere. */
+/** Without a command, which is reported elsewhere, that is empty. */
 export function resolveService(
   declared: DeclaredService,
   { directory, readEnvironmentFiles }: ServiceSurroundings,
-): ServiceSpec | null {
+): ServiceSpec {
   const given: Complete<typeof serviceSettings> = withDefaults(serviceSettings, declared.settings)
-  if (given.command === undefined) return null
   const stop = resolveStop(given.stop, given.session)
   return {
     name: declared.name,
     description: given.description,
     tags: given.tags,
-    command: given.command,
+    command: given.command ?? [],
     instances: given.instances,
     autostart: given.autostart,
     dependsOn: given.dependsOn,

@@ -1,6 +1,6 @@
 // `${NAME}` and `${NAME:-default}` in the strings of a config; `$${` is a literal `${`.
 import type { Issue } from './value-type.ts'
-import { WrittenScalar } from './written-scalar.ts'
+import { shorten, WrittenScalar } from './written-scalar.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -93,7 +93,7 @@ function replaceVariables(
     if (closing === '') return complain('"${" without a closing brace', LITERAL)
     const match = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/.exec(inner)
     if (match === null)
-      return complain(`"${whole}" is not a variable`, `Write \${NAME} or \${NAME:-default}. ${LITERAL}`)
+      return complain(`"${shorten(whole)}" is not a variable`, `Write \${NAME} or \${NAME:-default}. ${LITERAL}`)
     const [, name = '', fallback] = match
     if (fallback?.includes('${')) return complain('a default can not contain a variable', 'Write the default out.')
     const value = Object.hasOwn(environment, name) ? environment[name] : undefined

@@ -3,7 +3,7 @@
 import type { ErrorDetail } from '../errors/holdfast-error.ts'
 import type { ErrorCode } from '../errors/table.ts'
 import type { SettingTable } from './setting.ts'
-import { describeValue } from './written-scalar.ts'
+import { describeValue, plainValue } from './written-scalar.ts'
 
 export type Path = readonly (string | number)[]
 export type JsonSchema = Readonly<Record<string, unknown>>
@@ -16,6 +16,14 @@ export interface Issue {
   readonly detail: ErrorDetail
   /** A part of the value's text that the caret should point at. */
   readonly part?: string
+  /** The key that was meant: that it is missing need not be told as well. */
+  readonly meant?: Path
+}
+
+export interface UnknownKeyAdvice {
+  readonly mend: string
+  /** The key of the same object that was meant. */
+  readonly meant?: string | undefined
 }
 
 export interface ReadContext {
@@ -24,6 +32,10 @@ export interface ReadContext {
   /** For `instances: cpus`. */
   readonly cpus: number
   report(issue: Issue): void
+  /** How to mend a key that `table` does not have. */
+  adviseUnknownKey(path: Path, raw: unknown, table: SettingTable): UnknownKeyAdvice
+  /** Whether a key belongs at the top of the file. */
+  isTopKey(key: string): boolean
 }
 
 export interface ValueType<out Out, out In = unknown> {
@@ -59,9 +71,13 @@ export class Refusal {
   }
 }
 
-export function wrongType(expected: string, raw: unknown, mend = ''): Refusal {
-  return new Refusal('HF_CONFIG_TYPE', { expected, found: describeValue(raw), mend })
+export function wrongType(expected: string, raw: unknown, mend: string): Refusal {
+  const isNothing = plainValue(raw) === null
+  const found = describeValue(raw)
+  return new Refusal('HF_CONFIG_TYPE', { expected, found, mend: isNothing ? `${NOTHING} ${mend}` : mend })
 }
+
+const NOTHING = 'Give it a value, or leave the key out.'
 
 export function wrongValue(problem: string, mend: string, part?: string): Refusal {
   return new Refusal('HF_CONFIG_VALUE', { problem, mend }, part)

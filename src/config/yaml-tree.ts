@@ -19,7 +19,8 @@ import {
   type YAMLSeq,
 } from 'yaml'
 import type { Path } from './value-type.ts'
-import { WrittenScalar } from './written-scalar.ts'
+import { shorten, WrittenScalar } from './written-scalar.ts'
+import { explainYamlErrors, otherFormat } from './yaml-faults.ts'
 
 /** Offsets in the text. */
 export interface Range {
@@ -55,7 +56,7 @@ export function parseYaml(text: string): YamlTree {
   const lines = new LineCounter()
   const builder = new TreeBuilder(lines)
   const tokens = tokensOf(text, lines)
-  if (typeof tokens !== 'number') return { tree: compose(tokens, text.length, builder), ...builder.results() }
+  if (typeof tokens !== 'number') return { tree: compose(tokens, text, builder), ...builder.results() }
   builder.fault({ start: tokens, end: tokens }, [], ...TOO_DEEP)
   return { tree: null, ...builder.results() }
 }
@@ -77,10 +78,10 @@ function tokensOf(text: string, lines: LineCounter): readonly CST.Token[] | numb
   return tokens
 }
 
-function compose(tokens: readonly CST.Token[], length: number, builder: TreeBuilder): unknown {
+function compose(tokens: readonly CST.Token[], text: string, builder: TreeBuilder): unknown {
   // Its own check for duplicate keys compares every key with every other: minutes for a large file.
   const composer = new Composer({ prettyErrors: false, uniqueKeys: false })
-  const [document, second] = composer.compose(tokens, true, length)
+  const [document, second] = composer.compose(tokens, true, text.length)
   if (second !== undefined)
     builder.fault(
       rangeOfDocument(second),
@@ -89,10 +90,12 @@ function compose(tokens: readonly CST.Token[], length: number, builder: TreeBuil
       'Put everything into one, or use `include`.',
     )
   if (document === undefined) return null
-  for (const { code, pos, message } of [...document.errors, ...document.warnings]) {
-    builder.fault({ start: pos[0], end: pos[1] }, [], ...explain(code, message))
-  }
-  return document.contents === null ? null : builder.convert(document.contents, [])
+  for (const { start, end, problem, mend } of explainYamlErrors(text, [...document.errors, ...document.warnings]))
+    builder.fault({ start, end }, [], problem, mend)
+  if (document.contents === null) return null
+  const other = isScalar(document.contents) ? otherFormat(text) : null
+  if (other !== null) builder.fault({ start: other.start, end: other.end }, [], other.problem, other.mend)
+  return builder.convert(document.contents, [])
 }
 
 function rangeOfDocument(document: Document.Parsed): Range {
@@ -100,12 +103,6 @@ function rangeOfDocument(document: Document.Parsed): Range {
 }
 
 const TOO_DEEP = ['nested too deep', `A config has at most ${DEEPEST} levels.`] as const
-
-function explain(code: string, message: string): readonly [string, string] {
-  if (code === 'TAG_RESOLVE_FAILED') return [message, 'Only plain YAML values can be used here.']
-  if (code === 'TAB_AS_INDENT') return ['a tab is used to indent', 'YAML indents with blanks.']
-  return [message, 'The file is neither JSON nor YAML as it stands.']
-}
 
 interface Converted {
   readonly value: unknown
@@ -156,10 +153,16 @@ class TreeBuilder {
     return isSeq(node) ? this.#sequence(node, path) : NOTHING
   }
 
-  #alias(name: string, range: Range, path: Path): Converted {
-    const target = this.#anchors.get(name)
+  #alias(anchor: string, range: Range, path: Path): Converted {
+    const target = this.#anchors.get(anchor)
+    const name = shorten(anchor)
     if (target === undefined) {
-      this.fault(range, path, `there is no anchor &${name} before this alias`, 'Put the anchor first.')
+      this.fault(
+        range,
+        path,
+        `there is no anchor &${name} before this alias`,
+        `If *${name} is meant as text, write it in quotes; else put the anchor first.`,
+      )
       return NOTHING
     }
     if (target === null) {
@@ -209,6 +212,10 @@ class TreeBuilder {
       const key = this.#key(pair, path)
       if (key === null) continue
       const keyRange = rangeOf(pair.key)
+      if (node.flow && isGlued(pair, key)) {
+        const mend = `Write ${shorten(key.replace(/:(?=[^/])/, ': '))}.`
+        this.fault(keyRange, path, 'a blank is missing after the colon', mend)
+      }
       const converted = this.#node(pair.value, [...path, key])
       size += converted.size
       const first = merged.has(key) ? undefined : places.get(key)?.key
@@ -230,7 +237,12 @@ class TreeBuilder {
 
   #duplicate(name: string, range: Range, first: Range, path: Path): void {
     const { line, col } = this.#lines.linePos(first.start)
-    const detail = { what: 'key', name, first: `${line}:${col}`, mend: 'Take one of them out, or join them.' }
+    const detail = {
+      what: 'key',
+      name: shorten(name),
+      first: `${line}:${col}`,
+      mend: 'Take one of them out, or join them.',
+    }
     this.#faults.push({ range, path: [...path, name], code: 'HF_CONFIG_DUPLICATE', detail })
   }
 
@@ -269,6 +281,12 @@ const NOTHING: Converted = { value: null, size: 1 }
 
 function isMergeKey({ key }: Pair): boolean {
   return isScalar(key) && key.value === '<<' && key.type === Scalar.PLAIN
+}
+
+/** `{ PORT:8080 }`: to YAML one key without a value. */
+function isGlued({ key, value }: Pair, text: string): boolean {
+  const isEmpty = value === null || (isScalar(value) && value.value === null && value.source === '')
+  return isEmpty && isScalar(key) && key.type === Scalar.PLAIN && /^[\w.-]+:[^/\s]/.test(text)
 }
 
 function scalarValue(node: Scalar): unknown {

@@ -11,10 +11,14 @@ export interface ControlRequest {
   readonly body?: unknown
   /** Called for each server-sent event; the answer is then the data of the last one. */
   readonly onEvent?: (event: string, data: unknown) => void
-  /** Seconds until the first byte of the answer; for what the supervisor answers at once. Default: no limit. */
+  /** Seconds until the answer begins; that of an operation begins before the operation is done. Default: no limit. */
   readonly answerWithin?: number
+  /** The answer has begun: what was asked is being done. */
+  readonly onAccepted?: () => void
   /** Ends the waiting, not what the supervisor does: the promise then rejects with the signal's reason. */
   readonly signal?: AbortSignal
+  /** Called with what does the same. (To load AbortSignal costs a `status` half a millisecond.) */
+  readonly onWaiting?: (giveUp: (reason: unknown) => void) => void
 }
 
 export interface ControlAnswer {
@@ -29,16 +33,26 @@ export interface ControlAnswer {
 const CONNECT_ATTEMPTS = 100
 const CONNECT_PAUSE = 50
 
-/** @throws HoldfastError HF_UNREACHABLE, HF_PERMISSION, HF_CONNECTION_LOST, and whatever the supervisor answers as an error. */
+/**
+ * @throws HoldfastError HF_UNREACHABLE, HF_PERMISSION, HF_NO_ANSWER, HF_CONNECTION_LOST, and whatever the supervisor answers as
+ * an error.
+ */
 export async function callSupervisor(socketPath: string, request: ControlRequest): Promise<ControlAnswer> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await callOnce(socketPath, request)
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || attempt === CONNECT_ATTEMPTS) throw error
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+      if (attempt === CONNECT_ATTEMPTS) throw noAnswer(5, ': its queue of connections is full')
       await new Promise((resolve) => setTimeout(resolve, CONNECT_PAUSE))
+      request.signal?.throwIfAborted()
     }
   }
+}
+
+function noAnswer(seconds: number, state = ''): HoldfastError {
+  const mend = 'It may be stopped (SIGSTOP) or stuck; look at its process.'
+  return new HoldfastError('HF_NO_ANSWER', { who: '', limit: `${seconds} s`, state, mend })
 }
 
 function callOnce(socketPath: string, request: ControlRequest): Promise<ControlAnswer> {
@@ -46,7 +60,7 @@ function callOnce(socketPath: string, request: ControlRequest): Promise<ControlA
     const reader = new AnswerReader(request.onEvent)
     const socket = connect(socketPath)
     const { answerWithin: seconds } = request
-    const late = () => fail(new HoldfastError('HF_NO_ANSWER', { seconds: seconds ?? 0 }))
+    const late = () => fail(noAnswer(seconds ?? 0))
     const timer = seconds === undefined ? undefined : setTimeout(late, seconds * 1000)
     const fail = (error: unknown) => {
       clearTimeout(timer)
@@ -63,10 +77,12 @@ function callOnce(socketPath: string, request: ControlRequest): Promise<ControlA
       }
     }
     request.signal?.addEventListener('abort', () => fail(request.signal?.reason))
+    request.onWaiting?.(fail)
     socket.setEncoding('utf8')
     socket.on('connect', () => socket.write(requestText(request)))
     socket.on('data', (text: string) => {
       clearTimeout(timer)
+      if (!reader.started) request.onAccepted?.()
       try {
         reader.push(text)
       } catch (error) {

@@ -12,6 +12,7 @@ import type {
   Progress,
 } from '../supervisor/engine-api.ts'
 import { paintFor } from './colours.ts'
+import { reportDown } from './down-progress.ts'
 import { answerEvents } from './event-route.ts'
 import { EventStream } from './event-stream.ts'
 import { answerLogs } from './log-route.ts'
@@ -63,7 +64,11 @@ const HANDLERS: Readonly<Record<RouteName, Handler>> = {
     const { timeout, immediate } = call.options
     const options = { ...(timeout === undefined ? {} : { timeout: Number(timeout) }), immediate: immediate === true }
     // Who asked waits for the process to be gone, and may not know it.
-    return outcomeOf(call, reply, async () => ({ ...(await host.down(options)), process: host.process }))
+    return outcomeOf(call, reply, async (onProgress) => {
+      const stop = call.wantsEvents ? reportDown(host.engine, onProgress) : ignore
+      const outcome = await host.down(options).finally(stop)
+      return { ...outcome, process: host.process }
+    })
   },
   events: answerEvents,
   logs: answerLogs,

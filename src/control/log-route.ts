@@ -1,7 +1,7 @@
 // GET /v1/logs/{target}: the latest lines, and with follow=1 each new one after them.
 
 import { HoldfastError } from '../errors/holdfast-error.ts'
-import { followLogs } from '../logs/follow-logs.ts'
+import { type FollowedLogs, followLogs } from '../logs/follow-logs.ts'
 import type { LogLine, LogStream } from '../logs/log-line.ts'
 import { mergeLogs } from '../logs/merge-logs.ts'
 import { type ReadLogOptions, readLastLines } from '../logs/read-log.ts'
@@ -9,6 +9,7 @@ import type { ServiceLog } from '../logs/service-log.ts'
 import type { Engine } from '../supervisor/engine-api.ts'
 import { EventStream } from './event-stream.ts'
 import type { ControlHost, Reply } from './handlers.ts'
+import { onNewLogs } from './new-logs.ts'
 import type { Call } from './read-call.ts'
 import { sendJsonArray } from './reply.ts'
 
@@ -27,8 +28,9 @@ interface Asked {
 }
 
 export async function answerLogs({ engine }: ControlHost, call: Call, reply: Reply): Promise<void> {
-  const asked = askedLogs(engine, call.targets.length > 0 ? call.targets : ['all'])
-  if (call.options.follow === true) return follow(asked, call, reply)
+  const targets = call.targets.length > 0 ? call.targets : ['all']
+  const asked = askedLogs(engine, targets)
+  if (call.options.follow === true) return follow(engine, asked, { ...call, targets }, reply)
   const lines = mergeHistories(await histories(asked, call), call)
   if (!call.wantsEvents) return sendJsonArray(reply.response, lines)
   const stream = new EventStream(reply, HISTORY_BUFFER)
@@ -101,18 +103,24 @@ function mergeHistories(sources: readonly AsyncGenerator<LogLine>[], call: Call)
   return mergeLogs(sources, Number.isFinite(wanted) ? { last: Math.min(wanted, MOST_HELD) } : {})
 }
 
-async function follow(asked: readonly Asked[], call: Call, reply: Reply): Promise<void> {
+async function follow(engine: Engine, asked: readonly Asked[], call: Call, reply: Reply): Promise<void> {
   const filter = filterOf(call)
   const lines = Math.min(linesWanted(call), MOST_HELD)
   const stream = new EventStream(reply, HISTORY_BUFFER)
-  const followed = asked
-    .filter(({ logs }) => logs.length > 0)
-    .map(({ logs, workers }) =>
-      followLogs(logs, { ...filter, lines, ...(workers ? { workers } : {}) }, (line) => stream.send('line', line)),
-    )
-  stream.onOver(() => {
-    for (const each of followed) each.close()
+  const open = ({ logs, workers }: Asked, history: number): FollowedLogs => {
+    const options = { ...filter, lines: history, ...(workers ? { workers } : {}) }
+    const followed = followLogs(logs, options, (line) => stream.send('line', line))
+    stream.onOver(() => followed.close())
+    return followed
+  }
+  const followed = asked.filter(({ logs }) => logs.length > 0).map((each) => open(each, lines))
+  const later = onNewLogs(engine, (service, log) => {
+    const found = resolveOrNothing(engine, call.targets).find((each) => each.service === service)
+    if (found === undefined) return
+    const workers = found.slots?.map((slot) => `${service}/${slot}`) ?? null
+    open({ logs: [log], workers }, 0).history.catch(() => {})
   })
+  stream.onOver(later)
   try {
     await Promise.all(followed.map(({ history }) => history))
   } catch (error) {
@@ -122,4 +130,13 @@ async function follow(asked: readonly Asked[], call: Call, reply: Reply): Promis
   stream.limit(stream.waiting + reply.maxStreamBuffer)
   await stream.drained()
   stream.limit(reply.maxStreamBuffer)
+}
+
+/** What was asked for may have gone with an apply. */
+function resolveOrNothing(engine: Engine, targets: readonly string[]): ReturnType<Engine['resolve']> {
+  try {
+    return engine.resolve(targets)
+  } catch {
+    return []
+  }
 }

@@ -8,7 +8,7 @@ import type { ErrorCode } from '../errors/table.ts'
 import { openDevNull } from '../os/fifo.ts'
 import { watchExit } from '../os/pidfd.ts'
 import { type ProcessIdentity, startTimeOf } from '../os/process-identity.ts'
-import { signalProcess } from '../os/send-signal.ts'
+import { signalGroup, signalProcess } from '../os/send-signal.ts'
 import { spawnProcess } from '../os/spawn.ts'
 import { VERSION } from '../supervisor/version.ts'
 
@@ -21,6 +21,8 @@ export interface ReloadOptions {
   readonly directory: string
   /** ms; a config module may run for 30 s. */
   readonly timeout?: number
+  /** Ends the reading: the supervisor goes, and its runtime directory with it. */
+  readonly signal?: AbortSignal
 }
 
 const TIMEOUT = 60_000
@@ -35,10 +37,11 @@ export async function readConfigInChild({
   environment,
   directory,
   timeout = TIMEOUT,
+  signal,
 }: ReloadOptions): Promise<SupervisorSpec> {
   const resultFile = join(directory, `config.${process.pid}.${++reloads}.json`)
   try {
-    await runToItsEnd([...command, resultFile], environment, directory, timeout)
+    await runToItsEnd([...command, resultFile], environment, directory, { timeout, signal })
     return specFrom(parseResult(resultFile))
   } finally {
     rmSync(resultFile, { force: true })
@@ -50,7 +53,7 @@ async function runToItsEnd(
   argv: readonly string[],
   env: readonly string[],
   cwd: string,
-  timeout: number,
+  { timeout, signal }: { timeout: number; signal: AbortSignal | undefined },
 ): Promise<void> {
   const devNull = openDevNull()
   const [file = ''] = argv
@@ -70,12 +73,19 @@ async function runToItsEnd(
     closeSync(devNull)
   }
   await new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(() => {
-      signalProcess(identity, SIGKILL)
-      reject(new HoldfastError('HF_CONFIG_RELOAD', { problem: `it took longer than ${timeout / 1000} s` }))
-    }, timeout)
+    const giveUp = (error: HoldfastError): void => {
+      // A config module runs in a process below it, in the same group. Not reaped before this turn ends, so the number is its own.
+      if (signalProcess(identity, SIGKILL) === 'sent') signalGroup(identity.pid, SIGKILL)
+      reject(error)
+    }
+    const late = (): void =>
+      giveUp(new HoldfastError('HF_CONFIG_RELOAD', { problem: `it took longer than ${timeout / 1000} s` }))
+    const timer = setTimeout(late, timeout)
+    const onAbort = (): void => giveUp(new HoldfastError('HF_GOING_DOWN'))
+    signal?.addEventListener('abort', onAbort)
     watchExit(identity, () => {
       clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
       resolve()
     })
   })

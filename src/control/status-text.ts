@@ -28,12 +28,8 @@ function serviceTable(services: readonly ServiceReport[], options: StatusTextOpt
   const workers = services.flatMap((service) => service.workers)
   const memory = workers.some((worker) => typeof worker.pss === 'number') ? 'PSS' : 'MEMORY'
   const header = ['SERVICE', 'STATE', 'READY', 'PID', 'UPTIME', 'RESTARTS', 'CPU', memory, 'MESSAGE']
-  return tableText(
-    header,
-    services.flatMap((service) => serviceRows(service, options)),
-    options.paint,
-    options.width,
-  )
+  const rows = services.flatMap((service) => serviceRows(service, options))
+  return tableText(header, rows, { ...options, expendable: ['CPU', memory, 'UPTIME', 'RESTARTS', 'PID'] })
 }
 
 function serviceRows(service: ServiceReport, options: StatusTextOptions): Cell[][] {
@@ -83,8 +79,9 @@ function memoryOf(worker: WorkerReport): number | null {
 function rolloutMessage({ rollout, target }: ServiceReport): string {
   if (rollout.state === 'stable') return ''
   const reason = rollout.reason === '' ? '' : `: ${rollout.reason}`
-  if (rollout.state === 'failed' || rollout.state === 'cancelled') return `rollout ${rollout.state}${reason}`
-  return `${rollout.state === 'canary' ? 'canary of' : rollout.state} generation ${target}${reason}`
+  if (rollout.state === 'cancelled') return `rollout ${rollout.reason}`
+  if (rollout.state === 'failed') return `rollout failed${reason}`
+  return `restarting to generation ${target}${reason}`
 }
 
 /** What the worker says; else, for one that does not run, why. */
@@ -94,17 +91,23 @@ function workerMessage(worker: WorkerReport, now: number): string {
   const down = worker.state === 'backoff' || worker.state === 'fatal' || worker.state === 'exited'
   if (down && worker.lastExit && !worker.message.includes(worker.lastExit.reason)) parts.push(worker.lastExit.reason)
   if (worker.nextRetryAt !== null) parts.push(`retry in ${humanDuration(Date.parse(worker.nextRetryAt) - now)}`)
-  if (worker.other) parts.push(`${worker.other.pid} (generation ${worker.other.generation}) ${worker.other.state}`)
+  if (worker.other) parts.push(otherMessage(worker.other))
   return parts.join('; ')
 }
 
-function socketTable({ sockets }: StatusReport, { paint, width }: StatusTextOptions): string {
+/** Beside the process in service: its successor, or its predecessor. */
+function otherMessage({ pid, state, ready }: NonNullable<WorkerReport['other']>): string {
+  if (state === 'coming') return `new process ${pid} ${ready ? 'is ready' : 'is starting'}`
+  return `old process ${pid} is stopping`
+}
+
+function socketTable({ sockets }: StatusReport, options: StatusTextOptions): string {
   const rows = sockets.map(({ name, listen, queued }): Cell[] => [
     { text: name },
     { text: listen },
     { text: queued === null ? '' : String(queued) },
   ])
-  return tableText(['SOCKET', 'LISTEN', 'QUEUED'], rows, paint, width)
+  return tableText(['SOCKET', 'LISTEN', 'QUEUED'], rows, options)
 }
 
 function rightCells(texts: readonly string[]): Cell[] {

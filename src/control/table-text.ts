@@ -6,29 +6,41 @@ export interface Cell {
   readonly right?: boolean
 }
 
+export interface TableOptions {
+  readonly paint: Paint
+  /** Of the terminal, null: no limit. */
+  readonly width: number | null
+  /** Columns that are left out on a terminal too narrow for all, the first one first. */
+  readonly expendable?: readonly string[]
+}
+
+/** Room that the last column gets before others are left out for it, as far as it needs it, and at the least. */
+const WANTED = 20
+const LEAST = 10
+
 /** Aligned columns, two blanks apart, no trailing blanks. The last column is cut at `width`. */
 export function tableText(
   header: readonly string[],
   rows: readonly (readonly Cell[])[],
-  paint: Paint,
-  width: number | null,
+  { paint, width, expendable = [] }: TableOptions,
 ): string {
   const last = header.length - 1
   const widths = header.map((title) => title.length)
   // Plain loops: with 1,000 rows this runs before the compiler has warmed up, and each closure costs.
   for (const row of rows) {
-    for (let column = 0; column < last; column++) {
+    for (let column = 0; column <= last; column++) {
       const { length } = row[column]?.text ?? ''
       if (length > (widths[column] ?? 0)) widths[column] = length
     }
   }
-  const before = widths.slice(0, last).reduce((sum, each) => sum + each + 2, 0)
-  const room = width === null ? Number.POSITIVE_INFINITY : Math.max(20, width - before)
+  const shown = shownColumns(header, widths, width, expendable)
+  const before = widthBefore(shown, widths)
+  const room = width === null ? Number.POSITIVE_INFINITY : Math.max(LEAST, width - before)
   const titles = header.map((text, column): Cell => ({ text, colour: 'dim', right: rows[0]?.[column]?.right ?? false }))
   let table = ''
   for (const cells of [titles, ...rows]) {
     let line = ''
-    for (let column = 0; column <= last; column++) {
+    for (const column of shown) {
       const cell = cells[column]
       if (cell === undefined) break
       if (column > 0) line += '  '
@@ -37,6 +49,27 @@ export function tableText(
     table += `${line.trimEnd()}\n`
   }
   return table
+}
+
+function shownColumns(
+  header: readonly string[],
+  widths: readonly number[],
+  width: number | null,
+  expendable: readonly string[],
+): number[] {
+  let shown = header.map((_title, column) => column)
+  if (width === null) return shown
+  const needed = Math.min(widths.at(-1) ?? 0, WANTED)
+  for (const title of expendable) {
+    if (widthBefore(shown, widths) + needed <= width) break
+    shown = shown.filter((column) => header[column] !== title)
+  }
+  return shown
+}
+
+/** Of all but the last column, which stays. */
+function widthBefore(shown: readonly number[], widths: readonly number[]): number {
+  return shown.slice(0, -1).reduce((sum, column) => sum + (widths[column] ?? 0) + 2, 0)
 }
 
 /** @param width null: the last column, neither padded nor wider than `room`. */

@@ -32,5 +32,9 @@ export class HoldfastError extends Error {
 }
 
 function fill(template: string, detail: ErrorDetail): string {
-  return template.replace(/\{(\w+)\}/g, (whole, key: string) => (key in detail ? String(detail[key]) : whole))
+  return template.replace(/\{(\w+)(?::(\w+))?\}/g, (whole, key: string, noun: string | undefined) => {
+    if (!(key in detail)) return whole
+    const value = String(detail[key])
+    return noun === undefined ? value : `${value} ${noun}${value === '1' ? '' : 's'}`
+  })
 }

@@ -18,7 +18,7 @@ the control API.`
 function sectionText([code, { message, hint, about, exit, http }]: [string, ErrorRow]): string {
   const lines = [`## ${code}`, '', `Exit ${exit}, HTTP ${http}.${about === undefined ? '' : ` ${about}`}`]
   // A row of placeholders only says nothing more than the code does.
-  if (message !== '{problem}') lines.push('', `> ${message}`)
+  if (message !== '{problem}') lines.push('', `> ${message.replace(/\{(\w+):(\w+)\}/g, '{$1} $2s')}`)
   if (hint !== '{mend}') lines.push('', hint)
   return lines.join('\n')
 }

@@ -1,5 +1,5 @@
 // Every error a user can meet: sentence, how to mend it, exit code of the command line, status of the HTTP API.
-// `{name}` is filled in from the error's detail. docs/reference/errors.md is made from this table.
+// `{name}` is filled in from the error's detail, `{count:error}` as `1 error` or `2 errors`. docs/reference/errors.md is made from this table.
 
 export interface ErrorRow {
   readonly message: string
@@ -39,9 +39,16 @@ export const ERRORS = {
     exit: 5,
     http: 503,
   },
+  HF_SOCKET_GONE: {
+    message: 'the supervisor (pid {pid}) runs, but its socket {socket} is gone',
+    hint: 'End it with: holdfast down, which then asks by a signal.',
+    exit: 5,
+    http: 503,
+  },
   HF_NO_ANSWER: {
-    message: 'the supervisor did not answer within {seconds} s',
-    hint: 'It may be stopped (SIGSTOP) or stuck; look at its process.',
+    message: 'the supervisor{who} did not answer within {limit}{state}',
+    about: 'Its process is stopped (SIGSTOP, a debugger) or hangs.',
+    hint: '{mend}',
     exit: 5,
     http: 504,
   },
@@ -64,8 +71,23 @@ export const ERRORS = {
     exit: 124,
     http: 504,
   },
+  HF_TIMED_OUT_UNANSWERED: {
+    message: 'the supervisor{who} did not answer within {limit}{state}',
+    about: 'As HF_NO_ANSWER, where `--timeout` ended the waiting.',
+    hint: '{mend}',
+    exit: 124,
+    http: 504,
+  },
+  HF_INTERRUPTED: {
+    message: 'interrupted; {what}',
+    about: 'Ctrl-C while a command waits: that ends the waiting, not what the supervisor does.',
+    hint: 'Look with: holdfast status',
+    exit: 130,
+    http: 504,
+  },
   HF_LOG_RAW: {
-    message: '{file} holds the output as it came (raw): what was said {asked} cannot be told from it',
+    message:
+      '{file} holds the output as it came (raw), without time, worker and stream: what was said {asked} cannot be told from it',
     hint: 'Leave out --since, --stream and single workers, or let the service write to its log (stdout: log).',
     exit: 2,
     http: 400,
@@ -73,21 +95,25 @@ export const ERRORS = {
   // --- operations
   HF_ROLLOUT_IN_PROGRESS: {
     message: '{service}: rollout in progress since {since}',
-    hint: 'Wait for it, or supersede it with --replace.',
+    hint: 'Wait for its end, or let this one replace it: --replace.',
     ...failed,
   },
   HF_DEPENDENTS_UP: {
-    message: '{service}: {dependents} depend(s) on it and is up',
-    hint: 'Stop them first, or use --with-dependents.',
+    message: '{service}: still needed by {dependents}',
+    hint: 'Stop those first, or use --with-dependents.',
     ...failed,
   },
   HF_NOT_RUNNING: { message: '{target} is not running', hint: 'Start it with: holdfast start {target}', ...failed },
   HF_OPERATION_FAILED: { message: '{verb} failed: {services}', hint: 'Ask: holdfast why {first}', ...failed },
-  HF_GOING_DOWN: { message: 'the supervisor is going down', hint: 'Start it again with: holdfast up', ...failed },
+  HF_GOING_DOWN: {
+    message: 'the supervisor is going down',
+    hint: 'When it is gone, start it again with: holdfast up',
+    ...failed,
+  },
   HF_APPLY_IN_PROGRESS: { message: 'an apply is in progress', hint: 'Wait for its end, then try again.', ...failed },
   HF_APPLY_REFUSED: {
     message: '{key} can not be changed while the supervisor runs',
-    hint: 'Run holdfast down, then holdfast up.',
+    hint: 'Take the change back, or run holdfast down, then holdfast up.',
     ...failed,
   },
   // --- starting the supervisor
@@ -97,21 +123,31 @@ export const ERRORS = {
     ...failed,
   },
   HF_RUNTIME_DIR_TAKEN: {
-    message: '{dir} belongs to another config: {config}',
+    message: 'the runtime directory {dir} belongs to another config: {config}',
     hint: 'Set `name` (or `runtimeDir`) in one of the two configs.',
+    ...failed,
+  },
+  HF_DIRECTORY_SHARED: {
+    message: '{key} {dir} is in use by the supervisor (pid {pid}) of another config: {config}',
+    about: 'Both would write the same logs and the same journal.',
+    hint: 'Give one of the two configs a directory of its own, as {key}: log/{name}',
     ...failed,
   },
   HF_WORKERS_ALIVE: {
     message: 'workers of a supervisor that died are still running: {workers}',
-    hint: 'End them by their stop ladder and start fresh: holdfast up --clean. Or only end them: holdfast down.',
+    hint: 'End them and start afresh with: holdfast up --clean. Or only end them with: holdfast down',
     ...failed,
   },
   HF_LEFT_RUNNING: {
     message: 'still running: {workers}',
-    hint: 'Look at these processes; they may hang in the kernel (state D).',
+    hint: 'Look at these processes with ps: one in state D hangs in the kernel, mostly for a disk.',
     ...failed,
   },
-  HF_START_FAILED: { message: 'the supervisor ended at its start', hint: 'Its log is {log}. {words}', ...failed },
+  HF_START_FAILED: {
+    message: 'the supervisor ended while it was starting',
+    hint: 'Its log is {log}. {words}',
+    ...failed,
+  },
   HF_DIRECTORY: { message: '{what} {dir}: {problem}', hint: '{mend}', ...failed },
   HF_SOCKET_BIND: { message: 'socket {socket}: cannot listen on {listen}: {problem}', hint: '{mend}', ...failed },
   HF_PLATFORM: {
@@ -121,11 +157,15 @@ export const ERRORS = {
     ...failed,
   },
   // --- configuration
-  HF_CONFIG_NOT_FOUND: { message: 'no config file{where}', hint: 'Name one with -c FILE.', ...usage },
-  HF_CONFIG_INVALID: { message: '{count} error(s) in {file}', hint: 'Mend them and try again.', ...usage },
+  HF_CONFIG_NOT_FOUND: {
+    message: 'no config file{where}',
+    hint: 'Name one with -c FILE, or write holdfast.yaml: services: { web: { command: node server.js } }',
+    ...usage,
+  },
+  HF_CONFIG_INVALID: { message: '{count:error} in {file}', hint: 'Mend the file, then try again.', ...usage },
   HF_CONFIG_RELOAD: {
     message: 'the config could not be read again: {problem}',
-    hint: 'Try: holdfast check',
+    hint: 'See what is wrong with: holdfast check',
     ...failed,
   },
   HF_CONFIG_FILE: {
@@ -205,7 +245,7 @@ export const ERRORS = {
   HF_CONFIG_CONFLICT: { message: '{problem}', about: 'Values that can not stand together.', hint: '{mend}', ...usage },
   HF_CONFIG_NOT_YET: {
     message: '{key} is not available yet',
-    hint: 'Its engine is not built yet. Take the key out; see docs/not-yet.md.',
+    hint: 'Take it out; what is planned stands in docs/not-yet.md.',
     ...usage,
   },
   HF_CONFIG_HOST: {
@@ -228,7 +268,7 @@ export const ERRORS = {
     ...usage,
   },
   HF_SLOW_CLIENT: {
-    message: 'dropped: the client does not read its events',
+    message: 'the connection was closed: the client does not read its events',
     hint: 'Read faster, or ask for fewer targets.',
     exit: 1,
     http: 503,

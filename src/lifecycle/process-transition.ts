@@ -42,6 +42,9 @@ type ProcessTable = {
 /** A worker asked to reload by signal has this long to say RELOADING=1; then the reload counts as done. */
 export const RELOAD_ANSWER: Millis = 1_000
 
+/** One EXTEND_TIMEOUT_USEC reaches no further: a worker that hangs after it is seen within this time. It may say it again. */
+export const LONGEST_EXTENSION: Millis = 3_600_000
+
 const notYet = ignored('there is no process yet')
 const dead = ignored('the process is dead')
 const alreadyThere = ignored('it has a process already')
@@ -93,7 +96,7 @@ export const PROCESS_TABLE: ProcessTable = {
     reloading: ignored('it is not ready yet'),
     finishing: (state, { at }, spec) => finish(state, null, at, spec),
     extend: (state, { at, by }, spec) =>
-      spec.ready.by === 'delay' ? [state, []] : [{ ...state, deadline: Math.max(state.deadline, at + by) }, []],
+      spec.ready.by === 'delay' ? [state, []] : [{ ...state, deadline: extended(state.deadline, at, by) }, []],
     overdue: ignored('heartbeats count from ready on'),
     reload: reloadsLater,
     'reload-sent': reloadsLater,
@@ -143,7 +146,7 @@ export const PROCESS_TABLE: ProcessTable = {
       const [next, effects] = finish(state, state.readyAt, at, spec)
       return [next, [{ do: 'reload-done', error: 'it announced its end instead' }, ...effects]]
     },
-    extend: (state, { at, by }) => [{ ...state, deadline: Math.max(state.deadline, at + by) }, []],
+    extend: (state, { at, by }) => [{ ...state, deadline: extended(state.deadline, at, by) }, []],
     overdue: (state, event, spec) => {
       const [next, effects] = hang(state, event, spec)
       return next === state ? [state, []] : [next, [{ do: 'reload-done', error: 'it hung' }, ...effects]]
@@ -176,7 +179,7 @@ export const PROCESS_TABLE: ProcessTable = {
     ready: leaving,
     reloading: leaving,
     finishing: leaving,
-    extend: (state, { at, by }) => [{ ...state, deadline: Math.max(state.deadline, at + by) }, []],
+    extend: (state, { at, by }) => [{ ...state, deadline: extended(state.deadline, at, by) }, []],
     overdue: (state, event, spec) => hang(state, event, spec),
     reload: leaving,
     'reload-sent': leaving,
@@ -197,7 +200,7 @@ export const PROCESS_TABLE: ProcessTable = {
     extend: (state, { at, by }) => {
       const { rungEndsAt } = state.descent
       if (rungEndsAt === null || state.descent.overtime > 0) return [state, []]
-      return [{ ...state, descent: { ...state.descent, rungEndsAt: Math.max(rungEndsAt, at + by) } }, []]
+      return [{ ...state, descent: { ...state.descent, rungEndsAt: extended(rungEndsAt, at, by) } }, []]
     },
     overdue: leaving,
     reload: leaving,
@@ -356,6 +359,11 @@ function removeStopFile({ process, descent }: ProcessStateOf<'stopping'>): reado
 
 function cancel(why: StopReason, rungs: readonly Rung[]): ProcessStep {
   return [{ is: 'cancelling', why, rungs }, [{ do: 'cancel-spawn' }]]
+}
+
+/** As in systemd: from now on, and a message never makes a deadline earlier. */
+function extended(deadline: Instant, at: Instant, by: Millis): Instant {
+  return Math.max(deadline, at + Math.min(by, LONGEST_EXTENSION))
 }
 
 function bootTimeout(after: Millis): StopReason {

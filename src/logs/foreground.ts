@@ -9,10 +9,13 @@ export interface ForegroundOptions {
 // What may wait for a terminal that is stopped, or a pipe that nobody reads. The log files have all of it.
 const MOST_QUEUED = 1024 * 1024
 const LARGEST_WRITE = 64 * 1024
+/** A name that is longer moves its own lines only: all the others would be shifted out of a narrow terminal. */
+const WIDEST_NAME = 24
 
 // Readable on dark and light; red is kept for what went wrong.
 const COLORS = [36, 33, 32, 35, 34, 96, 93, 92, 95, 94]
 const RED = '\x1b[31m'
+const YELLOW = '\x1b[33m'
 const DIM = '\x1b[2m'
 const RESET = '\x1b[0m'
 
@@ -37,14 +40,20 @@ export class ForegroundOutput {
     this.#write = options.write
   }
 
+  /** Its lines will come: those of the others are padded to its name from now on. @param worker `web/0` */
+  expect(worker: string): void {
+    if (worker.length <= WIDEST_NAME) this.#width = Math.max(this.#width, worker.length)
+  }
+
   /** One line of a worker's output. @param worker `web/0` */
   line(worker: string, stream: LogStream, line: string): void {
     this.#put(`${this.#prefix(worker, stream)}${this.#visible(line)}\n`)
   }
 
   /** What the supervisor itself has to say. */
-  event(text: string): void {
-    this.#put(this.#color ? `${DIM}${text}${RESET}\n` : `${text}\n`)
+  event(text: string, tone: 'usual' | 'trouble' = 'usual'): void {
+    const color = tone === 'usual' ? DIM : YELLOW
+    this.#put(this.#color ? `${color}${text}${RESET}\n` : `${text}\n`)
   }
 
   /** Resolves when all is written, or after the deadline (milliseconds, default 1 s). */
@@ -60,7 +69,7 @@ export class ForegroundOutput {
   }
 
   #prefix(worker: string, stream: LogStream): string {
-    this.#width = Math.max(this.#width, worker.length)
+    this.expect(worker)
     const name = worker.padEnd(this.#width)
     if (!this.#color) return `${name} ${stream === 'out' ? '|' : '!'} `
     const color = `\x1b[${this.#colorFor(worker.split('/')[0] ?? worker)}m`

@@ -6,6 +6,7 @@ import { isRolling, specOf } from '../rollout/service-state.ts'
 import type { ApplyChange, ApplyReport, Progress, ServiceOutcome } from './engine-api.ts'
 import type { EngineParts } from './engine-parts.ts'
 import type { Interpreter } from './interpreter.ts'
+import type { Listener } from './listeners.ts'
 import { count, scaleOutcome } from './operation-outcome.ts'
 import type { Operations } from './operations.ts'
 
@@ -14,6 +15,8 @@ export interface ApplyContext {
   readonly interpreter: Interpreter
   readonly operations: Operations
   readonly current: SupervisorSpec
+  /** Everything is on its way and only waited for: from here on another apply meets rollouts, and may supersede them. */
+  readonly onDispatched?: () => void
 }
 
 /** @param accept called once nothing can be refused any more: from then on `spec` is the one in force */
@@ -33,10 +36,11 @@ export async function applySpec(
   const changes = diff.services.map((service) => describeChange(context, service, spec))
   const report: ApplyReport = { changes, sockets: diff.sockets, notes }
   if (options.dryRun === true) return report
-  openSockets(context, diff, spec)
+  const removed = socketsToClose(context, diff)
+  const replaced = openSockets(context, diff, spec)
   accept(spec)
   const services = await converge(context, changed, spec, onProgress)
-  closeSockets(context, diff)
+  closeSockets(context, removed, replaced)
   return { ...report, outcome: { ok: services.every(({ ok }) => ok), services } }
 }
 
@@ -56,32 +60,30 @@ function refuseDuringRollout({ interpreter }: ApplyContext, changed: readonly Se
 }
 
 /** New sockets first, all or nothing: a port that is taken changes nothing. */
-function openSockets({ parts }: ApplyContext, { sockets }: SpecDifference, spec: SupervisorSpec): void {
+function openSockets({ parts }: ApplyContext, { sockets }: SpecDifference, spec: SupervisorSpec): Listener[] {
   const added = sockets.filter(({ change }) => change === 'added').flatMap(({ name }) => spec.sockets[name] ?? [])
   const changed = sockets.filter(({ change }) => change === 'changed').flatMap(({ name }) => spec.sockets[name] ?? [])
-  parts.listeners.replaceAll(added, changed)
+  return parts.listeners.replaceAll(added, changed)
 }
 
-/** Only when nobody serves on them any more. */
-function closeSockets({ parts }: ApplyContext, { sockets }: SpecDifference): void {
-  for (const { name, change } of sockets) if (change === 'removed') parts.listeners.close(name)
-  parts.listeners.closeReplaced()
+function socketsToClose({ parts }: ApplyContext, { sockets }: SpecDifference): Listener[] {
+  return sockets.filter(({ change }) => change === 'removed').map(({ name }) => parts.listeners.get(name))
+}
+
+/** Only when nobody serves on them any more. A later apply may have declared the same name anew. */
+function closeSockets({ parts }: ApplyContext, removed: readonly Listener[], replaced: readonly Listener[]): void {
+  for (const listener of removed) if (parts.listeners.has(listener)) parts.listeners.close(listener.name)
+  parts.listeners.closeReplaced(replaced)
 }
 
 async function converge(
-  { interpreter, operations, parts }: ApplyContext,
+  { interpreter, operations, onDispatched }: ApplyContext,
   changed: readonly ServiceDifference[],
   spec: SupervisorSpec,
   onProgress?: (progress: Progress) => void,
 ): Promise<ServiceOutcome[]> {
-  const names = new Set(changed.map(({ service }) => service))
-  const unsubscribe = parts.journal.subscribe((entry) => {
-    if (entry.service === undefined || !names.has(entry.service)) return
-    onProgress?.({
-      service: entry.service,
-      message: `${entry.worker ?? entry.service} ${entry.to ?? entry.event}: ${entry.reason}`,
-    })
-  })
+  const targets = changed.map(({ service }) => ({ service, slots: null }))
+  const unsubscribe = onProgress === undefined ? () => {} : operations.reportOn(targets, null, onProgress)
   try {
     const gone = changed.filter(({ change }) => change === 'removed').map(({ service }) => service)
     const removed = await operations.stopInOrder(gone, 'removed from the config')
@@ -94,6 +96,7 @@ async function converge(
     const started = added.map((service) => start(service))
     const deployed = changed.filter(({ change }) => change === 'changed').map((diff) => deploy(diff))
     interpreter.refreshDependencies()
+    onDispatched?.()
     return [...removed, ...(await Promise.all([...started, ...deployed]))]
   } finally {
     unsubscribe()

@@ -1,17 +1,34 @@
 // Reads the heartbeat tables once a tick, and ticks only while a service asks for it.
+import { lstatSync } from 'node:fs'
 import { freshVitals, heard, type Overdue, overdue, shifted } from '../lifecycle/heartbeat.ts'
+import type { ProcessEffect } from '../lifecycle/process-effect.ts'
+import { LONGEST_EXTENSION } from '../lifecycle/process-transition.ts'
 import { monotonicMillis } from '../os/monotonic-clock.ts'
 import type { RunningProcess, ServiceRuntime } from './service-runtime.ts'
 import type { SupervisedClock } from './supervised-clock.ts'
 
+const UNSEEN: ProcessEffect = {
+  do: 'note',
+  event: 'heartbeat-unseen',
+  reason: 'its heartbeat table was removed: whether it hangs can not be seen any more, until it is restarted',
+}
 const LONGEST_TICK = 500
 const SHORTEST_TICK = 25
 
+interface Watched {
+  readonly service: ServiceRuntime
+  /** Inode of the table that the worker was given, null: there was none. */
+  readonly table: number | null
+  /** It says WATCHDOG=1, which needs no table. */
+  speaks: boolean
+}
+
 export class HeartbeatMonitor {
-  private readonly watched = new Map<RunningProcess, ServiceRuntime>()
+  private readonly watched = new Map<RunningProcess, Watched>()
   private readonly clock: SupervisedClock
   private readonly onOverdue: (process: RunningProcess, overdue: Overdue) => void
   private readonly onFinishing: (process: RunningProcess) => void
+  private readonly onUnseen: (service: ServiceRuntime, process: RunningProcess, note: ProcessEffect) => void
   private timer: NodeJS.Timeout | null = null
   private interval = LONGEST_TICK
 
@@ -19,10 +36,12 @@ export class HeartbeatMonitor {
     clock: SupervisedClock,
     onOverdue: (process: RunningProcess, overdue: Overdue) => void,
     onFinishing: (process: RunningProcess) => void,
+    onUnseen: (service: ServiceRuntime, process: RunningProcess, note: ProcessEffect) => void = () => {},
   ) {
     this.clock = clock
     this.onOverdue = onOverdue
     this.onFinishing = onFinishing
+    this.onUnseen = onUnseen
   }
 
   /** From ready on. Services without heartbeat and request deadlines cost nothing. */
@@ -31,7 +50,7 @@ export class HeartbeatMonitor {
     process.vitals = freshVitals(monotonicMillis(), process.spec)
     process.lastSeen = this.clock.now()
     if (heartbeat === null && requestTimeout === null) return
-    this.watched.set(process, service)
+    this.watched.set(process, { service, table: inodeOf(service.heartbeats.path), speaks: false })
     this.retime()
   }
 
@@ -42,6 +61,8 @@ export class HeartbeatMonitor {
   /** WATCHDOG=1 */
   beat(process: RunningProcess): void {
     if (process.vitals === null || process.spec.heartbeat === null) return
+    const watched = this.watched.get(process)
+    if (watched !== undefined) watched.speaks = true
     const deadline = monotonicMillis() + process.spec.heartbeat.timeout
     process.vitals = heard(process.vitals, deadline, process.vitals.requestDeadline)
     process.lastSeen = this.clock.now()
@@ -67,7 +88,7 @@ export class HeartbeatMonitor {
       if (process.vitals === null) continue
       const before = process.vitals
       const requestDeadline = entry.requestDeadline === 0 ? null : entry.requestDeadline / 1e6
-      process.vitals = heard(before, entry.deadline / 1e6, requestDeadline)
+      process.vitals = heard(before, believable(entry.deadline / 1e6, process), requestDeadline)
       if (process.vitals.heartbeatDeadline !== before.heartbeatDeadline) {
         const timeout = process.spec.heartbeat?.timeout ?? 0
         process.lastSeen =
@@ -105,16 +126,41 @@ export class HeartbeatMonitor {
 
   private look(): void {
     const byService = new Map<ServiceRuntime, RunningProcess[]>()
-    for (const [process, service] of this.watched) {
+    for (const [process, { service }] of this.watched) {
       const list = byService.get(service)
       if (list === undefined) byService.set(service, [process])
       else list.push(process)
     }
     for (const [service, processes] of byService) this.refresh(service, processes)
     const now = monotonicMillis()
-    for (const process of [...this.watched.keys()]) {
+    for (const [process, watched] of [...this.watched]) {
       const late = process.vitals === null ? null : overdue(process.vitals, now, process.spec)
-      if (late !== null) this.onOverdue(process, late)
+      if (late === null) continue
+      if (canBeHeard(watched)) this.onOverdue(process, late)
+      else this.lose(watched.service, process)
     }
   }
+
+  /** Its table was removed under it: it beats where nobody can look. That is no reason to kill it. */
+  private lose(service: ServiceRuntime, process: RunningProcess): void {
+    this.forget(process)
+    this.onUnseen(service, process, UNSEEN)
+  }
+}
+
+function canBeHeard({ service, table, speaks }: Watched): boolean {
+  return speaks || table === null || inodeOf(service.heartbeats.path) === table
+}
+
+/**
+ * One that is further away was written by mistake (another clock, another unit): with it nobody would ever see the worker
+ * hang. 0: it does not count.
+ */
+function believable(deadline: number, { spec }: RunningProcess): number {
+  const furthest = monotonicMillis() + Math.max(spec.heartbeat?.timeout ?? 0, LONGEST_EXTENSION)
+  return deadline > furthest ? 0 : deadline
+}
+
+function inodeOf(path: string): number | null {
+  return lstatSync(path, { throwIfNoEntry: false })?.ino ?? null
 }

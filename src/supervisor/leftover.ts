@@ -1,11 +1,14 @@
-// Workers of a supervisor that is dead: found by their records, ended by the stop ladder they were started with.
+// Workers of a supervisor that is dead: found by their records, ended by the stop ladder they were started with. What has no
+// record is found by its environment or its FIFOs, and gets TERM, then KILL.
 import { constants } from 'node:os'
 import type { ServiceSpec } from '../config/effective.ts'
 import { bootId } from '../os/boot-id.ts'
-import { processesWithHoldfastId } from '../os/descendants.ts'
+import { holdfastIdOf, processesWithHoldfastId } from '../os/descendants.ts'
+import { lockHolder } from '../os/file-lock.ts'
 import { isAlive, type ProcessIdentity } from '../os/process-identity.ts'
 import { groupExists, signalGroup, signalProcess } from '../os/send-signal.ts'
 import { parseSignal } from '../os/signals.ts'
+import { fifoHolders, realServicesDirectory } from './fifo-holders.ts'
 import { RuntimePaths } from './runtime-paths.ts'
 import { removeWorkerDirectories } from './worker-directories.ts'
 import { readRecords, type WorkerRecord } from './worker-record.ts'
@@ -16,17 +19,17 @@ export interface Leftover {
   readonly pid: number
 }
 
-/** Recorded workers that live (same pid, start time and boot), and living descendants of those that do not. */
+interface Stray extends ProcessIdentity {
+  readonly worker: string
+}
+
+/** Recorded workers that live (same pid, start time and boot), and what lives of those that do not, or have no record. */
 export function livingLeftovers(runtimeDir: string): Leftover[] {
   const records = recordsOfThisBoot(runtimeDir)
   const living = records.filter(isAlive).map(({ service, slot, pid }) => ({ worker: `${service}/${slot}`, pid }))
-  // A search through all of /proc, only where a leader has died.
-  const orphaned = records
-    .filter((record) => !isAlive(record))
-    .flatMap((record) =>
-      descendantsOf([record]).map(({ pid }) => ({ worker: `a process of ${record.service}/${record.slot}`, pid })),
-    )
-  return [...living, ...orphaned]
+  const named = new Set(living.map(({ worker }) => worker))
+  const rest = straysIn(runtimeDir, records).filter(({ worker }) => !named.has(worker))
+  return [...living, ...rest.map(({ worker, pid }) => ({ worker: `a process of ${worker}`, pid }))]
 }
 
 /**
@@ -40,10 +43,13 @@ export async function endLeftovers(
   const all = recordsOfThisBoot(runtimeDir)
   const records = all.filter(isAlive)
   await Promise.all(records.map((record) => descend(record, onProgress)))
-  await endDescendants(all)
-  const left = records.filter(isAlive).map(({ service, slot, pid }) => `${service}/${slot} (pid ${pid})`)
+  const strays = await endStrays(() => straysIn(runtimeDir, all), onProgress)
+  const left = [
+    ...records.filter(isAlive).map(({ service, slot, pid }) => `${service}/${slot} (pid ${pid})`),
+    ...strays.filter(isAlive).map(({ worker, pid }) => `a process of ${worker} (pid ${pid})`),
+  ]
   if (left.length === 0) removeWorkerDirectories(new RuntimePaths(runtimeDir))
-  return { ended: records.length - left.length, left }
+  return { ended: records.length + strays.length - left.length, left }
 }
 
 function recordsOfThisBoot(runtimeDir: string): WorkerRecord[] {
@@ -53,9 +59,32 @@ function recordsOfThisBoot(runtimeDir: string): WorkerRecord[] {
     .filter((record) => record.bootId === boot)
 }
 
-function descendantsOf(records: readonly WorkerRecord[]): ProcessIdentity[] {
-  const ids = new Set(records.map(({ id }) => id.split('/').at(-1)))
-  return ids.size === 0 ? [] : processesWithHoldfastId((id) => id.split('/').some((element) => ids.has(element)))
+/** By the supervisor's part of HOLDFAST_ID, which stands in every record, and by the FIFOs. A search through all of /proc. */
+function straysIn(runtimeDir: string, records: readonly WorkerRecord[]): Stray[] {
+  const paths = new RuntimePaths(runtimeDir)
+  const supervisor = lockHolder(paths.lock)
+  // What has a supervisor is not left over.
+  if (supervisor !== null && supervisor !== process.pid) return []
+  const recorded = new Set(records.filter(isAlive).map(({ pid }) => pid))
+  const found = new Map<number, Stray>()
+  const directory = realServicesDirectory(paths.services)
+  // A supervisor that went down by itself has removed it.
+  const holders = directory === null ? [] : fifoHolders(directory)
+  for (const { pid, startTime, service, slot } of holders) {
+    found.set(pid, { pid, startTime, worker: `${service}/${slot}` })
+  }
+  const engines = new Set(records.map(({ id }) => engineOf(id.split('/').at(-1) ?? '')))
+  const byId = (id: string): string | undefined => id.split('/').find((element) => engines.has(engineOf(element)))
+  for (const { pid, startTime } of engines.size === 0 ? [] : processesWithHoldfastId((id) => byId(id) !== undefined)) {
+    const [, service, slot] = (byId(holdfastIdOf(pid) ?? '') ?? '').split('.')
+    if (slot !== undefined) found.set(pid, { pid, startTime, worker: `${service}/${slot}` })
+  }
+  return [...found.values()].filter(({ pid }) => !recorded.has(pid))
+}
+
+/** `<engine>.<service>.<slot>.<number>` */
+function engineOf(id: string): string {
+  return id.slice(0, id.indexOf('.'))
 }
 
 async function descend(record: WorkerRecord, onProgress: (text: string) => void): Promise<void> {
@@ -86,12 +115,22 @@ function send(record: WorkerRecord, signal: string): void {
   else signalProcess(record, number)
 }
 
-async function endDescendants(records: readonly WorkerRecord[]): Promise<void> {
-  for (const signal of [constants.signals.SIGTERM, constants.signals.SIGKILL]) {
-    const found = descendantsOf(records)
-    for (const identity of found) signalProcess(identity, signal)
-    if (await gone(() => !found.some(isAlive), 2_000)) return
+/** @returns all that were found, whether they went or not */
+async function endStrays(find: () => Stray[], onProgress: (text: string) => void): Promise<Stray[]> {
+  const all = new Map<number, Stray>()
+  for (const [name, signal] of [
+    ['SIGTERM', constants.signals.SIGTERM],
+    ['SIGKILL', constants.signals.SIGKILL],
+  ] as const) {
+    const found = find()
+    for (const stray of found) {
+      onProgress(`a process of ${stray.worker} (pid ${stray.pid}): ${name}`)
+      signalProcess(stray, signal)
+      all.set(stray.pid, stray)
+    }
+    if (await gone(() => !found.some(isAlive), 2_000)) break
   }
+  return [...all.values()]
 }
 
 /** Not our children: nobody tells us, so look. */

@@ -14,7 +14,8 @@ export interface Listener extends OpenListener {
 
 export class Listeners {
   private readonly byName = new Map<string, Listener>()
-  private readonly replaced: Listener[] = []
+  /** Of an earlier spec; the workers that were started with them may still serve there. */
+  private readonly replaced = new Set<Listener>()
 
   /**
    * Opens all of `specs`, or none. Sockets that systemd or start_server handed to us are taken over by name.
@@ -32,31 +33,40 @@ export class Listeners {
       for (const listener of opened) close(listener)
       throw error
     }
-    for (const listener of opened) this.byName.set(listener.name, listener)
+    for (const listener of opened) {
+      const before = this.byName.get(listener.name)
+      if (before !== undefined) this.replaced.add(before)
+      this.byName.set(listener.name, listener)
+    }
   }
 
   /**
    * Opens `added` and the new versions of `changed`, or none. Workers that were started with the old version of a socket
-   * serve on until `closeReplaced`.
+   * serve on until `closeReplaced`. @returns the old versions
    * @throws HoldfastError HF_SOCKET_BIND
    */
-  replaceAll(added: readonly SocketSpec[], changed: readonly SocketSpec[]): void {
+  replaceAll(added: readonly SocketSpec[], changed: readonly SocketSpec[]): Listener[] {
     const moved = changed.filter((spec) => !sameAddress(this.get(spec.name).spec.listen, spec.listen))
     const old = moved.map(({ name }) => this.get(name))
     this.openAll([...added, ...moved], null)
-    this.replaced.push(...old)
     for (const spec of changed) this.byName.set(spec.name, { ...this.get(spec.name), spec })
     this.restoreBacklog(changed.map(({ name }) => name))
+    return old
   }
 
-  closeReplaced(): void {
-    for (const listener of this.replaced.splice(0)) close(listener)
+  closeReplaced(listeners: readonly Listener[]): void {
+    for (const listener of listeners) if (this.replaced.delete(listener)) close(listener)
   }
 
   get(name: string): Listener {
     const listener = this.byName.get(name)
     if (listener === undefined) throw new Error(`no listener ${name} (bug: the config was checked)`)
     return listener
+  }
+
+  /** False: it was closed, or its name has another socket now. */
+  has(listener: Listener): boolean {
+    return this.byName.get(listener.name) === listener
   }
 
   /** Node's `listen({ fd })` sets the backlog to 511 for everybody who shares the socket: set ours again. */
@@ -76,6 +86,7 @@ export class Listeners {
 
   closeAll(): void {
     for (const name of [...this.byName.keys()]) this.close(name)
+    this.closeReplaced([...this.replaced])
   }
 
   report(): SocketReport[] {

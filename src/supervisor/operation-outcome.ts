@@ -70,14 +70,18 @@ export function rolloutOutcome(runtime: ServiceRuntime): OutcomeSoFar {
       return {
         service: name,
         ok: true,
-        message: `${count(wantedSlots(state).length)} of generation ${state.generation} ready`,
+        message: `restarted, ${count(wantedSlots(state).length)} ready (generation ${state.generation})`,
       }
     case 'cancelled':
-      return { service: name, ok: false, message: `rollout ${rollout.reason}` }
+      return { service: name, ok: false, message: `restart ${rollout.reason}` }
     case 'failed': {
       const { step, reason, slot, generation } = rollout
       const lastOutput = slot === null ? [] : (runtime.slots.get(slot)?.lastOutput ?? [])
-      const message = `generation ${generation} failed; back to generation ${state.generation}`
+      const { maxSurge } = specOf(state, state.generation).rollout
+      // Without surge the place of one of the old ones was taken first.
+      const rest =
+        maxSurge > 0 ? `generation ${state.generation} stays in service` : `back to generation ${state.generation}`
+      const message = `generation ${generation} failed; ${rest}`
       return { service: name, ok: false, message, step, reason, lastOutput }
     }
   }

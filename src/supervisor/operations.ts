@@ -17,6 +17,7 @@ import {
   startOutcome,
   stopOutcome,
 } from './operation-outcome.ts'
+import { type ProgressGoal, type ProgressTarget, reportProgress } from './operation-progress.ts'
 import { currentProcess, type ServiceRuntime } from './service-runtime.ts'
 import { type ResolvedTarget, resolveTargets } from './targets.ts'
 
@@ -54,7 +55,8 @@ export class Operations {
   async operate(request: OperationRequest, onProgress?: (progress: Progress) => void): Promise<OperationOutcome> {
     const targets = this.resolve(request.targets)
     const names = new Set(targets.map(({ service }) => service))
-    const unsubscribe = onProgress === undefined ? () => {} : this.reportOn(names, onProgress)
+    const unsubscribe =
+      onProgress === undefined ? () => {} : this.reportOn(targets, this.goalOf(request, targets), onProgress)
     try {
       const services = await this.carryOut(request, targets, names)
       return { ok: services.every(({ ok }) => ok), services }
@@ -153,7 +155,7 @@ export class Operations {
         const slots = asked.get(name) ?? null
         const already = startOutcome(this.runtime(name), slots)
         if (already?.ok && this.runtime(name).state.wanted === 'up' && this.slotsServe(name, slots)) {
-          return { ...already, message: 'already running' }
+          return { ...already, message: `already running, ${already.message}` }
         }
         this.interpreter.dispatch(name, { is: 'start', slots })
         return this.waitStarted(name, slots)
@@ -178,13 +180,15 @@ export class Operations {
     const text = 'stopped by the operator'
     const workers = targets.flatMap(({ service, slots }) => (slots === null ? [] : [{ service, slots }]))
     // A second request hurries the first.
+    const idle = new Set(whole.filter((name) => isDown(this.runtime(name).state)))
     for (const name of whole)
       if (this.runtime(name).state.wanted === 'down') this.interpreter.dispatch(name, { is: 'hurry' })
     const single = workers.map(({ service, slots }) => {
       this.interpreter.dispatch(service, { is: 'stop', slots, text })
       return this.wait(service, (runtime) => stopOutcome(runtime, slots))
     })
-    const outcomes = await this.stopInOrder(whole, text)
+    const stopped = await this.stopInOrder(whole, text)
+    const outcomes = stopped.map((one) => (idle.has(one.service) ? { ...one, message: 'already stopped' } : one))
     return [...outcomes, ...(await Promise.all(single))]
   }
 
@@ -266,20 +270,20 @@ export class Operations {
   }
 
   private scale(targets: readonly ResolvedTarget[], change: string): Promise<ServiceOutcome[]> {
-    const match = /^([+-]?)(\d{1,5})$/.exec(change)
-    if (match === null)
+    if (!/^[+-]?\d{1,5}$/.test(change))
       throw new HoldfastError('HF_BAD_REQUEST', { problem: `"${change}" is not a number of workers (4, +1, -2)` })
     if (targets.some(({ slots }) => slots !== null)) {
       throw new HoldfastError('HF_BAD_REQUEST', { problem: 'a single worker can not be scaled; name its service' })
     }
-    const [, sign, digits] = match
+    const wanted = targets.map(({ service }) => ({ service, desired: this.scaled(service, change) }))
+    const tooMany = wanted.find(({ desired }) => desired > MOST_WORKERS)
+    if (tooMany !== undefined) {
+      const problem = `${tooMany.desired} workers are more than ${MOST_WORKERS}`
+      throw new HoldfastError('HF_BAD_REQUEST', { problem })
+    }
     return Promise.all(
-      targets.map(({ service }) => {
-        const { desired } = this.runtime(service).state
-        const wanted = sign === '' ? Number(digits) : desired + Number(`${sign}${digits}`)
-        if (wanted > MOST_WORKERS)
-          throw new HoldfastError('HF_BAD_REQUEST', { problem: `${wanted} workers are more than ${MOST_WORKERS}` })
-        this.interpreter.dispatch(service, { is: 'scale', desired: Math.max(0, wanted) })
+      wanted.map(({ service, desired }) => {
+        this.interpreter.dispatch(service, { is: 'scale', desired })
         return this.wait(
           service,
           (runtime) => scaleOutcome(runtime) ?? this.blocked(runtime),
@@ -287,6 +291,12 @@ export class Operations {
         )
       }),
     )
+  }
+
+  /** Workers after `4`, `+1` or `-2`. */
+  private scaled(service: string, change: string): number {
+    const relative = /^[+-]/.test(change)
+    return Math.max(0, (relative ? this.runtime(service).state.desired : 0) + Number(change))
   }
 
   private signal(targets: readonly ResolvedTarget[], name: string, group: boolean): ServiceOutcome[] {
@@ -297,7 +307,7 @@ export class Operations {
       const processes = runtime.state.slots
         .filter((slot) => slots?.includes(slot.slot) ?? true)
         .flatMap((slot) => currentProcess(runtime, slot) ?? [])
-      if (processes.length === 0) return { service, ok: false, message: 'is not running' }
+      if (processes.length === 0) return { service, ok: false, message: 'it is not running' }
       for (const { identity, spec, slot } of processes) {
         if (group && spec.session) signalGroup(identity.pid, signal.number)
         else signalProcess(identity, signal.number)
@@ -349,17 +359,28 @@ export class Operations {
     return runtime
   }
 
-  private reportOn(names: ReadonlySet<string>, report: (progress: Progress) => void): () => void {
-    return this.journal.subscribe((entry) => {
-      if (entry.service === undefined || !names.has(entry.service)) return
-      const generation = entry.generation === undefined ? '' : ` (generation ${entry.generation})`
-      const subject = entry.worker ?? entry.service
-      const worker = entry.worker === undefined ? {} : { worker: entry.worker }
-      report({
-        service: entry.service,
-        ...worker,
-        message: `${subject} ${entry.to ?? entry.event}${generation}: ${entry.reason}`,
-      })
-    })
+  /** What is counted while it runs. A reload in place changes nothing that could be counted. */
+  private goalOf({ verb, count: change = '' }: OperationRequest, targets: readonly ResolvedTarget[]): ProgressGoal {
+    switch (verb) {
+      case 'start':
+        return 'ready'
+      case 'scale':
+        return targets.every(({ service }) => this.scaled(service, change) > this.runtime(service).state.desired)
+          ? 'ready'
+          : null
+      case 'stop':
+        return 'stopped'
+      case 'restart':
+        return 'replaced'
+      case 'reload':
+        return targets.every(({ service }) => this.reloadsByRolling(service)) ? 'replaced' : null
+      case 'signal':
+        return null
+    }
+  }
+
+  reportOn(targets: readonly ProgressTarget[], goal: ProgressGoal, report: (progress: Progress) => void): () => void {
+    const { journal, interpreter } = this
+    return reportProgress({ journal, runtimeOf: (name) => interpreter.services.get(name) }, targets, goal, report)
   }
 }

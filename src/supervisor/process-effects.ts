@@ -3,15 +3,18 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { ProcessEffect } from '../lifecycle/process-effect.ts'
 import type { ProcessEvent } from '../lifecycle/process-event.ts'
+import type { ProcessExit } from '../lifecycle/process-state.ts'
 import { groupExists, signalGroup, signalProcess } from '../os/send-signal.ts'
 import { parseSignal } from '../os/signals.ts'
 import { type CommandMessage, formatCommandMessage } from '../wire/command-messages.ts'
+import { BackgroundWatch } from './background-watch.ts'
 import type { EngineParts } from './engine-parts.ts'
 import type { GroupSweeper } from './group-sweeper.ts'
 import type { HeartbeatMonitor } from './heartbeat-monitor.ts'
 import { inheritedEnvironment } from './process-environment.ts'
 import { watchReadiness } from './readiness.ts'
 import type { RunningProcess, ServiceRuntime } from './service-runtime.ts'
+import type { StraySweeper } from './stray-sweeper.ts'
 
 /** A process event without its time. */
 export type ProcessHappening = ProcessEvent extends infer E ? (E extends ProcessEvent ? Omit<E, 'at'> : never) : never
@@ -19,6 +22,7 @@ export type ProcessHappening = ProcessEvent extends infer E ? (E extends Process
 export interface ProcessEffectsContext extends EngineParts {
   readonly groups: GroupSweeper
   readonly heartbeats: HeartbeatMonitor
+  readonly strays?: StraySweeper
   readonly tell: (process: RunningProcess, event: ProcessHappening) => void
   readonly isDead: (process: RunningProcess) => boolean
   readonly release: (service: ServiceRuntime, process: RunningProcess) => void
@@ -27,9 +31,12 @@ export interface ProcessEffectsContext extends EngineParts {
 
 export class ProcessEffects {
   private readonly context: ProcessEffectsContext
+  private readonly background: BackgroundWatch | null
 
   constructor(context: ProcessEffectsContext) {
     this.context = context
+    const { strays, journal, idPrefix } = context
+    this.background = strays === undefined ? null : new BackgroundWatch({ strays, journal, idPrefix })
   }
 
   perform(service: ServiceRuntime, process: RunningProcess, effect: ProcessEffect): void {
@@ -64,6 +71,7 @@ export class ProcessEffects {
       case 'watch-group':
         return context.groups.watch(effect.process.pid, () => context.tell(process, { is: 'swept' }))
       case 'release':
+        this.background?.processEnded(service, process, lastExitOf(service, process))
         return context.release(service, process)
       case 'note':
         return this.note(process, effect.event, effect.reason)
@@ -147,6 +155,11 @@ export class ProcessEffects {
     const worker = `${service}/${slot}`
     this.context.journal.write({ kind: 'worker', service, worker, pid: identity.pid, generation, event, reason })
   }
+}
+
+/** Of this process: it has just become the slot's. */
+function lastExitOf({ state }: ServiceRuntime, { slot }: RunningProcess): ProcessExit | null {
+  return state.slots.find((known) => known.slot === slot)?.lastExit ?? null
 }
 
 function stopFilePath(pattern: string, { identity }: RunningProcess): string {

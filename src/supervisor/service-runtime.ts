@@ -41,6 +41,8 @@ export interface SlotRuntime {
   readonly processes: Map<number, RunningProcess>
   /** The last lines of the process that ended last, for error messages. */
   lastOutput: readonly string[]
+  /** What its programs have left running in the background, as it was last seen. */
+  daemons: readonly ProcessIdentity[]
 }
 
 /** Where the output of processes with the same stdout, stderr, user and group goes, and whom their files belong to. */
@@ -68,7 +70,7 @@ export function outputKey({ stdout, stderr, user, group }: ServiceSpec): string 
 export function slotRuntime(service: ServiceRuntime, slot: number): SlotRuntime {
   const known = service.slots.get(slot)
   if (known !== undefined) return known
-  const made: SlotRuntime = { lanes: [null, null], processes: new Map(), lastOutput: [] }
+  const made: SlotRuntime = { lanes: [null, null], processes: new Map(), lastOutput: [], daemons: [] }
   service.slots.set(slot, made)
   return made
 }

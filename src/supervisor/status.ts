@@ -3,6 +3,7 @@ import type { ServiceSpec } from '../config/effective.ts'
 import { describeExit } from '../lifecycle/exit-reason.ts'
 import { type Instant, isServing, type ProcessExit } from '../lifecycle/process-state.ts'
 import { currentOf, type SlotState, slotServes } from '../lifecycle/slot-state.ts'
+import { isAlive } from '../os/process-identity.ts'
 import { isWanted, readyCount, type ServiceState, specOf, wantedSlots } from '../rollout/service-state.ts'
 import { currentProcess, type RunningProcess, type ServiceRuntime } from './service-runtime.ts'
 import type { ExitReport, OtherProcessReport, ServiceReport, ServiceStateName, WorkerReport } from './status-report.ts'
@@ -92,7 +93,7 @@ function reportWorker(runtime: ServiceRuntime, slot: SlotState, sources: StatusS
     ...(sources.pssOf === null ? {} : { pss: pid === null ? null : sources.pssOf(pid) }),
     cpuSeconds: usage?.cpuSeconds ?? null,
     adopted: false,
-    message: messageOf(state, slot, process),
+    message: messageOf(runtime, slot, process),
   }
 }
 
@@ -111,7 +112,7 @@ function reportBriefly(runtime: ServiceRuntime, slot: SlotState, sources: Status
     restarts: slot.restarts,
     rss: usage?.rss ?? null,
     cpuSeconds: usage?.cpuSeconds ?? null,
-    message: messageOf(runtime.state, slot, process),
+    message: messageOf(runtime, slot, process),
     nextRetryAt: slot.phase.is === 'backoff' ? iso(slot.phase.until) : null,
     other: reportOther(runtime, slot),
     lastExit: pid === null && slot.lastExit !== null ? reportExit(slot.lastExit, iso) : null,
@@ -149,7 +150,15 @@ function busyShare(process: RunningProcess | null, clock: SupervisedClock): numb
   return Math.round(Math.min(1, process.busyMillis / age) * 1000) / 1000
 }
 
-function messageOf(state: ServiceState, slot: SlotState, process: RunningProcess | null): string {
+function messageOf(runtime: ServiceRuntime, slot: SlotState, process: RunningProcess | null): string {
+  const daemon = runtime.slots.get(slot.slot)?.daemons.find(isAlive)
+  const own = ownMessage(runtime.state, slot, process)
+  if (daemon === undefined) return own
+  const hint = `runs in the background as pid ${daemon.pid}: start it in the foreground`
+  return own === '' ? hint : `${own}; ${hint}`
+}
+
+function ownMessage(state: ServiceState, slot: SlotState, process: RunningProcess | null): string {
   switch (slot.phase.is) {
     case 'waiting':
       return `waits for ${slot.phase.on.join(', ')}`

@@ -1,10 +1,12 @@
-// Descendants that left their worker's process group (daemons of daemons) re-parent to us when their parent dies; they are
-// known by the HOLDFAST_ID in their environment, and end with the slot they came from.
+// Descendants that left their worker's process group (daemons of daemons) re-parent to us when their parent dies. They are
+// known by the HOLDFAST_ID in their environment, or, where they have overwritten that, by the FIFOs of their slot; they end
+// with the slot they came from.
 import { constants } from 'node:os'
 import { childrenOf, descendantsOf, holdfastIdOf, processesWithHoldfastId } from '../os/descendants.ts'
 import { monotonicMillis } from '../os/monotonic-clock.ts'
 import { isAlive, type ProcessIdentity, startTimeOf } from '../os/process-identity.ts'
 import { signalProcess } from '../os/send-signal.ts'
+import { fifoHolders, realServicesDirectory, slotByFifos } from './fifo-holders.ts'
 
 const { SIGKILL, SIGTERM } = constants.signals
 const LOOK_EVERY = 25
@@ -15,17 +17,37 @@ export interface StraySweeperOptions {
   /** Orphans re-parent to us; otherwise the whole of /proc has to be searched. */
   readonly subreaper: boolean
   readonly isKnown: (pid: number) => boolean
+  /** `svc/` of the runtime directory; without it strays are known by their environment only. */
+  readonly services?: string
+}
+
+export interface Stray extends ProcessIdentity {
+  /** Where it comes from: its HOLDFAST_ID, or the part of it that is known (`<engine>.web.0.`). Null: from us, no more is known. */
+  readonly origin: string | null
 }
 
 export class StraySweeper {
   private readonly options: StraySweeperOptions
   private readonly sweeps = new Set<() => void>()
+  private closed = false
+  /** Every real path that `svc/` has had: links to FIFOs of a directory that was removed still name it. */
+  private readonly directories = new Set<string>()
+  /**
+   * Whatever re-parents to us can only come from what we started: nobody else is our child. Not so for process 1, to whom
+   * the orphans of everybody go, and where a shell has had children before it became us.
+   */
+  private readonly everyOrphanIsOurs: boolean
 
   constructor(options: StraySweeperOptions) {
     this.options = options
+    this.rememberDirectory()
+    this.everyOrphanIsOurs = options.subreaper && process.pid !== 1 && childrenOf(process.pid).length === 0
   }
 
-  /** Ends every process whose own HOLDFAST_ID starts with `prefix`; calls back with those that would not go. */
+  /**
+   * Ends every stray whose HOLDFAST_ID starts with `prefix` (`<engine>.web.0.`, or `<engine>.` for all), or would; calls back
+   * with those that would not go.
+   */
   sweep(prefix: string, onDone: (left: readonly ProcessIdentity[]) => void): void {
     const found = new Map<number, ProcessIdentity>()
     const started = monotonicMillis()
@@ -62,19 +84,69 @@ export class StraySweeper {
     return this.find(prefix).length > 0
   }
 
+  get isClosed(): boolean {
+    return this.closed
+  }
+
   close(): void {
+    this.closed = true
     for (const stop of [...this.sweeps]) stop()
   }
 
-  private find(prefix: string): ProcessIdentity[] {
-    const matches = (id: string): boolean => id.split('/').some((element) => element.startsWith(prefix))
-    if (!this.options.subreaper) return processesWithHoldfastId(matches).filter(({ pid }) => !this.options.isKnown(pid))
-    const orphans = childrenOf(process.pid).filter((pid) => !this.options.isKnown(pid))
-    const all = orphans.flatMap((pid) => [pid, ...descendantsOf(pid)])
-    return all.flatMap((pid) => {
+  /** With what descends from them; `prefix` as for `sweep`. */
+  find(prefix: string): Stray[] {
+    const engine = prefix.slice(0, prefix.indexOf('.') + 1)
+    const everything = prefix === engine
+    const strays = this.options.subreaper ? this.orphans(engine, everything) : this.everywhere(engine, everything)
+    return strays.filter(({ origin }) => origin?.startsWith(prefix) ?? everything)
+  }
+
+  private orphans(engine: string, everything: boolean): Stray[] {
+    const unknown = childrenOf(process.pid).filter((pid) => !this.options.isKnown(pid))
+    if (unknown.length > 0) this.rememberDirectory()
+    return unknown.flatMap((pid) => this.tree(pid, engine, everything && this.everyOrphanIsOurs))
+  }
+
+  /** An orphan and what descends from it: what can not be told by itself comes from where the orphan comes from. */
+  private tree(root: number, engine: string, anyway: boolean): Stray[] {
+    let rootOrigin: string | null = null
+    return [root, ...descendantsOf(root)].flatMap((pid) => {
       const id = holdfastIdOf(pid)
+      const origin = id === null ? (this.originByFifos(pid, engine) ?? rootOrigin) : originById(id, engine)
+      if (pid === root) rootOrigin = origin
       const startTime = startTimeOf(pid)
-      return id !== null && startTime !== null && matches(id) ? [{ pid, startTime }] : []
+      const isOurs = origin !== null || (anyway && id === null)
+      return startTime !== null && isOurs ? [{ pid, startTime, origin }] : []
     })
   }
+
+  /** A guest is no subreaper: what it looks for may be anywhere. Files take a while to look at, so only at the end. */
+  private everywhere(engine: string, byFifosToo: boolean): Stray[] {
+    const found = new Map<number, Stray>()
+    if (byFifosToo) {
+      this.rememberDirectory()
+      const holders = [...this.directories].flatMap((directory) => fifoHolders(directory))
+      for (const { pid, startTime } of holders) found.set(pid, { pid, startTime, origin: engine })
+    }
+    processesWithHoldfastId((id) => originById(id, engine) !== null).forEach(({ pid, startTime }) => {
+      found.set(pid, { pid, startTime, origin: originById(holdfastIdOf(pid) ?? '', engine) })
+    })
+    return [...found.values()].filter(({ pid }) => !this.options.isKnown(pid))
+  }
+
+  private originByFifos(pid: number, engine: string): string | null {
+    const holder = slotByFifos(pid, this.directories)
+    return holder === null ? null : `${engine}${holder.service}.${holder.slot}.`
+  }
+
+  private rememberDirectory(): void {
+    const { services } = this.options
+    const directory = services === undefined ? null : realServicesDirectory(services)
+    if (directory !== null) this.directories.add(directory)
+  }
+}
+
+/** The element that is ours in the ids of several Holdfasts, one inside the other. */
+function originById(id: string, engine: string): string | null {
+  return id.split('/').find((element) => element.startsWith(engine)) ?? null
 }

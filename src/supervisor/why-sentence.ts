@@ -8,6 +8,10 @@ const BESIDE: ReadonlySet<string> = new Set(['coming', 'draining', 'gone'])
 export function whySentence(worker: string, entries: readonly JournalEntry[]): string {
   const last = entries.findLast((entry) => entry.to !== undefined && !BESIDE.has(entry.to))
   if (last === undefined) return `${worker}: nothing has happened to it yet`
+  return stateSentence(worker, last, entries) + backgroundHint(last, entries)
+}
+
+function stateSentence(worker: string, last: JournalEntry, entries: readonly JournalEntry[]): string {
   const since = `since ${last.at}`
   switch (last.to) {
     case 'running':
@@ -33,4 +37,12 @@ function restartCause(entries: readonly JournalEntry[]): string {
     (entry) => entry.to === 'starting' || (entry.to === 'running' && entry.from === 'running'),
   )
   return start === undefined || start.event === 'start' ? '' : `; it was replaced: ${start.reason}`
+}
+
+/** Its program left a daemon, which may still hold its port: until the strays of the slot were ended, or it was deployed anew. */
+function backgroundHint({ generation }: JournalEntry, entries: readonly JournalEntry[]): string {
+  const lastOf = (event: string) => entries.findLastIndex((entry) => entry.event === event)
+  const left = entries[lastOf('background')]
+  if (left === undefined || left.generation !== generation || lastOf('strays') > lastOf('background')) return ''
+  return `; ${left.reason}`
 }

@@ -1,88 +1,68 @@
 // `svc/` (FIFOs, heartbeat tables) and `workers/` (records) of the runtime directory. Making a file costs 5 us on a tmpfs
 // and 400 to 800 us on ext4, and every worker needs six: where the runtime directory is no tmpfs (a container's /run, say),
 // the two are symbolic links to a directory of ours in /dev/shm.
-import {
-  chmodSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readlinkSync,
-  rmSync,
-  statfsSync,
-  statSync,
-  symlinkSync,
-} from 'node:fs'
-import { dirname, join } from 'node:path'
+import { chmodSync, lstatSync, mkdirSync, readlinkSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { removeTree } from '../os/remove-tree.ts'
+import { findFastDirectory, isFastDirectory, makeFastDirectory, removeDeadFastDirectories } from './fast-directory.ts'
 import type { RuntimePaths } from './runtime-paths.ts'
-
-const TMPFS_MAGIC = 0x01021994
-const SHARED_MEMORY = '/dev/shm'
-const PREFIX = 'holdfast-'
 
 /** Every service's user passes through `svc/` to its own directory. */
 export function prepareWorkerDirectories(paths: RuntimePaths): void {
   removeWorkerDirectories(paths)
-  const fast = isTmpfs(paths.root) ? null : fastDirectory()
-  for (const [path, mode] of [
-    [paths.services, 0o711],
-    [paths.records, 0o700],
-  ] as const) {
-    const real = fast === null ? path : join(fast, path === paths.services ? 'svc' : 'workers')
+  removeDeadFastDirectories()
+  const fast = makeFastDirectory(paths.root)
+  for (const [path, mode] of both(paths)) {
+    const real = fast === null ? path : join(fast, basename(path))
     mkdirSync(real)
     chmodSync(real, mode)
     if (real !== path) symlinkSync(real, path)
   }
 }
 
-/** Where they are gone; in place then, without a link: whoever removed them may come again. */
+/**
+ * Where somebody removed them. What only lost its link is linked again, with all that lies in it; else they are made in
+ * place: whoever removed them may come again.
+ */
 export function restoreWorkerDirectories(paths: RuntimePaths): void {
-  for (const [path, mode] of [
-    [paths.services, 0o711],
-    [paths.records, 0o700],
-  ] as const) {
-    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) continue
+  const fast = findFastDirectory(paths.root)
+  for (const [path, mode] of both(paths)) {
+    if (isDirectory(path)) continue
     rmSync(path, { recursive: true, force: true })
-    mkdirSync(path, { recursive: true })
-    chmodSync(path, mode)
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    const real = fast === null ? path : join(fast, basename(path))
+    if (real !== path) symlinkSync(real, path)
+    if (isDirectory(real)) continue
+    mkdirSync(real)
+    chmodSync(real, mode)
   }
 }
 
 /** Only when no worker lives any more. */
 export function removeWorkerDirectories(paths: RuntimePaths): void {
-  for (const path of [paths.services, paths.records]) {
-    const elsewhere = linkTarget(path)
-    if (elsewhere !== null) removeTree(dirname(elsewhere))
+  // Ours may have lost its links.
+  const own = findFastDirectory(paths.root)
+  if (own !== null) removeTree(own)
+  for (const [path] of both(paths)) {
+    const directory = linkedDirectory(path)
+    if (directory !== null) removeTree(directory)
     removeTree(path)
   }
 }
 
-/** Null where there is no tmpfs for everybody either. */
-function fastDirectory(): string | null {
-  if (!isTmpfs(SHARED_MEMORY)) return null
-  try {
-    const directory = mkdtempSync(join(SHARED_MEMORY, `${PREFIX}${process.getuid?.() ?? 0}-`))
-    chmodSync(directory, 0o711)
-    return directory
-  } catch {
-    // No permission, or no space: slower, but all the same.
-    return null
-  }
+function both(paths: RuntimePaths): readonly (readonly [path: string, mode: number])[] {
+  return [
+    [paths.services, 0o711],
+    [paths.records, 0o700],
+  ]
 }
 
-/** Where a link of ours points to; what else may stand there is not followed. */
-function linkTarget(path: string): string | null {
+function linkedDirectory(path: string): string | null {
   if (!lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) return null
-  const target = readlinkSync(path)
-  const directory = dirname(target)
-  const ours = dirname(directory) === SHARED_MEMORY && directory.startsWith(join(SHARED_MEMORY, PREFIX))
-  return ours && lstatSync(directory, { throwIfNoEntry: false })?.uid === process.getuid?.() ? target : null
+  const directory = dirname(readlinkSync(path))
+  return isFastDirectory(directory) ? directory : null
 }
 
-function isTmpfs(path: string): boolean {
-  try {
-    return statfsSync(path).type === TMPFS_MAGIC
-  } catch {
-    return false
-  }
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 }

@@ -11,15 +11,17 @@ export interface CallOptions {
   readonly cwd?: string
   readonly environment?: Record<string, string | undefined>
   readonly isTty?: boolean
+  readonly columns?: number
   readonly uid?: number
 }
 
 export async function callCli(argv: readonly string[], options: CallOptions = {}): Promise<CliResult> {
-  const { cwd = '/', environment = {}, isTty = false, uid = process.getuid?.() ?? 0 } = options
+  const { cwd = '/', environment = {}, isTty = false, columns = 120, uid = process.getuid?.() ?? 0 } = options
   const written = { out: '', err: '' }
   const stream = (name: 'out' | 'err') => ({
     isTty,
-    columns: 120,
+    columns,
+    rows: 40,
     write(text: string) {
       written[name] += text
     },

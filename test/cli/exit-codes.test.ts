@@ -33,9 +33,13 @@ describe('operations', () => {
   test('0 when it is done, with the outcome of each service', async () => {
     fixture.engine.outcome = {
       ok: true,
-      services: [{ service: 'web', ok: true, message: '4 workers of generation 3 ready' }],
+      services: [{ service: 'web', ok: true, message: 'restarted, 4 workers ready (generation 3)' }],
     }
-    expect(await cli('restart web')).toEqual({ code: 0, out: 'web: 4 workers of generation 3 ready\n', err: '' })
+    expect(await cli('restart web')).toEqual({
+      code: 0,
+      out: 'web: restarted, 4 workers ready (generation 3)\n',
+      err: '',
+    })
     expect(fixture.engine.asked).toEqual([
       ['operate', { verb: 'restart', targets: ['web'], cold: false, replace: false }],
     ])
@@ -52,7 +56,7 @@ describe('operations', () => {
   last output:
     Error: no database
         at main
-  More: holdfast why web; holdfast logs web
+  More: holdfast --socket ${fixture.path} why web; holdfast --socket ${fixture.path} logs web
 `)
   })
 
@@ -69,19 +73,47 @@ describe('operations', () => {
     expect(await cli('start web -q')).toEqual({ code: 0, out: '', err: '' })
   })
 
-  test('on a terminal progress is one line that changes and is gone in the end', async () => {
+  const threeSteps = async (onProgress: (progress: Progress) => void) => {
+    const step = (message: string, done: number): Progress => ({ service: 'web', message, done, total: 2 })
+    onProgress(step('web/0: new process 2 started', 0))
+    onProgress(step('web/0: new process 2 is ready', 1))
+    onProgress(step('web/0: old process 1 is gone', 1))
+  }
+
+  test('how many are done stands where it has changed', async () => {
+    fixture.engine.during = threeSteps
+    expect((await cli('restart web')).err).toBe(
+      'web/0: new process 2 started\nweb/0: new process 2 is ready (1 of 2 replaced)\nweb/0: old process 1 is gone\n',
+    )
+  })
+
+  test('on a terminal progress is one line that changes, is cut at the edge, and is gone in the end', async () => {
+    fixture.engine.during = threeSteps
+    const line = ['--socket', fixture.path, 'restart', 'web']
+    const { err } = await callCli(line, { isTty: true })
+    expect(err).toBe('\r\u001b[K0 of 2 replaced; web/0: new process 2 started\r\u001b[K')
+    const narrow = await callCli(line, { isTty: true, columns: 30 })
+    expect(narrow.err).toBe('\r\u001b[K0 of 2 replaced; web/0: new …\r\u001b[K')
+    const dumb = await callCli(line, { isTty: true, environment: { TERM: 'dumb' } })
+    expect(dumb.err.split('\n')).toHaveLength(4)
+  })
+
+  test('the last step before a silence is seen', async () => {
     fixture.engine.during = async (onProgress) => {
-      const step = (message: string, done: number): Progress => ({ service: 'web', message, done, total: 2 })
-      onProgress(step('web/0 ready', 1))
+      await threeSteps(onProgress)
+      await new Promise((resolve) => setTimeout(resolve, 150))
     }
-    const { err } = await callCli(['--socket', fixture.path, 'start', 'web'], { isTty: true })
-    expect(err).toBe('\r\u001b[K1/2  web/0 ready\r\u001b[K')
+    const { err } = await callCli(['--socket', fixture.path, 'restart', 'web'], { isTty: true })
+    expect(err).toContain('1 of 2 replaced; web/0: old process 1 is gone')
   })
 
   test('--no-wait: 0 at once', async () => {
     let end = () => {}
     fixture.engine.during = () => new Promise((resolve) => (end = resolve))
-    expect(await cli('stop web --no-wait')).toMatchObject({ code: 0, out: 'accepted; look with: holdfast status\n' })
+    expect(await cli('stop web --no-wait')).toMatchObject({
+      code: 0,
+      out: `begun; not waiting for the end. Look with: holdfast --socket ${fixture.path} status\n`,
+    })
     end()
   })
 
@@ -94,7 +126,7 @@ describe('operations', () => {
     const { code, err } = await cli('restart web --timeout 20ms')
     expect({ code, err }).toEqual({
       code: 124,
-      err: 'holdfast: not done within 20ms; it goes on in the supervisor\n  Look with: holdfast status\n',
+      err: `holdfast: not done within 20ms; it goes on in the supervisor\n  Look with: holdfast --socket ${fixture.path} status\n`,
     })
     await expect.poll(() => ended).toBe(true)
   })
@@ -193,10 +225,10 @@ describe('down', () => {
     Object.assign(fixture.host, { process: null })
     expect(await cli('down --timeout 3s')).toEqual({
       code: 0,
-      out: 'stopped 1 service(s) and the supervisor\n',
+      out: 'stopped 1 service and the supervisor\n',
       err: '',
     })
-    expect(fixture.engine.asked).toEqual([['down', { timeout: 3000, immediate: false }]])
+    expect(fixture.engine.asked.at(-1)).toEqual(['down', { timeout: 3000, immediate: false }])
   })
 })
 
@@ -221,7 +253,7 @@ describe('apply', () => {
     const { code, err } = await cli('apply')
     expect(code).toBe(2)
     expect(err).toContain('/c:1:1: foo: unknown key "foo"')
-    expect(err).toContain('holdfast: 1 error(s) in /c')
+    expect(err).toContain('holdfast: 1 error in /c')
   })
 
   test('nothing to do', async () => {

@@ -1,4 +1,4 @@
-import { chownSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -72,10 +72,40 @@ test('a config that was deleted still has its supervisor', () => {
   expect(findSupervisor(options('holdfast.yaml'), around()).socket).toBe('/real.sock')
 })
 
+describe.skipIf(uid !== 0)('root also looks in the base of the config’s owner', () => {
+  const OWNER = 54321
+  const ownersBase = `/tmp/holdfast-${OWNER}`
+  const asRoot = () => ({ cwd: directory, environment: {}, uid: 0 })
+  const chown = (...paths: string[]) => {
+    for (const path of paths) chownSync(path, OWNER, OWNER)
+  }
+  afterEach(() => rmSync(ownersBase, { recursive: true, force: true }))
+
+  test('if it is really that user’s alone', () => {
+    base = ownersBase
+    const pointer = leave(config, '/theirs.sock')
+    chown(config)
+    const find = () => findSupervisor(options(), asRoot())
+    expect(find).toThrow(expect.objectContaining({ code: 'HF_UNREACHABLE' }))
+    chown(ownersBase, dirname(pointer))
+    // The pointer is still root's: nobody but its owner may have put it there.
+    expect(find).toThrow(expect.objectContaining({ code: 'HF_UNREACHABLE' }))
+    chown(pointer)
+    expect(find()).toMatchObject({ socket: '/theirs.sock', pointer: { foreignUid: OWNER } })
+    chmodSync(ownersBase, 0o777)
+    expect(find).toThrow(expect.objectContaining({ code: 'HF_UNREACHABLE' }))
+    chmodSync(ownersBase, 0o700)
+    rmSync(config)
+    chown(directory)
+    const named = findSupervisor(options('holdfast.yaml'), asRoot())
+    expect(named.socket).toBe('/theirs.sock')
+  })
+})
+
 describe('where there is no pointer', () => {
   test('the error says how to start it', () => {
     expect(() => findSupervisor(options('holdfast.yaml'), around())).toThrow(
-      expect.objectContaining({ code: 'HF_UNREACHABLE', exit: 5, hint: 'Start it with: holdfast up -c holdfast.yaml' }),
+      expect.objectContaining({ code: 'HF_UNREACHABLE', exit: 5, hint: 'Start it with: holdfast up' }),
     )
     expect(() => findSupervisor(options(), around())).toThrow(
       expect.objectContaining({ hint: 'Start it with: holdfast up' }),

@@ -46,6 +46,7 @@ test('the lines of one turn are one write, and a failure of it is not lost', asy
   const writer = new LineWriter({
     isTty: false,
     columns: 80,
+    rows: 24,
     write(text) {
       if (broken) throw new ReaderGone()
       writes.push(text)

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:net'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { checkHost, checkServices, loadConfig } from '../../src/config/load.ts'
+import { allProblems, checkHost, checkServices, loadConfig } from '../../src/config/load.ts'
 import { filesIn } from './temporary-config.ts'
 
 const isRoot = process.geteuid?.() === 0
@@ -157,4 +157,83 @@ test('a thousand services ask each question once', async () => {
   const start = performance.now()
   expect(checkServices(result.spec, environment)).toHaveLength(1000)
   expect(performance.now() - start).toBeLessThan(2000)
+})
+
+describe('beside errors of the file', () => {
+  async function all(yaml: string, files: Record<string, string> = {}) {
+    const environment = { PATH: '/usr/bin:/bin' }
+    const directory = filesIn({ 'holdfast.yaml': yaml, ...files })
+    const result = await loadConfig(join(directory, 'holdfast.yaml'), environment)
+    expect(result.ok).toBe(false)
+    const problems = allProblems(result, (spec) => checkHost(spec, { environment }))
+    return problems.map(({ file, line, column, path, message }) => {
+      const place = file.endsWith('holdfast.yaml') ? '' : `${file.replace(/.*\//, '')}:`
+      return `${place}${line}:${column} ${path} ${message.replaceAll(directory, '.')}`
+    })
+  }
+
+  test('what the sound parts need of the machine is told in the same run, in the order of the file', async () => {
+    const server = await listening(createServer(), { port: 0, host: '127.0.0.1' })
+    const address = server.address()
+    const port = typeof address === 'object' ? address?.port : null
+    const problems = await all(`runtimeDir: rt
+services:
+  a:
+    command: no-such-program
+    instnaces: 2
+  b:
+    comand: sleep 1
+    user: no-such-user
+  c:
+    command: sleep 1
+    cwd: nowhere
+    startTimeout: soon
+sockets:
+  http: { backlog: many, listen: 'tcp://127.0.0.1:${port}' }
+`)
+    expect(problems).toEqual([
+      '4:14 services.a.command command not found: no-such-program',
+      '5:5 services.a.instnaces unknown key "instnaces"',
+      '7:5 services.b.comand unknown key "comand"',
+      '8:11 services.b.user there is no user no-such-user',
+      '11:10 services.c.cwd working directory ./nowhere: no such directory',
+      '12:19 services.c.startTimeout "soon" is not a duration',
+      '14:20 sockets.http.backlog expected a whole number, found text "many"',
+      expect.stringMatching(/^14:34 sockets\.http\.listen cannot listen on /),
+    ])
+  })
+
+  test('what was refused is not looked up, nor what depends on it', async () => {
+    const problems = await all(`control: { mode: rw }
+logDir: "/proc/\${NOPE}"
+defaults: { cwd: 5 }
+sockets: { http: 'tcp://203.0.113.1:80' }
+services:
+  relative: { command: ./there/in/cwd }
+  unset: { command: "\${NOPE} x", cwd: . }
+  path: { command: only-in-path, cwd: ., env: { PATH: "\${NOPE}" } }
+  user: { command: sleep 1, cwd: ., user: "\${NOPE}" }
+`)
+    expect(problems.map((problem) => problem.split(' ').slice(0, 2).join(' '))).toEqual([
+      '1:18 control.mode',
+      '2:16 logDir',
+      '3:18 defaults.cwd',
+      '7:22 services.unset.command',
+      '8:56 services.path.env.PATH',
+      '9:44 services.user.user',
+    ])
+  })
+
+  test('also in included files; not where nothing could be read', async () => {
+    const files = { 'b.yaml': 'services:\n  b: { command: no-such-program, nic: 1 }\n' }
+    expect(await all('runtimeDir: rt\ninclude: b.yaml\nservices: { a: { command: [ }\n', files)).toHaveLength(1)
+    expect(
+      await all('runtimeDir: rt\ninclude: b.yaml\nservices: { a: { command: not-there } }\nx: 1\n', files),
+    ).toEqual([
+      '3:27 services.a.command command not found: not-there',
+      '4:1 x unknown key "x"',
+      'b.yaml:2:17 services.b.command command not found: no-such-program',
+      'b.yaml:2:34 services.b.nic unknown key "nic"',
+    ])
+  })
 })

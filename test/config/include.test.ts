@@ -1,5 +1,5 @@
 import { symlinkSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { matchFiles } from '../../src/config/include-glob.ts'
 import { loadConfig } from '../../src/config/load.ts'
@@ -124,21 +124,78 @@ describe('globs', () => {
     ['d/{a,e/b}.yaml', ['d/a.yaml', 'd/e/b.yaml']],
   ])('%s', async (pattern, names) => {
     const root = directory()
-    const { files, tooMany } = await matchFiles(pattern, root)
-    expect(files).toEqual(names.map((name) => join(root, name)))
-    expect(tooMany).toBe(false)
+    expect(await matchFiles(pattern, root)).toMatchObject({ ok: true, files: names.map((name) => join(root, name)) })
   })
 
   test('links to directories are not followed, so nothing goes round', async () => {
     const root = directory()
     symlinkSync(root, join(root, 'd/loop'))
-    const { files } = await matchFiles('**/*.yaml', root)
-    expect(files).toHaveLength(3)
+    expect(await matchFiles('**/*.yaml', root)).toMatchObject({ ok: true, files: { length: 3 } })
   })
 
-  test('a pattern over a huge tree is given up', async () => {
+  test('a pattern that does not say how names end means YAML and JSON: no module is run, no README read', async () => {
+    const root = filesIn({
+      'a.yaml': '',
+      'b.yml': '',
+      'c.json': '',
+      'run.js': '',
+      'sub/d.yaml': '',
+      'sub/web.yaml~': '',
+      'sub/x.conf': '',
+      README: '',
+    })
+    const found = async (pattern: string) => {
+      const matches = await matchFiles(pattern, root)
+      return matches.ok ? matches.files.map((file) => relative(root, file)) : matches.problem
+    }
+    expect(await found('*')).toEqual(['a.yaml', 'b.yml', 'c.json'])
+    expect(await found('**')).toEqual(['a.yaml', 'b.yml', 'c.json', 'sub/d.yaml'])
+    expect(await found('sub/*')).toEqual(['sub/d.yaml'])
+    expect(await found('*.js')).toEqual(['run.js'])
+    expect(await found('sub/*.conf')).toEqual(['sub/x.conf'])
+  })
+
+  test('a pattern over a huge tree is given up, and nothing it found is read', async () => {
     const root = filesIn({ 'holdfast.yaml': `include: /proc/**/*.yaml\n${a}` })
     const result = await loadConfig(join(root, 'holdfast.yaml'), {})
     expect(result).toMatchObject({ ok: false, problems: [{ code: 'HF_CONFIG_INCLUDE', line: 1, column: 10 }] })
+  })
+
+  // It read everything below /: minutes of a full core, and every JavaScript file on the way was run.
+  test.each(['/**', '/**/*', '/{proc,sys}/**'])('everything (%s) is one error, soon', async (pattern) => {
+    const startedAt = performance.now()
+    const problems = await loadProblems(`include: '${pattern}'\n${a}`)
+    expect(problems.map(({ message }) => message)).toEqual([
+      `"${pattern}" looks through too many files: more than 20000`,
+    ])
+    expect(performance.now() - startedAt).toBeLessThan(5000)
+  })
+
+  test('a pattern that would take for ever to match, or is none, is refused', async () => {
+    const files = { 'holdfast.yaml': `include: ['${'*a'.repeat(9)}b']\n${a}`, ['a'.repeat(200)]: '' }
+    expect((await loadProblems(files))[0]?.message).toContain('too many wildcards')
+    expect((await loadProblems(`include: ['${'*a'.repeat(40_000)}']\n${a}`))[0]?.message).toBe(
+      'the pattern has 80000 characters',
+    )
+  })
+})
+
+describe('what all files may cost together', () => {
+  test('a thousand files and no more', async () => {
+    const many = Object.fromEntries(Array.from({ length: 1200 }, (_, index) => [`many/${index}.yaml`, '{}']))
+    const problems = await loadProblems({ 'holdfast.yaml': `include: [many/*.yaml, many/1.yaml]\n${a}`, ...many })
+    expect(problems.map(({ line, column, message }) => [line, column, message])).toEqual([
+      [1, 11, 'the config consists of more than 1000 files'],
+    ])
+  })
+
+  test('modules share their time', async () => {
+    const slow = 'await new Promise((resolve) => setTimeout(resolve, 700))\nexport default {}\n'
+    const files = { 'holdfast.yaml': `include: ['*.mjs']\n${a}`, 'a.mjs': slow, 'b.mjs': slow, 'c.mjs': slow }
+    const problems = await loadProblems(files, { moduleTimeout: 1200 })
+    expect(problems.map(({ message }) => message)).toEqual([
+      'b.mjs: not done within 1200ms, which all modules of the config have together',
+      'c.mjs: not done within 1200ms, which all modules of the config have together',
+    ])
   })
 })

@@ -69,7 +69,7 @@ describe('the message says why something does not run', () => {
     [
       'a replacement that is coming',
       { other: { pid: 9, generation: 2, state: 'coming', ready: false } },
-      '9 (generation 2) coming',
+      'new process 9 is starting',
     ],
   ] as const)('%s', (_what, changes, message) => {
     const row = show([service('web', [worker('web/0', changes)])]).split('\n')[3] ?? ''
@@ -104,4 +104,17 @@ test('on a terminal the message is cut at the edge, and colours do not shift the
 
 test('PSS is named where it was asked for', () => {
   expect(show([service('web', [worker('web/0', { pss: 1024 })])])).toMatch(/ PSS .*\n.* 1.0 KB/)
+})
+
+test('on a narrow terminal columns are left out, the message last', () => {
+  const services = [
+    service('web', [worker('web/0', { state: 'backoff', ready: false, pid: 4711, message: 'exited with code 1' })]),
+  ]
+  const headerAt = (width: number) => show(services, {}, width).split('\n')[2]
+  expect(headerAt(100)).toBe('SERVICE  STATE    READY   PID  UPTIME  RESTARTS   CPU   MEMORY  MESSAGE')
+  expect(headerAt(80)).toBe('SERVICE  STATE    READY   PID  UPTIME  RESTARTS   MEMORY  MESSAGE')
+  expect(headerAt(60)).toBe('SERVICE  STATE    READY   PID  RESTARTS  MESSAGE')
+  expect(headerAt(40)).toBe('SERVICE  STATE    READY  MESSAGE')
+  expect(show(services, {}, 40).split('\n')[3]).toBe('web      running    0/1  exited with co…')
+  expect(headerAt(10)).toBe('SERVICE  STATE    READY  MESSAGE')
 })

@@ -124,7 +124,7 @@ describe('a bad config', () => {
     expectRefused(scene, missing, 2)
   })
 
-  test('every error is told, and check agrees with up', async () => {
+  test('every error of the file and of the machine is told, and check agrees with up', async () => {
     const scene = newScene()
     scene.write(
       'bad.yaml',
@@ -133,7 +133,8 @@ describe('a bad config', () => {
     const up = await scene.run(['-c', 'bad.yaml', 'up', '--detach'])
     expect(up.err).toMatch(/bad\.yaml:3:33: /)
     expect(up.err).toMatch(/bad\.yaml:4:8: /)
-    expect(up.err).toMatch(/\d error\(s\) in /)
+    expect(up.err).toMatch(/bad\.yaml:5:17: services\.c\.command: command not found: gone/)
+    expect(up.err).toMatch(/3 errors in /)
     const check = await scene.run(['-c', 'bad.yaml', 'check'])
     expect(check.code).toBe(2)
     for (const line of up.err.match(/^bad\.yaml:.*$/gm) ?? []) expect(check.out).toContain(line)

@@ -46,10 +46,11 @@ describe('in the foreground', () => {
       services: { web: { command: talker('hello'), sockets: ['http'] }, other: { command: talker('there') } },
     })
     const up = foreground(scene)
-    await up.sees('web/0 | hello')
+    await up.sees('web/0   | hello')
     await up.sees('other/0 | there')
-    await up.sees('web/0 starting → running')
-    expect(up.output()).toMatch(/holdfast: .*supervisor of "scene", pid \d+, 2 service\(s\)/)
+    await up.sees('holdfast: web/0: process ')
+    await up.sees(' is ready')
+    expect(up.output()).toMatch(/holdfast: .*supervisor of "scene", pid \d+, 2 services\n/)
     expect(up.output()).toMatch(/holdfast: socket http listens on tcp:\/\/127\.0\.0\.1:[1-9]\d+/)
     expect(up.output()).toContain(`holdfast -c ${scene.config} status`)
     expect(scene.supervisorPid()).toBe(up.child.pid)
@@ -60,6 +61,48 @@ describe('in the foreground', () => {
     const log = scene.read('log/holdfast.log')
     expect(log).toContain('web/0 starting → running')
     expect(log).toContain('SIGTERM: stopping everything')
+  })
+
+  test('no line is lost, however early it is said', async () => {
+    const scene = newScene()
+    const early = Object.fromEntries(
+      Array.from({ length: 20 }, (_, i) => [`early${i}`, { command: ['/bin/echo', `one line of ${i}`] }]),
+    )
+    const five = { command: ['sh', '-c', 'echo 1; echo 2; echo 3; echo 4; echo 5'] }
+    scene.configure({ defaults: { restart: { when: 'never' } }, services: { ...early, five } })
+    const up = foreground(scene)
+    for (let i = 0; i < 20; i++) await up.sees(`| one line of ${i}\n`)
+    for (let line = 1; line <= 5; line++) await up.sees(`five/0    | ${line}\n`)
+    up.child.kill('SIGTERM')
+    expect(await up.ended()).toBe(0)
+    expect(up.output().match(/ \| /g)).toHaveLength(25)
+  })
+
+  test('a crash is told, and that it is tried again', async () => {
+    const scene = newScene()
+    scene.configure({
+      services: {
+        web: { command: ['sh', '-c', 'exit 3'], ready: { delay: '5s' }, restart: { immediate: 1, initial: '20s' } },
+      },
+    })
+    const up = foreground(scene)
+    await up.sees('holdfast: web/0: exited with code 3; restarted at once')
+    await up.sees('holdfast: web/0: exited with code 3; 2 failures in a row, next try in ')
+    up.child.kill('SIGTERM')
+    expect(await up.ended()).toBe(0)
+  })
+
+  test('a service whose output goes elsewhere since an apply is still seen', async () => {
+    const scene = newScene()
+    const web = (text: string) => ({ command: talker(text), stdout: `file:${scene.path(text)}` })
+    scene.configure({ services: { web: web('before') } })
+    const up = foreground(scene)
+    await up.sees('web/0 | before')
+    scene.configure({ services: { web: web('after') } })
+    up.child.kill('SIGHUP')
+    await up.sees('web/0 | after')
+    up.child.kill('SIGTERM')
+    expect(await up.ended()).toBe(0)
   })
 
   test('-q: the services’ output and nothing else', async () => {
@@ -247,6 +290,41 @@ describe('two at once', () => {
     }
     expect(scene.supervisorPid()).toBe(pid)
     expect((await scene.service('web')).ready).toBe(1)
+  })
+
+  test('another config that would write the same logs: exit 1 and says which key to set, nothing harmed', async () => {
+    const scene = newScene()
+    scene.configure({ services: { web: { command: 'sleep 1000' } } })
+    await scene.up()
+    const other = (changes: Record<string, unknown>) =>
+      scene.write(
+        'other.json',
+        JSON.stringify({ name: 'other', runtimeDir: 'run2', services: { web: { command: 'sleep 1000' } }, ...changes }),
+      )
+    const supervisor = `in use by the supervisor (pid ${scene.supervisorPid()}) of another config: ${scene.config}`
+    for (const [changes, key] of [
+      [{}, 'logDir'],
+      [{ logDir: 'log2', stateDir: 'log' }, 'stateDir'],
+    ] as const) {
+      const config = other(changes)
+      for (const args of [['up'], ['up', '--detach']]) {
+        const up = await scene.run(['-c', config, ...args])
+        expect(up).toMatchObject({
+          code: 1,
+          err: expect.stringContaining(`${key} ${scene.path('log')} is ${supervisor}`),
+        })
+        expect(up.err).toContain(`${key}: log/other`)
+      }
+    }
+    expect((await scene.service('web')).ready).toBe(1)
+    const config = other({ logDir: 'log/other' })
+    expect((await scene.run(['-c', config, 'up', '--detach'])).code).toBe(0)
+    expect((await scene.run(['-c', config, 'down'])).code).toBe(0)
+    // Who is gone has no claim.
+    await scene.down()
+    const alone = other({})
+    expect((await scene.run(['-c', alone, 'up', '--detach'])).code).toBe(0)
+    expect((await scene.run(['-c', alone, 'down'])).code).toBe(0)
   })
 
   test('another config in the same runtime directory: exit 1 and says to set a name', async () => {

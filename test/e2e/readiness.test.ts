@@ -125,7 +125,7 @@ test('STATUS= is shown; STOPPING=1 is an announced end: replaced, and no failure
     'sleep 0.1',
     'exit 3',
   )
-  scene.configure({ services: { web: { command, ready: 'notify', restart: { when: 'never', resetAfter: 0 } } } })
+  scene.configure({ services: { web: { command, ready: 'notify', restart: { when: 'never', resetAfter: '100ms' } } } })
   await scene.up()
   const before = await waitFor(async () => {
     const worker = await scene.worker('web/0')

@@ -73,18 +73,18 @@ testWith('gunicorn', 'gunicorn')('gunicorn: a rolling restart on an inherited so
   await restartsWithoutAFailure(scene)
 })
 
-testWith('puma', 'puma')('puma: a rolling restart on an inherited socket refuses nobody', async () => {
+// Traced: at its stop puma's reactor closes every connection that it has accepted and that has not sent anything yet, so that
+// a client whose request is on its way is cut off. With `queue_requests false` (programs/puma.rb) a connection has a thread
+// from its accept on, which waits for the request. These clients hesitate for long enough to meet every stop.
+testWith('puma', 'puma')('puma: a rolling restart on an inherited socket drops no request', async () => {
   const scene = newScene()
-  const app = join(PROGRAMS, 'rack_app.ru')
-  const command = ['puma', '--bind-to-activated-sockets', 'only', '--threads', '1:2', app]
+  const command = ['puma', '-C', join(PROGRAMS, 'puma.rb'), join(PROGRAMS, 'rack_app.ru')]
   scene.configure({
     sockets: onPort,
     services: { web: { command, sockets: ['http'], ready: { log: 'Ctrl-C to stop' } } },
   })
   await scene.up()
-  const result = await restartUnderLoad(scene)
-  // Seen once: a connection accepted in the moment of the stop was closed unanswered. Not traced; nobody may be refused or reset.
-  expect(Object.keys(result.failures).filter((failure) => failure !== 'new: cut off')).toEqual([])
+  await restartsWithoutAFailure(scene, { hesitate: 50 })
 })
 
 testWith('starman', 'starman')('Starman takes its socket from SERVER_STARTER_PORT', async () => {
@@ -164,14 +164,14 @@ test('up --detach refuses sockets that were meant for the process that was start
   expect(up.err).toContain('without --detach')
 })
 
-async function restartsWithoutAFailure(scene: Scene): Promise<void> {
-  expect((await restartUnderLoad(scene)).failures).toEqual({})
+async function restartsWithoutAFailure(scene: Scene, load: { readonly hesitate?: number } = {}): Promise<void> {
+  expect((await restartUnderLoad(scene, load)).failures).toEqual({})
 }
 
 /** Every worker is replaced while clients come, and new ones answer. */
-async function restartUnderLoad(scene: Scene): Promise<LoadResult> {
+async function restartUnderLoad(scene: Scene, options: { readonly hesitate?: number } = {}): Promise<LoadResult> {
   const port = await scene.port('http')
-  const load = startLoad({ port, newPerSecond: 100, keepAlive: 0 })
+  const load = startLoad({ port, newPerSecond: 100, keepAlive: 0, ...options })
   const before = (await scene.service('web')).workers.map(({ pid }) => pid)
   const restart = await scene.holdfast('restart', 'web')
   expect(restart.code, restart.all).toBe(0)

@@ -31,6 +31,23 @@ describe('ForegroundOutput', () => {
     expect(written.length).toBe(1)
   })
 
+  test('the columns stand from the first line on when the workers are known, whatever is said first', async () => {
+    const { output, text } = collecting()
+    for (const worker of ['web/0', 'clock/12', `${'long'.repeat(10)}/0`]) output.expect(worker)
+    output.line('web/0', 'out', 'one')
+    output.line(`${'long'.repeat(10)}/0`, 'out', 'two')
+    await output.flush()
+    expect(text()).toBe(`web/0    | one\n${'long'.repeat(10)}/0 | two\n`)
+  })
+
+  test('trouble has a colour of its own', async () => {
+    const { output, text } = collecting(true)
+    output.event('usual')
+    output.event('gone', 'trouble')
+    await output.flush()
+    expect(text()).toBe('\x1b[2musual\x1b[0m\n\x1b[33mgone\x1b[0m\n')
+  })
+
   test('a colour per service, the same for all its workers and at the next start, another for another service', async () => {
     const colors = async (names: string[]) => {
       const { output, text } = collecting(true)

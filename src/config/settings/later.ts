@@ -35,7 +35,7 @@ export const laterControlSettings = {
 } as const
 
 const forkserver = rows({
-  runtime: row(oneOf('node', 'python', 'perl', 'ruby'), 'Language.'),
+  runtime: row(oneOf(['node', 'python', 'perl', 'ruby']), 'Language.'),
   preload: row(listOf(filledText), 'Modules to load before forking.'),
   command: row(command, 'Own forkserver program.'),
   env: row(recordOf(environmentKeys, anyScalar), 'Environment.'),
@@ -59,7 +59,7 @@ export const laterServiceSettings = {
     rows({
       min: row(integer({ min: 0 }), 'Fewest workers.'),
       max: row(integer({ min: 1 }), 'Most workers.'),
-      metric: row(oneOf('busy', 'queue', 'cpu', 'memory'), 'What is measured.'),
+      metric: row(oneOf(['busy', 'queue', 'cpu', 'memory']), 'What is measured.'),
       target: row(decimal({ min: 0 }), 'What it should be.'),
     }),
     'Number of workers by load.',
@@ -102,7 +102,7 @@ export const laterServiceSettings = {
     'Main and standby workers.',
   ),
   schedule: later(anything, 'Run as a job, by cron.'),
-  overlap: later(oneOf('skip', 'queue', 'replace'), 'What a job does when the last run is not over.'),
+  overlap: later(oneOf(['skip', 'queue', 'replace']), 'What a job does when the last run is not over.'),
   watch: later(anything, 'Restart when files change.'),
   hooks: later(anything, 'Commands at state changes.'),
   notify: later(anything, 'Messages at state changes.'),

@@ -52,7 +52,9 @@ function checkOrder(limit: LimitSpec, path: Path, context: ReadContext): LimitSp
 const count = integer({ min: 0 })
 const seconds: ValueType<number, string | number> = scalar('duration', duration.schema, (raw, context) => {
   const millis = duration.read(raw, [], { ...context, report: () => {} })
-  return millis === undefined ? wrongType('a duration', raw) : Math.ceil(millis / 1000)
+  return millis === undefined
+    ? wrongType('a duration', raw, 'Write 10s, 5m or 2h; a number without a unit is seconds.')
+    : Math.ceil(millis / 1000)
 })
 
 function limit(amount: ValueType<number, string | number>, doc: string) {

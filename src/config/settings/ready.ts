@@ -7,6 +7,7 @@ import { command } from '../values/command.ts'
 import { duration, formatDuration } from '../values/duration.ts'
 import { oneOf, readText } from '../values/scalars.ts'
 import { isObject, plainValue, shorten, textOf } from '../written-scalar.ts'
+import { insteadOfReady } from './instead.ts'
 
 const endpoint: ValueType<{ host: string; port: number }, string | number> = scalar(
   'port or host:port',
@@ -19,7 +20,7 @@ const endpoint: ValueType<{ host: string; port: number }, string | number> = sca
   (raw) => {
     const value = plainValue(raw)
     const text = typeof value === 'number' ? String(value) : textOf(raw)
-    if (text === null) return wrongType('a port or HOST:PORT', raw)
+    if (text === null) return wrongType('a port or HOST:PORT', raw, 'Write 8080 or 127.0.0.1:8080.')
     const match = /^(?:tcp:\/\/)?(?:(.*):)?(\d{1,5})\/?$/.exec(text)
     const port = Number(match?.[2])
     if (match === null || port < 1 || port > 65535) {
@@ -61,7 +62,7 @@ function reason(error: unknown): string {
 }
 
 const onlyTrue: ValueType<true, true> = scalar('true', { const: true }, (raw) =>
-  plainValue(raw) === true ? true : wrongType('true', raw),
+  plainValue(raw) === true ? true : wrongType('true', raw, 'Write ready: { ipc: true }.'),
 )
 
 export const readySettings = {
@@ -77,7 +78,7 @@ type ReadyInput = 'notify' | Written<typeof readySettings>
 
 const WAYS = Object.keys(readySettings)
 const HINT = `Write notify, or an object with one of ${WAYS.join(', ')}.`
-const notify = oneOf('notify')
+const notify = oneOf(['notify'])
 const object = objectOf(readySettings)
 
 export const ready: ValueType<ReadySpec, ReadyInput> = {
@@ -89,7 +90,7 @@ export const ready: ValueType<ReadySpec, ReadyInput> = {
   read(raw, path, context) {
     if (textOf(raw) === 'notify') return { by: 'notify' }
     if (!isObject(raw)) {
-      reportRefusal(wrongType('a way to become ready', raw, HINT), path, context)
+      reportRefusal(wrongType('a way to become ready', raw, insteadOfReady(raw, HINT)), path, context)
       return undefined
     }
     const given = object.read(raw, path, context)

@@ -21,7 +21,7 @@ export const reloadSettings = {
 } as const
 
 const HINT = 'Write rolling, { signal: HUP } or { command: … }.'
-const rolling = oneOf('rolling')
+const rolling = oneOf(['rolling'])
 const object = objectOf(reloadSettings)
 
 /** Reads as the whole effective value: a union is never joined with what `defaults` say. */

@@ -1,14 +1,16 @@
 import { setting } from '../setting.ts'
 import { listOf } from '../values/collections.ts'
-import { duration, positiveDuration } from '../values/duration.ts'
+import { duration, durationFrom, positiveDuration } from '../values/duration.ts'
 import { boolean, decimal, integer, oneOf, withWords } from '../values/scalars.ts'
 
+const soundLife = durationFrom(100, 'a program that ends at once would be started again without a pause, for ever')
+
 export const restartSettings = {
-  when: setting(oneOf('always', 'on-failure', 'never'), {
+  when: setting(oneOf(['always', 'on-failure', 'never']), {
     default: 'always',
     doc: 'Which deaths are followed by a new process. With `on-failure` a clean end (exit 0, or TERM, INT or HUP after ready) is not.',
     reason: 'a service is meant to run',
-    knownElsewhereAs: ['autorestart', 'policy', 'respawn'],
+    knownElsewhereAs: ['policy', 'respawn'],
   }),
   immediate: setting(integer({ min: 0, max: 1000 }), {
     default: 3,
@@ -35,18 +37,17 @@ export const restartSettings = {
     doc: 'Each wait is varied at random by up to this share.',
     reason: 'workers that fell together do not come back in step',
   }),
-  resetAfter: setting(duration, {
+  resetAfter: setting(soundLife, {
     default: '1s',
     doc: 'A process that lived this long after it became ready was sound: its death does not count as a failure.',
-    reason: 'a program that can not run usually ends within a second',
-    knownElsewhereAs: ['startsecs', 'minUptime', 'min_uptime'],
+    reason:
+      'a program that can not run usually ends within a second; with less than 100 ms one that ends at once could be started without a pause, for ever',
   }),
   maxRetries: setting(withWords(integer({ min: 0 }), { never: null }), {
     default: 'never',
     unit: 'failures',
     doc: 'After so many failures in a row the worker becomes `fatal` and stays down; `never`: it goes on at `max`.',
     reason: 'a supervisor that gives up at night helps nobody',
-    knownElsewhereAs: ['startretries', 'max_restarts'],
   }),
   delay: setting(duration, {
     default: 0,

@@ -1,6 +1,6 @@
 import type { DependencyCondition } from '../effective.ts'
 import { ComputedDefault, setting } from '../setting.ts'
-import type { ValueType } from '../value-type.ts'
+import { type Path, type ReadContext, reportRefusal, type ValueType, wrongValue } from '../value-type.ts'
 import { listOf, objectOf, oneOrMore, recordOf } from '../values/collections.ts'
 import { command } from '../values/command.ts'
 import { positiveDuration } from '../values/duration.ts'
@@ -9,8 +9,21 @@ import { nameKeys, nameOf } from '../values/names.ts'
 import { permissionBits } from '../values/octal.ts'
 import { output, standardInput } from '../values/output.ts'
 import { account, anyScalar, boolean, integer, nullable, oneOf, path, text, withWords } from '../values/scalars.ts'
+import { isObject, plainValue } from '../written-scalar.ts'
 import { environmentKeys } from './environment.ts'
 import { heartbeatSettings } from './heartbeat.ts'
+import {
+  insteadOfDependencies,
+  insteadOfEnvironment,
+  insteadOfHeartbeat,
+  insteadOfLimits,
+  insteadOfRestart,
+  insteadOfRollout,
+  insteadOfService,
+  insteadOfSocketList,
+  insteadOfSocketName,
+  insteadOfStop,
+} from './instead.ts'
 import { laterServiceSettings } from './later.ts'
 import { limitSettings } from './limits.ts'
 import { ready } from './ready.ts'
@@ -20,16 +33,17 @@ import { rolloutSettings } from './rollout.ts'
 import { stopSettings } from './stop.ts'
 
 const off = { off: null, never: null } as const
+const condition = oneOf(['ready', 'started', 'exited'], 'ready: it serves; started: it runs; exited: it has ended.')
 const dependencies: ValueType<
   Readonly<Record<string, DependencyCondition>>,
   Readonly<Record<string, DependencyCondition>>
-> = recordOf(nameKeys('service'), oneOf('ready', 'started', 'exited'))
+> = recordOf(nameKeys('service'), condition, insteadOfDependencies)
 
 export const serviceSettings = {
   command: setting(command, {
     required: true,
     doc: 'What to run. A list is run as it is. A text is split at blanks, and run by `/bin/sh -c` only if it contains something that means something to a shell (one of ``|&;<>()$`\\"\'*?[]#~=%!{}`` or a newline).',
-    knownElsewhereAs: ['cmd', 'exec', 'script', 'ExecStart', 'run'],
+    knownElsewhereAs: ['cmd', 'exec', 'script', 'ExecStart', 'run', 'entrypoint', 'program', 'executable'],
   }),
   description: setting(text, { default: '', doc: 'One line for `status`.' }),
   tags: setting(listOf(nameOf('tag', ['all'])), {
@@ -48,12 +62,12 @@ export const serviceSettings = {
   dependsOn: setting(dependencies, {
     default: {},
     doc: 'Services that come first, each with what to wait for: `{ db: ready }`, `started` or `exited`. Stopped in reverse order.',
-    knownElsewhereAs: ['after', 'requires', 'needs'],
+    knownElsewhereAs: ['dependencies'],
   }),
   cwd: setting(path, {
     default: new ComputedDefault("the config file's directory"),
     doc: 'Working directory.',
-    knownElsewhereAs: ['directory', 'dir', 'workdir', 'WorkingDirectory', 'chdir'],
+    knownElsewhereAs: ['directory', 'dir', 'workdir', 'workingDir', 'WorkingDirectory', 'chdir'],
   }),
   user: setting(nullable(account), {
     default: null,
@@ -72,9 +86,8 @@ export const serviceSettings = {
   nice: setting(integer({ min: -20, max: 19 }), {
     default: 0,
     doc: 'Scheduling priority, from -20 (first) to 19.',
-    knownElsewhereAs: ['priority'],
   }),
-  env: setting(recordOf(environmentKeys, anyScalar), {
+  env: setting(recordOf(environmentKeys, anyScalar, insteadOfEnvironment), {
     default: {},
     doc: "Environment variables, added to the supervisor's own environment.",
     knownElsewhereAs: ['environment', 'envs', 'vars'],
@@ -84,7 +97,7 @@ export const serviceSettings = {
     doc: 'One or more files with `NAME=value` lines. `env` wins over them, a later file over an earlier one.',
     knownElsewhereAs: ['environmentFile', 'dotenv'],
   }),
-  limits: setting(objectOf(limitSettings), {
+  limits: setting(objectOf(limitSettings, { instead: insteadOfLimits }), {
     default: {},
     doc: 'Resource limits: `{ nofile: 65536, core: 0 }`. A number sets both limits; also `unlimited` and `{ soft, hard }`.',
     knownElsewhereAs: ['ulimits', 'rlimits'],
@@ -94,10 +107,9 @@ export const serviceSettings = {
     doc: 'Run in a session and process group of its own. Without one the worker shares the group of the supervisor, a terminal signal reaches both, and `stop.group` is off.',
     reason: 'signals reach a worker and its helpers, and nobody else',
   }),
-  sockets: setting(listOf(nameOf('socket')), {
+  sockets: setting(listOf(nameOf('socket', [], insteadOfSocketName), insteadOfSocketList), {
     default: [],
     doc: 'Sockets that the workers get, as file descriptors 3, 4, … in this order.',
-    knownElsewhereAs: ['ports', 'listen', 'port'],
   }),
   stdin: setting(nullable(standardInput), {
     default: null,
@@ -106,26 +118,24 @@ export const serviceSettings = {
   stdout: setting(output, {
     default: 'log',
     doc: '`log`, `ignore`, `inherit` (that of the supervisor), `file:PATH` (appended).',
-    knownElsewhereAs: ['stdout_logfile', 'out_file'],
   }),
   stderr: setting(output, {
     default: 'log',
     doc: 'As `stdout`.',
-    knownElsewhereAs: ['stderr_logfile', 'error_file', 'redirect_stderr'],
   }),
   startTimeout: setting(positiveDuration, {
     default: '30s',
     doc: 'A worker that is not ready after this time is ended, and the start counts as a failure.',
     reason: 'a boot that takes longer is usually stuck; raise it for those that are not',
-    knownElsewhereAs: ['bootTimeout', 'listen_timeout'],
+    knownElsewhereAs: ['bootTimeout'],
   }),
   ready: setting(ready, {
     default: { delay: '1s' },
     doc: 'How a worker shows that it serves: `notify`, or one of `{ delay }`, `{ tcp }`, `{ http }`, `{ exec }`, `{ log }`, `{ ipc: true }`. Probes run every 250 ms, each for 2 s at most.',
     reason: 'what a program does not say can only be waited for',
-    knownElsewhereAs: ['readiness', 'wait_ready', 'healthcheck'],
+    knownElsewhereAs: ['readiness', 'readinessProbe'],
   }),
-  heartbeat: setting(withWords(nullable(objectOf(heartbeatSettings)), off), {
+  heartbeat: setting(withWords(nullable(objectOf(heartbeatSettings, { instead: insteadOfHeartbeat })), off), {
     default: null,
     doc: 'Signs of life that the worker gives: `{ interval, timeout, signals }`, or `off`.',
     reason: 'needs the SDK or the heartbeat table',
@@ -136,13 +146,18 @@ export const serviceSettings = {
     doc: 'Longest time for one request; the worker writes the deadline, the supervisor ends a worker that misses it. Or `off`.',
     reason: 'only the application knows what is long',
   }),
-  restart: setting(objectOf(restartSettings), { doc: 'What follows a death: restart at once, back-off, give up.' }),
-  stop: setting(objectOf(stopSettings), { doc: 'How a worker is stopped.', knownElsewhereAs: ['kill'] }),
+  restart: setting(objectOf(restartSettings, { instead: insteadOfRestart }), {
+    doc: 'What follows a death: restart at once, back-off, give up.',
+  }),
+  stop: setting(objectOf(stopSettings, { instead: insteadOfStop }), {
+    doc: 'How a worker is stopped.',
+    knownElsewhereAs: ['kill'],
+  }),
   reload: setting(reloadWay, {
     default: 'rolling',
     doc: '`rolling` (new processes), `{ signal }` or `{ command }` (the same process reads its config again), each with a `timeout`.',
   }),
-  rollout: setting(objectOf(rolloutSettings), {
+  rollout: setting(objectOf(rolloutSettings, { instead: insteadOfRollout }), {
     doc: 'How a rolling restart goes.',
     knownElsewhereAs: ['deploy', 'update'],
   }),
@@ -150,4 +165,29 @@ export const serviceSettings = {
 } as const
 
 /** Keys that a service can not do without, unless `defaults` give them. */
-export const service = { ...objectOf(serviceSettings, 'layered'), definition: 'service' }
+const object = objectOf(serviceSettings, { layered: true, instead: insteadOfService })
+
+export const service = { ...object, definition: 'service', read: readService }
+
+function readService(raw: unknown, path: Path, context: ReadContext): ReturnType<typeof object.read> {
+  const misplaced = misplacedKey(raw, path, context)
+  if (misplaced === null) return object.read(raw, path, context)
+  const problem = `"${String(path.at(-1))}" stands here as the name of a service`
+  reportRefusal(wrongValue(problem, misplaced), path, context, 'key')
+  return undefined
+}
+
+/** A key whose indentation makes it the name of a service; null: a service, or something else that is wrong. */
+function misplacedKey(raw: unknown, path: Path, context: ReadContext): string | null {
+  const name = String(path.at(-1))
+  if (path.length !== 2 || plainValue(raw) === null) return null
+  if (isObject(raw) && (Object.keys(raw).length === 0 || hasServiceKey(raw))) return null
+  if (context.isTopKey(name) && isObject(raw)) return `If the key "${name}" of the file is meant, do not indent it.`
+  return Object.hasOwn(serviceSettings, name)
+    ? `If the key "${name}" of a service is meant, indent it below that service's name.`
+    : null
+}
+
+function hasServiceKey(raw: Readonly<Record<string, unknown>>): boolean {
+  return Object.keys(raw).some((key) => Object.hasOwn(serviceSettings, key))
+}

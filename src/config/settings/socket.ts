@@ -1,7 +1,7 @@
 import { type Sparse, setting, type Written } from '../setting.ts'
 import { reportRefusal, type ValueType, wrongType } from '../value-type.ts'
 import { objectOf } from '../values/collections.ts'
-import { listenAddress } from '../values/listen-address.ts'
+import { insteadOfAddress, listenAddress } from '../values/listen-address.ts'
 import { permissionBits } from '../values/octal.ts'
 import { account, boolean, integer, nullable } from '../values/scalars.ts'
 import { isObject, textOf } from '../written-scalar.ts'
@@ -55,7 +55,8 @@ export const socket: ValueType<Sparse<typeof socketSettings>, string | Written<t
   read(raw, path, context) {
     if (isObject(raw)) return object.read(raw, path, context)
     if (textOf(raw) === null) {
-      reportRefusal(wrongType('an address or an object with `listen`', raw), path, context)
+      const mend = `${insteadOfAddress(raw)} With more keys: { listen: …, backlog: 1024 }.`
+      reportRefusal(wrongType('an address or an object with `listen`', raw, mend), path, context)
       return undefined
     }
     const listen = listenAddress.read(raw, path, context)

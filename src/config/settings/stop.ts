@@ -9,13 +9,13 @@ export const stopSettings = {
     default: ['TERM', 'KILL'],
     doc: 'The stop ladder: signals in order, each with the time it has to work. A step is `TERM` (waits `timeout`), `TERM/30s`, or `{ signal, every, increment, for }` (sent again and again). KILL is appended to a ladder that does not end in it, unless its last wait is `never`.',
     reason: 'ask first, then insist',
-    knownElsewhereAs: ['stopsignal', 'kill_signal'],
+    knownElsewhereAs: ['kill_signal'],
   }),
   timeout: setting(positiveDuration, {
     default: '10s',
     doc: 'The wait of every step that has none of its own.',
     reason: 'longer than a keep-alive connection of the SDK lives (6 s), so that clients can be let go in peace',
-    knownElsewhereAs: ['stopwaitsecs', 'kill_timeout', 'grace'],
+    knownElsewhereAs: ['grace', 'gracePeriod'],
   }),
   file: setting(nullable(path), {
     default: null,
@@ -34,6 +34,5 @@ export const stopSettings = {
     doc: 'Signals go to the whole process group, helpers and grandchildren included. Off without a `session` of its own: the group would then be that of the supervisor.',
     default: true,
     reason: 'nothing is left behind',
-    knownElsewhereAs: ['stopasgroup', 'killasgroup', 'treekill'],
   }),
 } as const

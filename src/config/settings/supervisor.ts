@@ -3,6 +3,7 @@ import { listOf, objectOf, oneOrMore, recordOf } from '../values/collections.ts'
 import { nameKeys, nameOf } from '../values/names.ts'
 import { permissionBits } from '../values/octal.ts'
 import { account, filledText, path, text } from '../values/scalars.ts'
+import { insteadOfServices, insteadOfSockets } from './instead.ts'
 import { laterControlSettings, laterSupervisorSettings } from './later.ts'
 import { service } from './service.ts'
 import { socket } from './socket.ts'
@@ -24,8 +25,8 @@ export const controlSettings = {
   ...laterControlSettings,
 } as const
 
-const services = recordOf(nameKeys('service'), service)
-const sockets = recordOf(nameKeys('socket'), socket)
+const services = recordOf(nameKeys('service'), service, insteadOfServices)
+const sockets = recordOf(nameKeys('socket'), socket, insteadOfSockets)
 
 /** What an included file may say. */
 export const includedSettings = {

@@ -1,3 +1,4 @@
+import { inYaml } from '../in-yaml.ts'
 import { mergeSparse, readTable } from '../read-table.ts'
 import { ComputedDefault, type Setting, type SettingTable, type Sparse, type Written } from '../setting.ts'
 import {
@@ -11,11 +12,17 @@ import {
 } from '../value-type.ts'
 import { isObject, plainValue } from '../written-scalar.ts'
 
+/** How to write what was given as something else than an object; null: no idea. @param key under which it stands. */
+type Instead = (raw: unknown, key: string) => string | null
+
 /**
  * An object with the keys of a settings table. `key:` with nothing after it is an empty one. `layered` objects are joined with
  * `defaults` before anybody can say that a required key is missing.
  */
-export function objectOf<T extends SettingTable>(table: T, layered?: 'layered'): ValueType<Sparse<T>, Written<T>> {
+export function objectOf<T extends SettingTable>(
+  table: T,
+  { layered = false, instead }: { readonly layered?: boolean; readonly instead?: Instead } = {},
+): ValueType<Sparse<T>, Written<T>> {
   return {
     name: 'object',
     get schema() {
@@ -25,7 +32,8 @@ export function objectOf<T extends SettingTable>(table: T, layered?: 'layered'):
     read(raw, path, context) {
       const given = plainValue(raw) === null ? {} : raw
       if (!isObject(given)) {
-        reportRefusal(wrongType('an object', raw), path, context)
+        const key = String(path.at(-1) ?? '')
+        reportRefusal(wrongType('an object', raw, instead?.(raw, key) ?? someKeys(table)), path, context)
         return undefined
       }
       if (!layered && reportMissing(table, given, path, context)) return undefined
@@ -33,6 +41,12 @@ export function objectOf<T extends SettingTable>(table: T, layered?: 'layered'):
     },
     merge: (lower, upper) => mergeSparse(table, lower as Sparse<T>, upper as Sparse<T>),
   }
+}
+
+function someKeys(table: SettingTable): string {
+  const keys = Object.keys(table).filter((key) => table[key]?.laterEngine === undefined)
+  const shown = keys.slice(0, 6).map((key) => `${key}: …`)
+  return `Write { ${shown.join(', ')}${keys.length > shown.length ? ', …' : ''} }; no key is a must.`
 }
 
 function reportMissing(
@@ -47,13 +61,13 @@ function reportMissing(
       code: 'HF_CONFIG_MISSING',
       path: [...path, key],
       at: 'key',
-      detail: { key, mend: table[key]?.doc ?? '' },
+      detail: { key, mend: `Add it. ${table[key]?.doc ?? ''}` },
     })
   }
   return missing.length > 0
 }
 
-function tableSchema(table: SettingTable, layered?: 'layered'): JsonSchema {
+function tableSchema(table: SettingTable, layered: boolean): JsonSchema {
   const rows = Object.entries(table)
   const required = layered ? [] : rows.filter(([, row]) => row.required).map(([key]) => key)
   return {
@@ -89,6 +103,7 @@ export interface KeyRule {
 export function recordOf<Out, In>(
   keys: KeyRule,
   element: ValueType<Out, In>,
+  instead: Instead = () => null,
 ): ValueType<Readonly<Record<string, Out>>, Readonly<Record<string, In>>> {
   return {
     name: `name: ${element.name}`,
@@ -99,7 +114,8 @@ export function recordOf<Out, In>(
     read(raw, path, context) {
       if (plainValue(raw) === null) return {}
       if (isObject(raw)) return readEntries(raw, path, context)
-      reportRefusal(wrongType('an object', raw), path, context)
+      const key = String(path.at(-1) ?? '')
+      reportRefusal(wrongType('an object', raw, instead(raw, key) ?? `Write ${key}: { NAME: … }.`), path, context)
       return undefined
     },
     merge: (lower, upper) => ({ ...(lower as Record<string, Out>), ...(upper as Record<string, Out>) }),
@@ -119,7 +135,10 @@ export function recordOf<Out, In>(
 }
 
 /** A list; nothing after the key is an empty one. Replaced as a whole. */
-export function listOf<Out, In>(element: ValueType<Out, In>): ValueType<readonly Out[], readonly In[]> {
+export function listOf<Out, In>(
+  element: ValueType<Out, In>,
+  instead: Instead = () => null,
+): ValueType<readonly Out[], readonly In[]> {
   return {
     name: `list of ${element.name}`,
     get schema() {
@@ -129,7 +148,8 @@ export function listOf<Out, In>(element: ValueType<Out, In>): ValueType<readonly
     read(raw, path, context) {
       if (plainValue(raw) === null) return []
       if (!Array.isArray(raw)) {
-        reportRefusal(wrongType('a list', raw), path, context)
+        const key = String(path.at(-1) ?? '')
+        reportRefusal(wrongType('a list', raw, instead(raw, key) ?? `Write ${key}: [${inYaml(raw)}].`), path, context)
         return undefined
       }
       return raw

@@ -30,7 +30,15 @@ export const command: ValueType<readonly string[], WrittenCommand> = {
   read(raw, path, context) {
     if (Array.isArray(raw)) return readList(raw, path, context)
     if (textOf(raw) !== null) return commandText.read(raw, path, context)
-    reportRefusal(wrongType('a command (text or a list of arguments)', raw), path, context)
+    reportRefusal(
+      wrongType(
+        'a command (text or a list of arguments)',
+        raw,
+        'Write command: node server.js, or command: [node, server.js].',
+      ),
+      path,
+      context,
+    )
     return undefined
   },
 }

@@ -1,4 +1,4 @@
-import { type Refusal, scalar, type ValueType, wrongType, wrongValue } from '../value-type.ts'
+import { type JsonSchema, Refusal, scalar, type ValueType, wrongType, wrongValue } from '../value-type.ts'
 import { plainValue, shorten, textOf } from '../written-scalar.ts'
 import { orVariable } from './scalars.ts'
 
@@ -35,25 +35,31 @@ function readDuration(raw: unknown): number | Refusal {
 }
 
 /** Milliseconds, 0 allowed. */
-export const duration: ValueType<number, WrittenDuration> = scalar(
-  'duration',
-  orVariable({
-    anyOf: [
-      { type: 'number', minimum: 0 },
-      { type: 'string', pattern: FORM.source },
-    ],
-  }),
-  readDuration,
-  'seconds',
-)
+export const duration: ValueType<number, WrittenDuration> = scalar('duration', schemaFrom(0), readDuration, 'seconds')
 
 /** Milliseconds, more than 0: deadlines and intervals, where 0 would be "at once, for ever". */
 export const positiveDuration: ValueType<number, WrittenDuration> = scalar(
   'duration',
-  duration.schema,
+  schemaFrom(0),
   (raw) => {
     const millis = readDuration(raw)
     return millis === 0 ? wrongValue('it must be longer than 0', HINT) : millis
   },
   'seconds',
 )
+
+/** Milliseconds, `least` or more. @param why it may not be shorter, for the error. */
+export function durationFrom(least: number, why: string): ValueType<number, WrittenDuration> {
+  const shortest = formatDuration(least)
+  const read = (raw: unknown) => {
+    const millis = readDuration(raw)
+    if (millis instanceof Refusal || millis >= least) return millis
+    return wrongValue(`${formatDuration(millis)} is too short: ${why}`, `Write ${shortest} or longer.`)
+  }
+  return scalar(`duration from ${shortest}`, schemaFrom(least), read, 'seconds')
+}
+
+function schemaFrom(least: number): JsonSchema {
+  const number = { type: 'number', minimum: least / 1000 }
+  return orVariable({ anyOf: [number, { type: 'string', pattern: FORM.source }] })
+}

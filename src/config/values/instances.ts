@@ -19,7 +19,11 @@ export const instances: ValueType<number, number | string> = scalar(
       const isFine = Number.isSafeInteger(value) && value >= 0 && value <= MOST
       return isFine ? value : wrongValue(`${describeValue(raw)} can not be a number of workers`, HINT)
     }
-    const match = /^cpus(?:-(\d{1,4}))?$/.exec(textOf(raw) ?? '')
-    return match === null ? wrongType('a number of workers', raw, HINT) : Math.max(1, cpus - Number(match[1] ?? 0))
+    const text = textOf(raw) ?? ''
+    const match = /^cpus(?:-(\d{1,4}))?$/.exec(text)
+    const mend = /^(auto|max|all)$/i.test(text) ? `One for each processor is cpus. ${HINT}` : HINT
+    return match === null
+      ? wrongType('a number of workers', raw, /^\d+$/.test(text) ? `Write it without quotes: ${text}.` : mend)
+      : Math.max(1, cpus - Number(match[1] ?? 0))
   },
 )

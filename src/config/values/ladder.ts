@@ -41,7 +41,12 @@ const stepText: ValueType<WrittenStep, string> = scalar(
 function parseStep(raw: unknown): WrittenStep | Refusal {
   const value = plainValue(raw)
   const text = typeof value === 'number' ? String(value) : textOf(raw)
-  if (text === null) return wrongType('a signal, or an object with `signal`', raw)
+  if (text === null)
+    return wrongType(
+      'a signal, or an object with `signal`',
+      raw,
+      'Write TERM, TERM/30s, or { signal: TERM, every: 2s, for: 20s }.',
+    )
   const slash = text.indexOf('/')
   const name = readSignal(slash < 0 ? text : text.slice(0, slash))
   if (name instanceof Refusal) return name

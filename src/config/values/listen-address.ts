@@ -2,7 +2,7 @@ import { isIPv4, isIPv6 } from 'node:net'
 import { resolve } from 'node:path'
 import type { ListenAddress } from '../effective.ts'
 import { Refusal, scalar, type ValueType, wrongValue } from '../value-type.ts'
-import { shorten } from '../written-scalar.ts'
+import { plainValue, shorten, textOf } from '../written-scalar.ts'
 import { orVariable, readText } from './scalars.ts'
 
 const HINT = 'Write tcp://HOST:PORT, tcp6://[HOST]:PORT, udp://HOST:PORT or unix:PATH; port 0 is any free one.'
@@ -12,7 +12,7 @@ export const listenAddress: ValueType<ListenAddress, string> = scalar(
   'address',
   orVariable({ type: 'string', pattern: '^(unix:.+|(tcp|udp)[46]?://.*:[0-9]{1,5}/?)$' }),
   (raw, context) => {
-    const text = readText(raw, 'an address')
+    const text = readText(raw, 'an address', insteadOfAddress(raw))
     return text instanceof Refusal ? text : parseListenAddress(text, context.directory)
   },
 )
@@ -25,7 +25,7 @@ export function parseListenAddress(text: string, directory: string): ListenAddre
     return { family: 'unix', path: resolve(directory, path) }
   }
   const match = FORM.exec(text)
-  if (match === null) return wrongValue(`"${shorten(text)}" is not an address to listen on`, HINT)
+  if (match === null) return wrongValue(`"${shorten(text)}" is not an address to listen on`, insteadOfAddress(text))
   const [, scheme = '', bracketed = '', portText = ''] = match
   const port = Number(portText)
   if (port > 65535) return wrongValue(`${portText} is not a port`, 'Ports go from 0 (any free one) to 65535.', portText)
@@ -33,6 +33,23 @@ export function parseListenAddress(text: string, directory: string): ListenAddre
   const transport = scheme.startsWith('tcp') ? 'tcp' : 'udp'
   const version = scheme.endsWith('6') || isIPv6(host) ? 6 : 4
   return checkHost(host, `${transport}${version}`, port, scheme)
+}
+
+/** `8080`, `:8080`, `localhost:8080`, `http://0.0.0.0:80`, `./app.sock`: how it is written here. */
+export function insteadOfAddress(raw: unknown): string {
+  const value = plainValue(raw)
+  const text = typeof value === 'number' ? String(value) : (textOf(raw) ?? '').trim()
+  const [, host = '', port] =
+    /^(?:(?:tcp|https?|listen):?(?:\/\/)?)?(?:\[?([^\s/]*?)\]?:)?(\d{1,5})\/?$/i.exec(text) ?? []
+  if (port !== undefined && Number(port) <= 65535 && !/^\d+$/.test(host)) {
+    if (isIPv6(host)) return `Write tcp6://[${host}]:${port}.`
+    if (host !== '' && host !== '*') return `Write tcp://${host}:${port}.`
+    return `Write tcp://0.0.0.0:${port}, or tcp://127.0.0.1:${port} for this machine only.`
+  }
+  if (/^\.{0,2}\/|\.sock(et)?$/.test(text) && !text.includes(':')) return `Write unix:${shorten(text)}.`
+  if (/^(tcp|udp)[46]?:\/\/[^\s/:]+\/?$/.test(text))
+    return `The port is missing: ${shorten(text.replace(/\/$/, ''))}:8080.`
+  return HINT
 }
 
 function checkHost(

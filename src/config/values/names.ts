@@ -11,9 +11,9 @@ function isName(text: string): boolean {
   return FORM.test(text)
 }
 
-export function checkName(name: string, what: string, reserved: readonly string[] = []): Refusal | null {
+export function checkName(name: string, what: string, reserved: readonly string[] = [], mend = HINT): Refusal | null {
   if (!isName(name)) {
-    return new Refusal('HF_CONFIG_NAME', { problem: `"${shorten(name)}" is not a valid ${what} name`, mend: HINT })
+    return new Refusal('HF_CONFIG_NAME', { problem: `"${shorten(name)}" is not a valid ${what} name`, mend })
   }
   if (reserved.includes(name)) {
     return new Refusal('HF_CONFIG_NAME', {
@@ -30,9 +30,14 @@ export function nameKeys(what: string): KeyRule {
 }
 
 /** A value that is a name. */
-export function nameOf(what: string, reserved: readonly string[] = []): ValueType<string, string> {
+export function nameOf(
+  what: string,
+  reserved: readonly string[] = [],
+  instead: (raw: unknown) => string | null = () => null,
+): ValueType<string, string> {
   return scalar('name', orVariable({ type: 'string', pattern: FORM.source }), (raw) => {
-    const text = readText(raw, 'a name')
-    return text instanceof Refusal ? text : (checkName(text, what, reserved) ?? text)
+    const mend = instead(raw) ?? HINT
+    const text = readText(raw, 'a name', mend)
+    return text instanceof Refusal ? text : (checkName(text, what, reserved, mend) ?? text)
   })
 }

@@ -9,15 +9,22 @@ export function orVariable(schema: JsonSchema): JsonSchema {
 }
 
 /** Text without NUL, which neither a path nor an argument nor the environment can carry. */
-export function readText(raw: unknown, expected = 'text'): string | Refusal {
+export function readText(raw: unknown, expected = 'text', mend = inQuotes(raw)): string | Refusal {
   const text = textOf(raw)
-  if (text === null) return wrongType(expected, raw)
+  if (text === null) return wrongType(expected, raw, mend)
   if (text.includes('\0')) return wrongValue('it contains a NUL character', 'Remove it.')
   return text
 }
 
-function readFilledText(raw: unknown, expected = 'text'): string | Refusal {
-  const value = readText(raw, expected)
+/** What YAML takes for a number, a truth or nothing is text in quotes. */
+function inQuotes(raw: unknown): string {
+  const written = writtenText(raw)
+  if (written !== null) return `Write it in quotes: ${JSON.stringify(shorten(written))}.`
+  return plainValue(raw) === null ? '' : 'Write it as one text.'
+}
+
+function readFilledText(raw: unknown, expected = 'text', mend = inQuotes(raw)): string | Refusal {
+  const value = readText(raw, expected, mend)
   return value === '' ? wrongValue('it is empty', 'Give it a value or leave the key out.') : value
 }
 
@@ -34,15 +41,28 @@ export const anyScalar: ValueType<string, string | number | boolean> = scalar(
   (raw) => {
     const written = writtenText(raw)
     if (written === null)
-      return wrongType('text or a number', raw, plainValue(raw) === null ? "Write '' for an empty value." : '')
+      return wrongType(
+        'text or a number',
+        raw,
+        plainValue(raw) === null
+          ? "Write '' for an empty value."
+          : 'Write one text; a list or an object can not be handed to a program.',
+      )
     return readText(written)
   },
 )
 
 export const boolean: ValueType<boolean, boolean> = scalar('true or false', orVariable({ type: 'boolean' }), (raw) => {
   const value = plainValue(raw)
-  return typeof value === 'boolean' ? value : wrongType('true or false', raw)
+  return typeof value === 'boolean' ? value : wrongType('true or false', raw, truthHint(raw))
 })
+
+/** Since YAML 1.2 `yes` and `on` are texts. */
+function truthHint(raw: unknown): string {
+  const text = (textOf(raw) ?? '').toLowerCase()
+  if (/^(true|yes|on|y|1)$/.test(text)) return 'Write true, without quotes.'
+  return /^(false|no|off|n|0)$/.test(text) ? 'Write false, without quotes.' : 'Write true or false.'
+}
 
 interface Range {
   readonly min: number
@@ -53,7 +73,7 @@ export function integer({ min, max }: Range): ValueType<number, number> {
   const schema = orVariable({ type: 'integer', minimum: min, ...(max === undefined ? {} : { maximum: max }) })
   return scalar('whole number', schema, (raw) => {
     const value = plainValue(raw)
-    if (typeof value !== 'number') return wrongType('a whole number', raw)
+    if (typeof value !== 'number') return wrongType('a whole number', raw, numberHint(raw, { min, max }))
     if (!Number.isSafeInteger(value))
       return wrongValue(`${describeValue(raw)} is not a whole number`, rangeHint({ min, max }))
     return inRange(value, { min, max })
@@ -66,7 +86,7 @@ export function decimal({ min, max }: Range): ValueType<number, number> {
     const value = plainValue(raw)
     return typeof value === 'number' && Number.isFinite(value)
       ? inRange(value, { min, max })
-      : wrongType('a number', raw)
+      : wrongType('a number', raw, numberHint(raw, { min, max }))
   })
 }
 
@@ -75,19 +95,33 @@ function inRange(value: number, range: { min: number; max: number | undefined })
   return wrongValue(`${value} is out of range`, rangeHint(range))
 }
 
+/** `"4"` in quotes, `64k` with a unit */
+function numberHint(raw: unknown, range: { min: number; max: number | undefined }): string {
+  const [, digits, unit] = /^\s*(\d{1,12})\s*([kmg]?)i?b?\s*$/i.exec(textOf(raw) ?? '') ?? []
+  if (digits === undefined) return rangeHint(range)
+  const power = ['', 'k', 'm', 'g'].indexOf((unit ?? '').toLowerCase())
+  return power === 0
+    ? `Write it without quotes: ${digits}.`
+    : `Write the number out: ${Number(digits) * 1024 ** power}.`
+}
+
 function rangeHint({ min, max }: { min: number; max: number | undefined }): string {
   return max === undefined ? `It must be ${min} or more.` : `It must be from ${min} to ${max}.`
 }
 
 /** One of a few words. */
-export function oneOf<const W extends string>(...words: readonly W[]): ValueType<W, W> {
+export function oneOf<const W extends string>(words: readonly W[], meaning = ''): ValueType<W, W> {
   const name = words.map((word) => `\`${word}\``).join(', ')
   return scalar(name, orVariable({ enum: words }), (raw) => {
     const given = textOf(raw)
     const found = words.find((word) => word === given)
     if (found !== undefined) return found
     const near = given === null ? null : nearestName(given, words)
-    return wrongType(`one of ${words.join(', ')}`, raw, near === null ? '' : `Did you mean "${near}"?`)
+    return wrongType(
+      `one of ${words.join(', ')}`,
+      raw,
+      near === null ? meaning || `Write ${words.join(' or ')}.` : `Did you mean "${near}"?`,
+    )
   })
 }
 
@@ -141,7 +175,7 @@ export const account: ValueType<string, string | number> = scalar(
         ? String(value)
         : wrongValue(`${value} is not a user or group number`, 'It must be 0 or more.')
     }
-    const name = readFilledText(raw, 'a name or a number')
+    const name = readFilledText(raw, 'a name or a number', 'Give one name or one number.')
     if (typeof name === 'string' && /[\s:,/]/.test(name)) {
       return wrongValue(`"${shorten(name)}" is not a user or group name`, 'Give one name or one number.')
     }

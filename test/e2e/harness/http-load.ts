@@ -20,11 +20,13 @@ export interface LoadOptions {
   /** Clients that keep their connection, with a pause (ms) between requests. */
   readonly keepAlive: number
   readonly pause?: number
+  /** How long (ms) a new connection waits, once it is accepted, before it sends its request. Default 0. */
+  readonly hesitate?: number
 }
 
 const REQUEST = 'GET / HTTP/1.1\r\nHost: localhost\r\n'
 
-export function startLoad({ port, newPerSecond, keepAlive, pause = 20 }: LoadOptions): Load {
+export function startLoad({ port, newPerSecond, keepAlive, pause = 20, hesitate = 0 }: LoadOptions): Load {
   const result: LoadResult = { requests: 0, failures: {}, answeredBy: new Set() }
   const fail = (what: string): void => {
     result.failures[what] = (result.failures[what] ?? 0) + 1
@@ -39,7 +41,7 @@ export function startLoad({ port, newPerSecond, keepAlive, pause = 20 }: LoadOpt
   let owed = 0
   const timer = setInterval(() => {
     owed += newPerSecond / 100
-    for (; owed >= 1; owed--) track(oneRequest(port, result, fail))
+    for (; owed >= 1; owed--) track(oneRequest(port, hesitate, result, fail))
   }, 10)
   for (let client = 0; client < keepAlive; client++) track(keepAsking(port, pause, () => running, result, fail))
   return {
@@ -52,12 +54,13 @@ export function startLoad({ port, newPerSecond, keepAlive, pause = 20 }: LoadOpt
   }
 }
 
-function oneRequest(port: number, result: LoadResult, fail: (what: string) => void): Promise<void> {
+function oneRequest(port: number, hesitate: number, result: LoadResult, fail: (what: string) => void): Promise<void> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1')
     const answer = new AnswerReader()
     socket.setTimeout(10_000, () => socket.destroy(new Error('timeout')))
-    socket.on('connect', () => socket.write(`${REQUEST}Connection: close\r\n\r\n`))
+    const ask = (): void => void socket.write(`${REQUEST}Connection: close\r\n\r\n`)
+    socket.on('connect', () => (hesitate === 0 ? ask() : setTimeout(ask, hesitate)))
     socket.on('data', (chunk) => answer.push(chunk))
     socket.on(
       'error',

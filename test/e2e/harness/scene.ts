@@ -1,7 +1,16 @@
 // A directory with a config and small programs, the command line to drive it, and the proof that nothing is left behind.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
@@ -195,22 +204,34 @@ export class Scene {
   }
 
   get pointer(): string {
-    const base =
-      process.getuid?.() === 0
-        ? '/run/holdfast'
-        : (process.env.XDG_RUNTIME_DIR ?? `/tmp/holdfast-${process.getuid?.()}`)
-    return join(base, 'by-config', createHash('sha256').update(this.config).digest('hex'))
+    return pointerOf(this.config)
   }
 
-  /** Processes of this scene that are alive, with their command lines. */
+  /** Processes of this scene that are alive, with their command lines. One that overwrites its environment is known by its directory. */
   processes(): { pid: number; command: string }[] {
     return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name))
       .flatMap((name) => {
         const environment = readProc(name, 'environ')
-        if (!environment.split('\0').includes(this.mark)) return []
+        if (!environment.split('\0').includes(this.mark) && !this.isDirectoryOf(name)) return []
         return [{ pid: Number(name), command: readProc(name, 'cmdline').replaceAll('\0', ' ').trim() }]
       })
+  }
+
+  private isDirectoryOf(pid: string): boolean {
+    try {
+      const directory = readlinkSync(`/proc/${pid}/cwd`)
+      return directory === this.dir || directory.startsWith(`${this.dir}/`)
+    } catch {
+      return false
+    }
+  }
+
+  /** Its supervisors' directories in /dev/shm. */
+  private sharedMemory(): string[] {
+    return readdirSync('/dev/shm')
+      .filter((name) => name.startsWith('holdfast-'))
+      .filter((name) => readFile(`/dev/shm/${name}/owner.json`).includes(`"runtimeDir":"${this.dir}/`))
   }
 
   /** Done when everything of the scene has ended, before its directory is removed. The last comes first. */
@@ -221,18 +242,27 @@ export class Scene {
   /** Ends the scene: whatever is left is killed, and then named in the failure. */
   async close(): Promise<void> {
     for (const child of this.children) child.kill('SIGTERM')
-    if (existsSync(this.pointer) && this.processes().length > 0) await this.down().catch(() => {})
+    // A supervisor that was killed has left its directories to `down`, or to the next `up`.
+    const isDown = () => this.processes().length === 0 && this.sharedMemory().length === 0
+    if (existsSync(this.pointer) && !isDown()) await this.down().catch(() => {})
     await waitFor(() => this.processes().length === 0, { within: 5_000, orElse: 'continue' })
     const left = this.processes()
     for (const { pid } of left) process.kill(pid, 'SIGKILL')
     const files = existsSync(this.runtimeDir)
       ? readdirSync(this.runtimeDir).filter((name) => name !== 'lock' && name !== 'config.json')
       : []
+    const sharedMemory = this.sharedMemory()
     for (const act of this.closers) act()
-    rmSync(this.pointer, { force: true })
+    for (const pointer of [this.pointer, pointerOf(join(this.dir, 'log'))]) rmSync(pointer, { force: true })
     rmSync(this.dir, { recursive: true, force: true })
-    expect({ left, files }).toEqual({ left: [], files: [] })
+    expect({ left, files, sharedMemory }).toEqual({ left: [], files: [], sharedMemory: [] })
   }
+}
+
+function pointerOf(path: string): string {
+  const uid = process.getuid?.()
+  const base = uid === 0 ? '/run/holdfast' : (process.env.XDG_RUNTIME_DIR ?? `/tmp/holdfast-${uid}`)
+  return join(base, 'by-config', createHash('sha256').update(path).digest('hex'))
 }
 
 /** A scene that is closed, and checked, when the test is over. */
@@ -246,14 +276,18 @@ export function newScene(): Scene {
 function cleanEnvironment(): Record<string, string | undefined> {
   const kept = Object.entries(process.env).filter(
     ([name]) =>
-      !/^(NODE_|VITEST|HOLDFAST|LISTEN_|NOTIFY_|SERVER_STARTER|XDG_RUNTIME_DIR|NO_COLOR|FORCE_COLOR)/.test(name),
+      !/^(NODE_|npm_|VITEST|HOLDFAST|LISTEN_|NOTIFY_|SERVER_STARTER|XDG_RUNTIME_DIR|NO_COLOR|FORCE_COLOR)/.test(name),
   )
   return { ...Object.fromEntries(kept), XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR }
 }
 
 function readProc(pid: string, file: string): string {
+  return readFile(`/proc/${pid}/${file}`)
+}
+
+function readFile(path: string): string {
   try {
-    return readFileSync(`/proc/${pid}/${file}`, 'utf8')
+    return readFileSync(path, 'utf8')
   } catch {
     return ''
   }
