@@ -70,6 +70,7 @@ export async function createSupervisor(config: unknown, options: SupervisorOptio
     logFile: (service) => engine.logFile(service),
     resolve: (targets) => engine.resolve(targets),
     reopenLogs: () => engine.reopenLogs(),
+    checkRuntime: () => engine.checkRuntime(),
     dump: (target) => engine.dump(target),
   }
 

@@ -60,6 +60,7 @@ export async function upDetached(
   if (report === null) throw new HoldfastError('HF_START_FAILED', { log, words: lastWords(log, logStart) })
   if ('error' in report) throw errorFrom(report.error)
   const outcome = await settled(context, spec, pid)
+  if (outcome.goingDown) await awaitExit(identity)
   return tell(context, outcome, pid)
 }
 
@@ -139,7 +140,9 @@ function tell({ command, out, err, paintErr, typed }: Context, outcome: Operatio
   for (const service of failed) err.write(failureText(service, 'start', paintErr, typed))
   if (failed.length > 0) {
     const names = failed.map(({ service }) => service).join(', ')
-    const rest = `The supervisor (pid ${pid}) and the other services keep running; look: ${typed('status')}`
+    const rest = outcome.goingDown
+      ? `The supervisor (pid ${pid}) was asked to stop meanwhile: everything is stopped`
+      : `The supervisor (pid ${pid}) and the other services keep running; look: ${typed('status')}`
     err.write(`not up: ${names}. ${rest}\n`)
     return 1
   }

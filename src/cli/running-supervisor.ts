@@ -13,7 +13,7 @@ import { lookupUser } from '../os/users.ts'
 import type { ApplyReport, Engine, JournalEntry, OperationOutcome } from '../supervisor/engine-api.ts'
 import { openEngine } from '../supervisor/open-engine.ts'
 import { eventSentence } from './event-text.ts'
-import { claimRuntime, leavePointer } from './runtime-claim.ts'
+import { claimRuntime, isPointerThere, leavePointer } from './runtime-claim.ts'
 import { trimMemoryWhenQuiet } from './trim-memory.ts'
 
 export interface SupervisorOptions {
@@ -34,6 +34,10 @@ export interface RunningSupervisor {
   /** Reads the config again and converges to it. */
   apply(): Promise<ApplyReport>
   reopenLogs(): void
+  /** False: the control socket was removed. */
+  doorsAreOpen(): boolean
+  /** Where the control socket was removed. */
+  reopenDoors(): Promise<void>
   /** After a start that failed: nobody is to be answered any more. */
   closeDoors(): Promise<void>
   /** A line of the supervisor's own log. */
@@ -62,6 +66,11 @@ export async function openSupervisor(spec: SupervisorSpec, options: SupervisorOp
         opened.running = await openDoors(spec, engine, log, { ...options, allowed })
         leavePointer(spec, { environment, uid })
         options.onOpen?.(engine)
+      },
+      isRuntimeWhole: () => (opened.running?.doorsAreOpen() ?? true) && isPointerThere(spec, { environment, uid }),
+      async restoreRuntime() {
+        await opened.running?.reopenDoors()
+        leavePointer(spec, { environment, uid })
       },
       onDown(why) {
         opened.running?.log(`stopped by itself: ${why}`)
@@ -137,11 +146,17 @@ async function openDoors(
   return {
     engine,
     stop,
-    apply: async () => engine.apply(await readConfig()),
+    apply: async () => {
+      engine.checkRuntime()
+      return engine.apply(await readConfig())
+    },
     reopenLogs() {
+      engine.checkRuntime()
       engine.reopenLogs()
       log.file.reopen()
     },
+    doorsAreOpen: () => control?.isInPlace() ?? true,
+    reopenDoors: async () => control?.relisten(),
     closeDoors: async () => control?.close(CLOSE_GRACE),
     log: (text) => log.line(text),
     ended,

@@ -64,6 +64,14 @@ export function leavePointer(
   }
 }
 
+/** Whether the commands would find this process. */
+export function isPointerThere(
+  { configFile }: SupervisorSpec,
+  { environment, uid }: Pick<Surroundings, 'environment' | 'uid'>,
+): boolean {
+  return configFile === null || findPointer(configFile, { environment, uid })?.pid === process.pid
+}
+
 function isRunning({ pid, startTime }: Pointer): boolean {
   return startTime !== undefined && isAlive({ pid, startTime })
 }

@@ -14,6 +14,8 @@ let bindings = 0
 
 export interface ListeningSocket {
   readonly server: Server
+  /** Whether a client would come to us: the file can be removed under us. */
+  isInPlace(): boolean
   /** Removes the file (if it is still ours) and stops listening; connections stay. */
   close(): void
 }
@@ -47,13 +49,19 @@ export async function listenOnSocketFile(
   chmodSync(bound, mode)
   const ours = lstatSync(bound)
   renameSync(bound, path)
-  return { server, close: () => closeListener(server, path, ours) }
+  const isInPlace = () => isSame(lstatSync(path, { throwIfNoEntry: false }), ours)
+  return {
+    server,
+    isInPlace,
+    close() {
+      server.close()
+      if (isInPlace()) rmSync(path, { force: true })
+    },
+  }
 }
 
-function closeListener(server: Server, path: string, ours: Stats): void {
-  server.close()
-  const now = lstatSync(path, { throwIfNoEntry: false })
-  if (now && now.ino === ours.ino && now.dev === ours.dev) rmSync(path, { force: true })
+function isSame(now: Stats | undefined, ours: Stats): boolean {
+  return now !== undefined && now.ino === ours.ino && now.dev === ours.dev
 }
 
 async function refuseOccupied(path: string): Promise<void> {

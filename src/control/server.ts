@@ -37,6 +37,10 @@ export interface ControlServerOptions {
 export interface ControlServer {
   readonly path: string
   readonly connections: number
+  /** False: its file was removed, and no client can come any more. */
+  isInPlace(): boolean
+  /** Listens anew where its file was removed; connections stay. @throws HoldfastError HF_SOCKET_BIND */
+  relisten(): Promise<void>
   /** Stops listening at once; connections get `grace` ms to read the answer they wait for. */
   close(grace?: number): Promise<void>
 }
@@ -49,7 +53,7 @@ export async function openControlServer(host: ControlHost, options: ControlServe
   })
   let http: HttpServer | null = null
 
-  const listening = await listenOnSocketFile(options.path, options.mode, (socket) => {
+  const onConnection = (socket: Socket): void => {
     socket.on('error', () => socket.destroy())
     const peer = peerOrNull(socket, options.access)
     if (peer === null) return void socket.destroy()
@@ -60,10 +64,18 @@ export async function openControlServer(host: ControlHost, options: ControlServe
     })
     // Never listens itself: it only speaks HTTP on the sockets that it is handed.
     http.emit('connection', socket)
-  })
+  }
+  let listening = await listenOnSocketFile(options.path, options.mode, onConnection)
 
   return {
     path: options.path,
+    isInPlace: () => listening.isInPlace(),
+    async relisten() {
+      if (listening.isInPlace()) return
+      const lost = listening
+      listening = await listenOnSocketFile(options.path, options.mode, onConnection)
+      lost.close()
+    },
     get connections() {
       return connections.count
     },

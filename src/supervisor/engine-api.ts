@@ -72,6 +72,8 @@ export interface ServiceOutcome {
 export interface OperationOutcome {
   readonly ok: boolean
   readonly services: readonly ServiceOutcome[]
+  /** The wait for the start: the supervisor was asked to stop meanwhile. */
+  readonly goingDown?: true
   /** down: a disk did not take the last output; writes to it may still be under way. */
   readonly unwritten?: true
 }
@@ -152,6 +154,8 @@ export interface Engine {
   resolve(targets: readonly string[]): { service: string; slots: number[] | null }[]
   /** The log files were moved away: opens them anew. */
   reopenLogs(): void
+  /** Looks whether somebody removed the runtime directory, and makes it anew; happens by itself where inotify works. */
+  checkRuntime(): void
   /** A JSON picture of the internal state, for `dump`. */
   dump(target?: string): unknown
 }

@@ -18,6 +18,10 @@ export interface EngineHost {
    * rejects, so does `openEngine`, and nothing was started.
    */
   readonly beforeStart?: (engine: Engine) => Promise<void>
+  /** Whether what the host keeps in the runtime directory (control socket, pointer) is still there. */
+  readonly isRuntimeWhole?: () => boolean
+  /** The runtime directory, or a part of it, was removed and is made anew: called to make again what the host keeps there. */
+  readonly restoreRuntime?: () => Promise<void>
   /** Called once, when the engine has gone down by its own decision (`restart.stopAllOnUnrecoverable`). */
   readonly onDown?: (why: string) => void
 }

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import type { SupervisorSpec } from '../config/effective.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import type { ServiceLog } from '../logs/service-log.ts'
-import type { HeldLock } from '../os/file-lock.ts'
 import { pssOf } from '../os/resource-usage.ts'
 import { withDependencies } from '../rollout/dependencies.ts'
 import { applySpec } from './apply.ts'
@@ -23,9 +22,11 @@ import type { EngineParts } from './engine-parts.ts'
 import { IntentFile, removeIntent } from './intent.ts'
 import type { Interpreter } from './interpreter.ts'
 import { Operations } from './operations.ts'
+import { RuntimeKeeper } from './runtime-keeper.ts'
 import type { RunningProcess } from './service-runtime.ts'
 import { reportService } from './status.ts'
 import type { StatusReport } from './status-report.ts'
+import type { SupervisorLock } from './supervisor-lock.ts'
 import { UsageSamples } from './usage-samples.ts'
 import { VERSION } from './version.ts'
 import { explainWorkers } from './why.ts'
@@ -37,16 +38,19 @@ export class LocalEngine implements Engine {
   private readonly parts: EngineParts
   private readonly interpreter: Interpreter
   private readonly operations: Operations
-  private readonly lock: HeldLock
+  private readonly lock: SupervisorLock
+  private readonly runtime: RuntimeKeeper
   private readonly startedAt = new Date().toISOString()
   private going: Promise<OperationOutcome> | null = null
-  private applying = false
+  /** The apply that is not yet done with everything but waiting. */
+  private applying: symbol | null = null
   private closed = false
   private readonly usage = new UsageSamples()
   private readonly intent: IntentFile
   private intentTurn: NodeJS.Immediate | null = null
+  private intentTrouble = ''
 
-  constructor(spec: SupervisorSpec, parts: EngineParts, interpreter: Interpreter, lock: HeldLock) {
+  constructor(spec: SupervisorSpec, parts: EngineParts, interpreter: Interpreter, lock: SupervisorLock) {
     this.spec = spec
     this.parts = parts
     this.interpreter = interpreter
@@ -54,6 +58,7 @@ export class LocalEngine implements Engine {
     this.journalFile = parts.journal.file
     this.operations = new Operations(interpreter, parts.journal)
     this.intent = new IntentFile(parts.paths.intent)
+    this.runtime = this.keepRuntime()
   }
 
   /** Makes the services known, so that whoever asks from now on sees them. */
@@ -77,6 +82,7 @@ export class LocalEngine implements Engine {
     )
     for (const name of order) this.interpreter.dispatch(name, { is: 'start', slots: null })
     this.interpreter.onChange((name) => this.noteIntent(name))
+    this.runtime.watch()
   }
 
   async settled(): Promise<OperationOutcome> {
@@ -84,7 +90,8 @@ export class LocalEngine implements Engine {
       .filter(({ autostart }) => autostart)
       .map(({ name }) => name)
     const services = await Promise.all(names.map((name) => this.operations.waitStarted(name, null)))
-    return { ok: services.every(({ ok }) => ok), services }
+    const goingDown = this.going === null ? {} : { goingDown: true as const }
+    return { ok: services.every(({ ok }) => ok), services, ...goingDown }
   }
 
   status(query: StatusQuery = {}): StatusReport {
@@ -137,13 +144,18 @@ export class LocalEngine implements Engine {
   ): Promise<ApplyReport> {
     if (this.going !== null) throw new HoldfastError('HF_GOING_DOWN')
     // Two at once would each start what is new, and each stop what the other brought back.
-    if (this.applying && options.dryRun !== true) throw new HoldfastError('HF_APPLY_IN_PROGRESS')
-    if (options.dryRun !== true) this.applying = true
+    if (this.applying !== null && options.dryRun !== true) throw new HoldfastError('HF_APPLY_IN_PROGRESS')
+    const mine = Symbol('apply')
+    if (options.dryRun !== true) this.applying = mine
+    const done = (): void => {
+      if (this.applying === mine) this.applying = null
+    }
     const context = {
       parts: this.parts,
       interpreter: this.interpreter,
       operations: this.operations,
       current: this.spec,
+      onDispatched: done,
     }
     const accept = (accepted: SupervisorSpec): void => {
       this.spec = accepted
@@ -151,7 +163,7 @@ export class LocalEngine implements Engine {
     try {
       return await applySpec(context, spec, options, accept, onProgress)
     } finally {
-      if (options.dryRun !== true) this.applying = false
+      done()
     }
   }
 
@@ -187,6 +199,10 @@ export class LocalEngine implements Engine {
 
   reopenLogs(): void {
     for (const { output } of this.interpreter.services.values()) output.log.reopen()
+  }
+
+  checkRuntime(): void {
+    this.runtime.check()
   }
 
   onEvent(listener: (entry: JournalEntry) => void): () => void {
@@ -244,6 +260,7 @@ export class LocalEngine implements Engine {
   private async close(): Promise<boolean> {
     const { interpreter, parts } = this
     this.closed = true
+    this.runtime.close()
     interpreter.close()
     this.usage.close()
     const runtimes = [...interpreter.services.values()]
@@ -254,12 +271,36 @@ export class LocalEngine implements Engine {
     parts.auxiliary.close()
     parts.epoll.close()
     this.attempt(() => parts.listeners.closeAll())
-    this.attempt(() => removeWorkerDirectories(parts.paths))
-    this.attempt(() => removeIntent(parts.paths.intent))
+    if (this.runtime.isOurs) {
+      this.attempt(() => removeWorkerDirectories(parts.paths))
+      this.attempt(() => removeIntent(parts.paths.intent))
+    }
     written.push(await parts.journal.close({ deadline: 2_000 }))
     closeSync(parts.devNull)
     this.lock.release()
     return written.every(Boolean)
+  }
+
+  private keepRuntime(): RuntimeKeeper {
+    const { parts, lock, interpreter } = this
+    const { paths, journal, host } = parts
+    return new RuntimeKeeper({
+      spec: () => this.spec,
+      paths,
+      lock,
+      journal,
+      processes: () =>
+        [...interpreter.services.values()].flatMap(({ slots }) =>
+          [...slots.values()].flatMap(({ processes }) => [...processes.values()]),
+        ),
+      startOf: ({ startedAt }) => interpreter.clock.iso(startedAt),
+      writeIntent: () => {
+        this.intent.forget()
+        this.keepIntent()
+      },
+      hostIsWhole: () => host.isRuntimeWhole?.() ?? true,
+      restoreHost: async () => host.restoreRuntime?.(),
+    })
   }
 
   /** What can not be cleaned up is no reason to stay: nothing runs any more. */
@@ -284,9 +325,12 @@ export class LocalEngine implements Engine {
     if (this.going !== null) return
     try {
       this.intent.save()
+      this.intentTrouble = ''
     } catch (error) {
       const reason = `${this.parts.paths.intent} can not be written: ${String(error)}`
-      this.parts.journal.write({ kind: 'supervisor', event: 'trouble', reason })
+      // It is tried again at every change; once is enough to say so.
+      if (reason !== this.intentTrouble) this.parts.journal.write({ kind: 'supervisor', event: 'trouble', reason })
+      this.intentTrouble = reason
     }
   }
 }

@@ -52,6 +52,9 @@ export class HeartbeatTable {
     try {
       if (owner !== null) handOver(fd, owner, this.path)
       writeSync(fd, empty, 0, SLOT_BYTES, offset)
+    } catch (error) {
+      // The kernel's word alone (ENOSPC) does not say which disk is full.
+      throw new Error(`${this.path}: ${error instanceof Error ? error.message : error}`, { cause: error })
     } finally {
       closeSync(fd)
     }

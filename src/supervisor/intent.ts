@@ -27,6 +27,11 @@ export class IntentFile {
     else this.kept.set(name, intent)
   }
 
+  /** The file was removed: the next `save` writes it again. */
+  forget(): void {
+    this.written = ''
+  }
+
   /** @throws OsError; the next call tries again */
   save(): void {
     if (this.kept.size === 0 && this.written === '') return

@@ -72,6 +72,7 @@ export class Interpreter {
       this.clock,
       (process, late) => this.tell(process, { is: 'overdue', at: this.clock.now(), ...late }),
       (process) => this.tell(process, { is: 'finishing', at: this.clock.now() }),
+      (service, process, note) => this.effects.perform(service, process, note),
     )
     this.reaper = parts.makeReaper(
       (pid, status) => this.onExit(pid, status),
@@ -79,11 +80,12 @@ export class Interpreter {
     )
     parts.auxiliary.watchWith((pid) => this.reaper.watch(pid))
     const isKnown = (pid: number): boolean => this.byPid.has(pid) || parts.auxiliary.owns(pid)
-    this.strays = new StraySweeper({ subreaper: parts.host.ownsProcess, isKnown })
+    this.strays = new StraySweeper({ subreaper: parts.host.ownsProcess, isKnown, services: parts.paths.services })
     this.effects = new ProcessEffects({
       ...parts,
       groups: this.groups,
       heartbeats: this.heartbeats,
+      strays: this.strays,
       tell: (process, event) => this.tell(process, { ...event, at: this.clock.now() } as ProcessEvent),
       isDead: (process) => !this.byPid.has(process.identity.pid),
       release: (service, process) => this.release(service, process),
@@ -101,14 +103,8 @@ export class Interpreter {
       onFailed: (request, error) => this.onSpawnFailed(request, error),
       onTrouble: ({ service, slot, generation }, reason) => {
         const { name } = service.state
-        parts.journal.write({
-          kind: 'worker',
-          service: name,
-          worker: `${name}/${slot}`,
-          generation,
-          event: 'trouble',
-          reason,
-        })
+        const worker = `${name}/${slot}`
+        parts.journal.write({ kind: 'worker', service: name, worker, generation, event: 'trouble', reason })
       },
       onNotify: (request, chunk) => this.onNotify(request, chunk),
       onIpcReady: (request) => this.tellRequest(request, { is: 'ready', at: this.clock.now() }),

@@ -5,7 +5,7 @@ import { HoldfastError } from '../errors/holdfast-error.ts'
 import { ServiceLog } from '../logs/service-log.ts'
 import { EpollLoop } from '../os/epoll.ts'
 import { openDevNull } from '../os/fifo.ts'
-import { type HeldLock, lockFile, lockHolder } from '../os/file-lock.ts'
+import { lockHolder } from '../os/file-lock.ts'
 import { requirePlatform } from '../os/libc.ts'
 import { noFileLimit } from '../os/limits.ts'
 import { startTimeOf } from '../os/process-identity.ts'
@@ -23,6 +23,7 @@ import { Listeners } from './listeners.ts'
 import { prepareDirectories } from './runtime-directory.ts'
 import { journalPath, RuntimePaths } from './runtime-paths.ts'
 import { outputKey, type ServiceOutput } from './service-runtime.ts'
+import { SupervisorLock } from './supervisor-lock.ts'
 import { prepareWorkerDirectories } from './worker-directories.ts'
 
 let engines = 0
@@ -60,7 +61,7 @@ export async function openEngine(spec: SupervisorSpec, host: EngineHost): Promis
 
 interface Opened {
   readonly paths: RuntimePaths
-  readonly lock: HeldLock
+  readonly lock: SupervisorLock
   readonly listeners: Listeners
 }
 
@@ -98,8 +99,8 @@ function engineId(): string {
   return `${process.pid.toString(36)}-${started.toString(36)}-${(engines++).toString(36)}`
 }
 
-function takeLock(paths: RuntimePaths): HeldLock {
-  const lock = lockFile(paths.lock)
+function takeLock(paths: RuntimePaths): SupervisorLock {
+  const lock = SupervisorLock.take(paths.lock)
   if (lock === null) throw new HoldfastError('HF_ALREADY_RUNNING', { pid: lockHolder(paths.lock) ?? 'unknown' })
   return lock
 }

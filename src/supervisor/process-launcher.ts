@@ -261,14 +261,15 @@ export class ProcessLauncher {
   /** Somebody may have removed the directories under us (a cleaner of /run or /dev/shm): then they are made anew, once. */
   private openLane(request: LaunchRequest, spec: ServiceSpec): { lane: Lane; fds: LaneFds } {
     const onNotify = (chunk: Buffer): void => this.context.onNotify(request, chunk)
-    const lane = this.freeLane(request, spec)
+    let lane: Lane | null = null
     try {
+      lane = this.freeLane(request, spec)
       return { lane, fds: lane.open(spec, onNotify) }
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
       this.context.onTrouble(request, 'the runtime directory of the workers was removed; it is made anew')
-      lane.close()
-      slotRuntime(request.service, request.slot).lanes[lane.index] = null
+      lane?.close()
+      if (lane !== null) slotRuntime(request.service, request.slot).lanes[lane.index] = null
       restoreWorkerDirectories(this.context.paths)
       request.service.heartbeats.forget()
       const fresh = this.freeLane(request, spec)

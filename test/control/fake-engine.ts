@@ -118,6 +118,8 @@ export class FakeEngine {
 
   async journalWritten(): Promise<void> {}
 
+  checkRuntime(): void {}
+
   reopenLogs(): void {}
 
   dump(target?: string): unknown {

@@ -17,6 +17,34 @@ function daemons(scene: Scene): number[] {
   return pids
 }
 
+withPerl('why, status and events say that a program has put itself into the background', async () => {
+  const scene = newScene()
+  scene.configure({
+    services: {
+      old: { command: DAEMON, restart: { initial: '1s', max: '1s', immediate: 1, jitter: 0 } },
+      fine: { command: 'sleep 1000' },
+    },
+  })
+  await scene.up()
+  const hint =
+    /has put itself into the background.*left pid \d+ \(daemon of old.*Run it in the foreground, as with nginx/
+  await waitFor(async () => (await scene.worker('old/0')).message.includes('in the background'))
+  const [daemon] = daemons(scene)
+  const { message } = await scene.worker('old/0')
+  expect(message).toMatch(/runs in the background as pid \d+: start it in the foreground$/)
+  expect(daemons(scene)).toContain(Number(/pid (\d+)/.exec(message)?.[1]))
+  expect((await scene.holdfast('why', 'old')).out.split('\n')[0]).toMatch(hint)
+  expect((await scene.worker('fine/0')).message).toBe('')
+  expect((await scene.holdfast('why', 'fine')).out).not.toMatch(hint)
+
+  // They end with the stop, and so does what is said of them.
+  await scene.holdfast('stop', 'old')
+  expect(daemons(scene)).toEqual([])
+  expect(readFileIfThere(daemon)).toBe('')
+  expect((await scene.worker('old/0')).message).not.toContain('background')
+  expect((await scene.holdfast('why', 'old')).out.split('\n')[0]).not.toMatch(hint)
+})
+
 withPerl('down leaves no daemon, nor does down after the supervisor was killed', async () => {
   const scene = newScene()
   scene.configure({
@@ -40,7 +68,7 @@ withPerl('down leaves no daemon, nor does down after the supervisor was killed',
   expect(scene.processes()).toEqual([])
 })
 
-testWith('nginx', 'nginx-light')('nginx without "daemon off": gone with down', async () => {
+testWith('nginx', 'nginx-light')('nginx without "daemon off": said, and gone with down', async () => {
   const scene = newScene()
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path tmp-${name};`)
   const server = `server { listen 127.0.0.1:${await freePort()}; }`
@@ -51,7 +79,16 @@ testWith('nginx', 'nginx-light')('nginx without "daemon off": gone with down', a
   const command = ['/usr/sbin/nginx', '-p', scene.dir, '-c', scene.path('nginx.conf')]
   scene.configure({ services: { nginx: { command } } })
   await scene.up()
+  await waitFor(async () => /background.*nginx -g 'daemon off;'/.test((await scene.holdfast('why', 'nginx')).out))
   const down = await scene.down()
   expect(down.code, down.all).toBe(0)
   expect(scene.processes()).toEqual([])
 })
+
+function readFileIfThere(pid: number | undefined): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1')
+  } catch {
+    return ''
+  }
+}

@@ -79,6 +79,7 @@ asRoot.each([
   if (start.code !== 0) {
     expect(start.all).toMatch(/no space left/i)
     expect(why.out).toMatch(/no space left/i)
+    expect(why.out).toContain(`${scene.runtimeDir}/`)
   }
   expect([start.code, scale.code], `${start.all}${scale.all}`).toContain(1)
   expect(scale.code === 0 ? 'no space left' : scale.all).toMatch(/no space left/i)

@@ -92,6 +92,7 @@ describe('detached', () => {
     process.kill(scene.supervisorPid(), signal)
     expect(await run.ended).toEqual({ code: 1, signal: null })
     expect(run.output()).toContain('slow: start failed: stopped meanwhile')
+    expect(run.output()).not.toContain('keep running')
     await waitFor(() => scene.processes().length === 0)
   })
 
