@@ -19,7 +19,7 @@ export async function supervise({ environment: own, uid }: Context): Promise<num
   if (handover === null) return 1
   const { spec, clean } = handover
   let running: RunningSupervisor
-  const release = holdSignals()
+  const held = holdSignals()
   try {
     redirectOutput(ownLogPath(spec))
     running = await openSupervisor(spec, { environment, uid, clean })
@@ -27,8 +27,7 @@ export async function supervise({ environment: own, uid }: Context): Promise<num
     reportStart({ error: errorBody(error) })
     throw error
   }
-  installSignals(running, running.log)
-  release(running)
+  installSignals(held, running, running.log)
   reportStart({ up: true })
   return running.ended
 }

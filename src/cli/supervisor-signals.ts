@@ -9,23 +9,39 @@ export function ignoreInspectorSignal(): void {
 
 /**
  * Until there is a supervisor to stop: a signal that comes while it starts would end the process by default, and orphan the
- * workers that were started already. @returns what to call as soon as there is one
+ * workers that were started already. @returns what to hand on as soon as there is one
  */
-export function holdSignals(): (running: RunningSupervisor) => void {
+export function holdSignals(): HeldSignals {
+  const hadTerminal = terminalOpens()
   let asked: NodeJS.Signals | null = null
   const hold = (signal: NodeJS.Signals): void => {
     asked ??= signal
   }
   for (const signal of STOPPING) process.on(signal, hold)
-  return (running) => {
-    for (const signal of STOPPING) process.off(signal, hold)
-    if (asked !== null) void running.stop({ immediate: asked === 'SIGQUIT' })
+  return {
+    hadTerminal,
+    release(running, say) {
+      for (const signal of STOPPING) process.off(signal, hold)
+      if (asked === null) return
+      const cause = asked === 'SIGHUP' && hadTerminal && !terminalOpens() ? TERMINAL_GONE : `${asked} during the start`
+      say(`${cause}: stopping everything`)
+      void running.stop({ immediate: asked === 'SIGQUIT' })
+    },
   }
 }
 
+export interface HeldSignals {
+  /** Before anything was started: it may be gone when the supervisor is there. */
+  readonly hadTerminal: boolean
+  release(running: RunningSupervisor, say: (text: string) => void): void
+}
+
+const TERMINAL_GONE = 'the terminal is gone'
+
 const STOPPING = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const
 
-export function installSignals(running: RunningSupervisor, say: (text: string) => void): void {
+/** Takes the signals over from `held`. */
+export function installSignals(held: HeldSignals, running: RunningSupervisor, say: (text: string) => void): void {
   let asked = false
   const stop = (signal: string) => () => {
     say(
@@ -42,10 +58,9 @@ export function installSignals(running: RunningSupervisor, say: (text: string) =
     say('SIGQUIT: stopping everything at once')
     void running.stop({ immediate: true })
   })
-  const hadTerminal = terminalOpens()
   process.on('SIGHUP', () => {
-    if (hadTerminal && !terminalOpens()) {
-      say('the terminal is gone: stopping everything')
+    if (held.hadTerminal && !terminalOpens()) {
+      say(`${TERMINAL_GONE}: stopping everything`)
       void running.stop()
     } else {
       void applyConfig(running, say)
@@ -58,6 +73,7 @@ export function installSignals(running: RunningSupervisor, say: (text: string) =
   // An exception in one callback is a bug; to leave every service without its supervisor for it would be a worse one.
   process.on('uncaughtException', (error) => running.log(`internal error: ${error.stack ?? error.message}`))
   process.on('SIGUSR2', () => say('SIGUSR2: upgrade is not available yet'))
+  held.release(running, say)
 }
 
 async function applyConfig(running: RunningSupervisor, say: (text: string) => void): Promise<void> {

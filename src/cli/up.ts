@@ -21,7 +21,7 @@ export async function up(context: Context): Promise<number> {
   const spec = await load()
   const opened: { view?: ForegroundView } = {}
   const onTerminal = isatty(0) || isatty(1) || isatty(2)
-  const release = holdSignals()
+  const held = holdSignals()
   const running = await openSupervisor(spec, {
     environment,
     uid,
@@ -34,11 +34,10 @@ export async function up(context: Context): Promise<number> {
   })
   const { view } = opened
   if (view === undefined) throw new Error('the supervisor started without its view (bug)')
-  installSignals(running, (text) => {
+  installSignals(held, running, (text) => {
     view.say(text)
     running.log(text)
   })
-  release(running)
   const code = await running.ended
   view.say(code === 0 ? 'everything is stopped' : 'not everything could be stopped; see holdfast.log')
   await view.flush()

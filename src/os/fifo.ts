@@ -1,5 +1,14 @@
 // Named pipes that outlive the supervisor: whoever writes holds an O_RDWR fd, and so a reading end of its own.
-import { chmodSync, closeSync, fchmodSync, fchownSync, constants as fsConstants, fstatSync, openSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  fchmodSync,
+  fchownSync,
+  constants as fsConstants,
+  fstatSync,
+  openSync,
+  readFileSync,
+} from 'node:fs'
 import { constants } from 'node:os'
 import { errno, libcFunction } from './libc.ts'
 import { lastOsError, OsError, withOsErrors } from './os-error.ts'
@@ -24,8 +33,9 @@ export function makeFifo(path: string, { mode, uid, gid }: FifoOptions): void {
   const number = isNew ? 0 : errno()
   if (!isNew && number !== constants.errno.EEXIST) throw new OsError('mkfifo', number, { subject: path })
   withOsErrors(() => {
-    // In a directory of ours; mkfifo takes the umask off.
-    if (isNew && uid === null && gid === null) return chmodSync(path, mode)
+    // mkfifo takes the umask off, of which 0077 and less leave an owner's rights alone.
+    if (isNew && uid === null && gid === null)
+      return (mode & ~0o700) === 0 && umaskIsUsual() ? undefined : chmodSync(path, mode)
     const fd = openExisting(path)
     try {
       const stats = fstatSync(fd)
@@ -37,6 +47,14 @@ export function makeFifo(path: string, { mode, uid, gid }: FifoOptions): void {
       closeSync(fd)
     }
   })
+}
+
+let usual: boolean | null = null
+
+/** Looked at once, in /proc: process.umask() changes it for a moment, for all threads. */
+function umaskIsUsual(): boolean {
+  usual ??= /^Umask:\s*00[0-7]{2}$/m.test(readFileSync('/proc/self/status', 'latin1'))
+  return usual
 }
 
 function openExisting(path: string): number {

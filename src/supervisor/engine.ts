@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { SupervisorSpec } from '../config/effective.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import type { ServiceLog } from '../logs/service-log.ts'
+import { monotonicMillis } from '../os/monotonic-clock.ts'
 import { pssOf } from '../os/resource-usage.ts'
 import { withDependencies } from '../rollout/dependencies.ts'
 import { applySpec } from './apply.ts'
@@ -32,6 +33,9 @@ import { VERSION } from './version.ts'
 import { explainWorkers } from './why.ts'
 import { removeWorkerDirectories } from './worker-directories.ts'
 
+/** Milliseconds of starting services at a stretch. */
+const PIECE = 5
+
 export class LocalEngine implements Engine {
   spec: SupervisorSpec
   readonly journalFile: string
@@ -45,6 +49,8 @@ export class LocalEngine implements Engine {
   /** The apply that is not yet done with everything but waiting. */
   private applying: symbol | null = null
   private closed = false
+  /** Autostart services that `up` has yet to start, in their order. */
+  private toStart = new Set<string>()
   private readonly usage = new UsageSamples()
   private readonly intent: IntentFile
   private intentTurn: NodeJS.Immediate | null = null
@@ -67,7 +73,8 @@ export class LocalEngine implements Engine {
     this.interpreter.refreshDependencies()
   }
 
-  start(): void {
+  /** In pieces of a few milliseconds: who looks meanwhile gets an answer. */
+  async start(): Promise<void> {
     const { services } = this.spec
     this.parts.journal.write({
       kind: 'supervisor',
@@ -80,12 +87,30 @@ export class LocalEngine implements Engine {
       autostart.map(({ name }) => name),
       services,
     )
-    for (const name of order) this.interpreter.dispatch(name, { is: 'start', slots: null })
     this.interpreter.onChange((name) => this.noteIntent(name))
     this.runtime.watch()
+    this.toStart = new Set(order)
+    while (this.toStart.size > 0) {
+      const pieceEnds = monotonicMillis() + PIECE
+      this.interpreter.inBulk(() => {
+        for (const name of this.toStart) {
+          this.startNow([name])
+          if (monotonicMillis() > pieceEnds) break
+        }
+      })
+      await new Promise(setImmediate)
+    }
+  }
+
+  /** Whoever asks something of a service that `up` has not come to yet meets one that is being started. */
+  private startNow(names: Iterable<string>): void {
+    for (const name of names) {
+      if (this.toStart.delete(name)) this.interpreter.dispatch(name, { is: 'start', slots: null })
+    }
   }
 
   async settled(): Promise<OperationOutcome> {
+    this.startNow(this.toStart)
     const names = Object.values(this.spec.services)
       .filter(({ autostart }) => autostart)
       .map(({ name }) => name)
@@ -134,6 +159,7 @@ export class LocalEngine implements Engine {
 
   async operate(request: OperationRequest, onProgress?: (progress: Progress) => void): Promise<OperationOutcome> {
     if (this.going !== null && request.verb !== 'stop') throw new HoldfastError('HF_GOING_DOWN')
+    this.startNow(this.resolve(request.targets).map(({ service }) => service))
     return this.operations.operate(request, onProgress)
   }
 
@@ -145,6 +171,7 @@ export class LocalEngine implements Engine {
     if (this.going !== null) throw new HoldfastError('HF_GOING_DOWN')
     // Two at once would each start what is new, and each stop what the other brought back.
     if (this.applying !== null && options.dryRun !== true) throw new HoldfastError('HF_APPLY_IN_PROGRESS')
+    this.startNow(this.toStart)
     const mine = Symbol('apply')
     if (options.dryRun !== true) this.applying = mine
     const done = (): void => {

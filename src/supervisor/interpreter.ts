@@ -19,6 +19,7 @@ import { BaseEnvironment } from './base-environment.ts'
 import { DeadlineTimer } from './deadline-timer.ts'
 import type { EngineParts } from './engine-parts.ts'
 import { GroupSweeper } from './group-sweeper.ts'
+import type { Happening } from './happening.ts'
 import { HeartbeatMonitor } from './heartbeat-monitor.ts'
 import { HeartbeatTable } from './heartbeat-table.ts'
 import { ProcessEffects } from './process-effects.ts'
@@ -35,13 +36,6 @@ const { SIGTERM } = constants.signals
 const LAST_LINES = 20
 
 const BRINGS_UP: ReadonlySet<string> = new Set(['start', 'restart', 'deploy', 'scale'])
-
-/** An event without what every event has. */
-export type Happening = ServiceEvent extends infer E
-  ? E extends ServiceEvent
-    ? Omit<E, 'at' | 'random'>
-    : never
-  : never
 
 export class Interpreter {
   readonly services = new Map<string, ServiceRuntime>()
@@ -149,6 +143,11 @@ export class Interpreter {
       this.running = false
     }
     this.announceChanges()
+  }
+
+  /** Events that start many services at once. */
+  inBulk(act: () => void): void {
+    this.launcher.bulk(act)
   }
 
   /** Called after the service's state changed, once per burst of events. */

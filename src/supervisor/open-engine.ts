@@ -51,7 +51,7 @@ export async function openEngine(spec: SupervisorSpec, host: EngineHost): Promis
   try {
     engine.prepare()
     await host.beforeStart?.(engine)
-    engine.start()
+    await engine.start()
     return engine
   } catch (error) {
     await engine.down({ immediate: true })

@@ -6,7 +6,8 @@ import { parseSignal } from '../os/signals.ts'
 import { dependentsOf, stopWaves, withDependencies } from '../rollout/dependencies.ts'
 import { isDown, isRolling, specOf } from '../rollout/service-state.ts'
 import type { OperationOutcome, OperationRequest, Progress, ServiceOutcome } from './engine-api.ts'
-import type { Happening, Interpreter } from './interpreter.ts'
+import type { Happening } from './happening.ts'
+import type { Interpreter } from './interpreter.ts'
 import type { Journal } from './journal.ts'
 import {
   blockedOutcome,
