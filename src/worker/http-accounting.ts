@@ -30,7 +30,7 @@ export class HttpAccounting {
     server.on(event, (socket: net.Socket) => {
       const connection: Connection = { open: 0 }
       ;(socket as CountedSocket)[CONNECTION] = connection
-      socket.once('close', () => this.#accounting.end(connection, 'gone'))
+      socket.once('close', () => this.#gone(connection))
     })
   }
 
@@ -45,14 +45,30 @@ export class HttpAccounting {
   #started(socket: CountedSocket): void {
     const connection = socket[CONNECTION]
     if (connection === undefined) return // a server that was not given to `listen`
-    if (connection.open++ === 0) this.#accounting.begin(connection)
+    if (connection.open++ === 0) this.#begin(connection)
   }
 
   #finished(socket: CountedSocket): void {
     const connection = socket[CONNECTION]
     if (connection === undefined || connection.open === 0) return
-    this.#accounting.end(connection, 'done')
-    if (--connection.open > 0) this.#accounting.begin(connection)
+    this.#end(connection, 'done')
+    if (--connection.open > 0) this.#begin(connection)
+  }
+
+  #gone(connection: Connection): void {
+    if (connection.open === 0) return
+    connection.open = 0
+    this.#end(connection, 'gone')
+  }
+
+  #begin(connection: Connection): void {
+    if (this.#accounting.hasDeadline) this.#accounting.begin(connection)
+    else this.#accounting.enter()
+  }
+
+  #end(connection: Connection, outcome: 'done' | 'gone'): void {
+    if (this.#accounting.hasDeadline) this.#accounting.end(connection, outcome)
+    else this.#accounting.leave(outcome)
   }
 }
 

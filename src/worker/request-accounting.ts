@@ -15,6 +15,8 @@ export class RequestAccounting {
   readonly #timeout: number
   /** Start of each in nanoseconds; insertion order is order of start, so the first is the earliest. */
   readonly #underWay = new Map<object, number>()
+  /** Of those under way that have no deadline nobody needs to know more than how many. */
+  #counted = 0
   #idle: (() => void)[] = []
   #done = 0
   #busy = 0
@@ -30,27 +32,52 @@ export class RequestAccounting {
     this.#slack = Math.min(slackMillis * 1e6, this.#timeout / 50)
   }
 
+  /** Whether requests have a deadline, so that each must be known by its start. */
+  get hasDeadline(): boolean {
+    return this.#timeout > 0
+  }
+
   begin(request: object): void {
     const now = monotonicNanos()
-    if (this.#underWay.size === 0) this.#busySince = now
+    if (this.#isIdle) this.#busySince = now
     this.#underWay.set(request, now)
     this.#publish()
+  }
+
+  /** A request without a name, where there is no deadline: half a microsecond less for each. */
+  enter(): void {
+    if (this.#isIdle) this.#busySince = monotonicNanos()
+    this.#counted++
+    if (this.#later === null) this.#publish()
+  }
+
+  leave(outcome: 'done' | 'gone'): void {
+    this.#counted--
+    this.#ended(outcome)
+    if (this.#later === null) this.#publish()
   }
 
   /** @param outcome `gone`: the client left before its answer was complete, so it counts as no request done. */
   end(request: object, outcome: 'done' | 'gone'): void {
     if (!this.#underWay.delete(request)) return
-    if (outcome === 'done') this.#done++
-    if (this.#underWay.size === 0) {
-      this.#busy += monotonicNanos() - this.#busySince
-      if (this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve()
-    }
+    this.#ended(outcome)
     this.#publish()
+  }
+
+  get #isIdle(): boolean {
+    return this.#counted === 0 && this.#underWay.size === 0
+  }
+
+  #ended(outcome: 'done' | 'gone'): void {
+    if (outcome === 'done') this.#done++
+    if (!this.#isIdle) return
+    this.#busy += monotonicNanos() - this.#busySince
+    if (this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve()
   }
 
   /** Resolves when no request is under way. */
   idle(): Promise<void> {
-    if (this.#underWay.size === 0) return Promise.resolve()
+    if (this.#isIdle) return Promise.resolve()
     return new Promise((resolve) => this.#idle.push(resolve))
   }
 
@@ -84,7 +111,7 @@ export class RequestAccounting {
   }
 
   #write(): void {
-    const running = this.#underWay.size > 0 ? monotonicNanos() - this.#busySince : 0
+    const running = this.#isIdle ? 0 : monotonicNanos() - this.#busySince
     const deadline = this.#earliestDeadline()
     // One that fits stays: a supervisor that was stopped together with us has moved it by that time.
     if (deadline === 0) this.#published = 0
