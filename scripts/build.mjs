@@ -59,6 +59,7 @@ function tryToRecordBytecode(directory) {
     recordBytecode(directory, join(root, 'scripts'))
   } catch (error) {
     const reason = String(error.stderr || error.message).trim()
+    for (const name of readdirSync(directory)) if (name.endsWith('.bytecode')) rmSync(join(directory, name))
     console.error(`holdfast: built without V8 bytecode, commands start some milliseconds later: ${reason}`)
   }
 }
@@ -195,7 +196,8 @@ function swapIn(directory) {
 
 function hashOfSources() {
   const hash = createHash('sha256')
-  const files = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.types.json', 'scripts/build.mjs']
+  const scripts = ['scripts/build.mjs', 'scripts/bytecode.mjs', 'scripts/record-bytecode.cjs']
+  const files = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.types.json', ...scripts]
   for (const file of [...files, ...walk(join(root, 'src'))].map((file) =>
     join(root, relative(root, join(root, file))),
   )) {

@@ -1,6 +1,6 @@
 // Runs a small supervisor from the fresh build, and keeps what V8 compiled meanwhile beside the bundles (see src/cli/start.ts).
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -20,13 +20,24 @@ export function recordBytecode(directory, scripts) {
   }
   try {
     holdfast('up', '--detach')
-    try {
-      holdfast('restart', 'a')
-      holdfast('status')
-    } finally {
-      holdfast('down')
-    }
+    holdfast('restart', 'a')
+    holdfast('status')
+    holdfast('down')
+  } catch (error) {
+    // On a machine so busy that a command ran into its timeout. The supervisor is no child of ours.
+    endSupervisor(join(scene, 'run/lock'), scene)
+    throw error
   } finally {
     rmSync(scene, { recursive: true, force: true })
+  }
+}
+
+/** Its workers end with it, by its stop ladders. */
+function endSupervisor(lock, scene) {
+  try {
+    const pid = Number.parseInt(readFileSync(lock, 'utf8'), 10)
+    if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(scene)) process.kill(pid, 'SIGTERM')
+  } catch {
+    // There is none.
   }
 }

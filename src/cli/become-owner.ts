@@ -1,13 +1,12 @@
-import { lookupUser } from '../os/users.ts'
+import type { Pointer } from './pointer.ts'
 
 /**
- * This process gives up being root for the user whose runtime directory it is about to clean up: what stands there is that
- * user's word, and must not make root signal or remove anything that the user could not.
+ * Where root has found the pointer of another user, this process gives up being root for that user before it uses anything of
+ * it: what stands there is that user's word, and must not make root command, signal or remove what the user could not.
  */
-export function becomeOwner(uid: number): void {
-  // Also loads what needs libc, which that user may not be able to read.
-  const user = lookupUser(uid)
-  process.setgroups?.(user === null ? [] : [...user.groups])
-  process.setgid?.(user?.gid ?? uid)
-  process.setuid?.(uid)
+export function becomeOwner({ foreign }: Pointer): void {
+  if (foreign === undefined || process.getuid?.() !== 0) return
+  process.setgroups?.([])
+  process.setgid?.(foreign.gid)
+  process.setuid?.(foreign.uid)
 }

@@ -2,6 +2,7 @@
 import { type ControlAnswer, type ControlRequest, callSupervisor } from '../control/client.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import { isAlive } from '../os/process-identity.ts'
+import { becomeOwner } from './become-owner.ts'
 import type { Context } from './context.ts'
 import { findSupervisor, type SupervisorPlace } from './find-supervisor.ts'
 import { type Pointer, supervisorOf } from './pointer.ts'
@@ -37,7 +38,9 @@ export async function callAt(place: SupervisorPlace, request: ControlRequest): P
 }
 
 export function placeOf(context: Context): SupervisorPlace {
-  return findSupervisor(context.command.global, context)
+  const place = findSupervisor(context.command.global, context)
+  if (place.pointer !== null) becomeOwner(place.pointer)
+  return place
 }
 
 export function isUnreachable(error: unknown): boolean {

@@ -5,7 +5,6 @@ import { HoldfastError } from '../errors/holdfast-error.ts'
 import { isAlive } from '../os/process-identity.ts'
 import { endLeftovers } from '../supervisor/leftover.ts'
 import { awaitDeath } from './await-exit.ts'
-import { becomeOwner } from './become-owner.ts'
 import type { Context } from './context.ts'
 import { type Pointer, supervisorOf } from './pointer.ts'
 
@@ -15,7 +14,6 @@ export async function downWithoutSocket(context: Context, pointer: Pointer): Pro
   const say = (text: string) => {
     if (!command.global.quiet && !command.global.json) out.write(`${text}\n`)
   }
-  if (pointer.foreignUid !== undefined) becomeOwner(pointer.foreignUid)
   const supervisor = supervisorOf(pointer)
   const wasAlive = isAlive(supervisor)
   if (wasAlive) {

@@ -1,4 +1,6 @@
 // why, events and logs without a supervisor: from the directories that its pointer, or else the config, names.
+import type { HoldfastError } from '../errors/holdfast-error.ts'
+import { becomeOwner } from './become-owner.ts'
 import { isUnreachable } from './call.ts'
 import type { Context } from './context.ts'
 import { configFileOf, namedSocket } from './find-supervisor.ts'
@@ -9,7 +11,8 @@ export async function orOffline(context: Context, online: () => Promise<number>,
   try {
     return await online()
   } catch (error) {
-    if (!isUnreachable(error)) throw error
+    // One that has lost its socket still runs: what its files say would be called its last words.
+    if (!isUnreachable(error) || (error as HoldfastError).code === 'HF_SOCKET_GONE') throw error
     const directories = await directoriesOf(context)
     if (directories === null) throw error
     const { offline } = await import('./offline.ts')
@@ -24,7 +27,10 @@ async function directoriesOf(context: Context): Promise<RecordDirectories | null
   const file = configFileOf(command.global.config, context)
   if (file === null) return null
   // Without a pointer (a reboot empties /run) the config says where the logs are.
-  return findPointer(file, context) ?? directoriesOfConfig(context, file)
+  const pointer = findPointer(file, context)
+  if (pointer === null) return directoriesOfConfig(context, file)
+  becomeOwner(pointer)
+  return pointer
 }
 
 async function directoriesOfConfig({ environment, uid }: Context, file: string): Promise<RecordDirectories | null> {

@@ -16,7 +16,7 @@ export interface Pointer {
   readonly startTime?: number
   readonly configFile?: string
   /** Not in the file: root has found it among the pointers of this user, who could have written anything into it. */
-  readonly foreignUid?: number
+  readonly foreign?: { readonly uid: number; readonly gid: number }
 }
 
 interface Seeker {
@@ -51,9 +51,12 @@ function foreignPointer(configFile: string): Pointer | null {
   const owner = ownerOf(configFile)
   if (owner === null || owner === 0) return null
   // Without the user's environment: where XDG_RUNTIME_DIR is unless somebody moved it, and where we go without it.
-  const bases = [`/run/user/${owner}/holdfast`, `/tmp/holdfast-${owner}`].filter((base) => isOwnedBy(base, owner))
-  const pointer = firstPointer(configFile, bases, [owner])
-  return pointer && { ...pointer, foreignUid: owner }
+  for (const base of [`/run/user/${owner}/holdfast`, `/tmp/holdfast-${owner}`]) {
+    if (!isOwnedBy(base, owner)) continue
+    const pointer = firstPointer(configFile, [base], [owner])
+    if (pointer !== null) return { ...pointer, foreign: { uid: owner, gid: lstatSync(base).gid } }
+  }
+  return null
 }
 
 /** Of a config that was deleted while its supervisor runs: of its directory. */

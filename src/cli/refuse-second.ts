@@ -11,6 +11,6 @@ export function refuseSecond(configFile: string | null, around: Pick<Surrounding
 }
 
 /** Root is told that it is not the one who runs it. */
-function pidText({ pid, foreignUid }: Pointer): string {
-  return foreignUid === undefined ? String(pid) : `${pid}, of uid ${foreignUid}`
+function pidText({ pid, foreign }: Pointer): string {
+  return foreign === undefined ? String(pid) : `${pid}, of uid ${foreign.uid}`
 }

@@ -129,7 +129,8 @@ class Run {
     if (slots === null) {
       const spec = specOf(this.service, this.service.generation)
       this.service = { ...this.service, wanted: 'up', stoppedSlots: [] }
-      this.beginGeneration(spec, mode, cause)
+      // Another object: what was looked up for the old generation (users and their groups) is looked up again.
+      this.beginGeneration({ ...spec }, mode, cause)
       return
     }
     const stoppedSlots = this.slotsStoppedBefore().filter((slot) => !slots.includes(slot))

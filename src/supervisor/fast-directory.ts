@@ -61,7 +61,11 @@ export function isFastDirectory(directory: string): boolean {
 export function removeDeadFastDirectories(): void {
   for (const directory of fastDirectories()) {
     const owner = ownerOf(directory)
-    if (owner !== null && isDead(owner, directory)) removeTree(directory)
+    try {
+      if (owner !== null && isDead(owner, directory)) removeTree(directory)
+    } catch {
+      // A service's user may have left what can not be removed; that is no reason for another config not to start.
+    }
   }
 }
 

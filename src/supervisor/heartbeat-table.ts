@@ -23,13 +23,15 @@ export class HeartbeatTable {
   }
 
   /**
-   * Makes the entry, zeroed, when its lane is new. The next process of the lane finds what the last one wrote; nobody takes that
-   * for its own: the entry says whose it is. Returns `path:offset`, as it stands in HOLDFAST_HEARTBEAT.
+   * Zeroes the entry for the next process of its lane: always when the lane is new, later where a deadline in it would be acted
+   * upon (`actedUpon`). A worker may write its first 16 bytes only, and what the one before it left in the others is then taken
+   * for its own. Returns `path:offset`, as it stands in HOLDFAST_HEARTBEAT.
    */
-  prepare(slot: number, lane: LaneIndex, owner: { uid: number; gid: number } | null): string {
+  prepare(slot: number, lane: LaneIndex, owner: { uid: number; gid: number } | null, actedUpon: boolean): string {
     const offset = offsetOf(slot, lane)
     const entry = offset / SLOT_BYTES
-    if (this.lastPid[entry] === undefined) {
+    const last = this.lastPid[entry]
+    if (last === undefined || (last !== 0 && actedUpon)) {
       this.zero(offset, owner)
       this.lastPid[entry] = 0
     }

@@ -125,7 +125,7 @@ export class Interpreter {
     void service.output.log.close()
     this.timer.set(name, null)
     this.services.delete(name)
-    removeTree(this.parts.paths.service(name))
+    this.guarded(name, () => removeTree(this.parts.paths.service(name)))
     this.reindexDependencies()
     this.changed.add(name)
     this.announceChanges()

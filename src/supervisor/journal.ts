@@ -50,10 +50,11 @@ export class Journal {
   private handOn(): void {
     const entries = this.pending
     this.pending = []
-    for (const { millis, entry } of entries) {
-      const full: JournalEntry = { at: new Date(millis).toISOString(), seq: ++this.seq, ...entry }
-      if (!this.closed) this.sink.append(full)
-      for (const listener of this.listeners) listener(full)
-    }
+    const stamped = entries.map(({ millis, entry }): JournalEntry => {
+      return { at: new Date(millis).toISOString(), seq: ++this.seq, ...entry }
+    })
+    // On disk first: a listener that fails, or writes an entry itself, changes nothing there.
+    if (!this.closed) for (const entry of stamped) this.sink.append(entry)
+    for (const entry of stamped) for (const listener of this.listeners) listener(entry)
   }
 }

@@ -147,7 +147,14 @@ export class ProcessLauncher {
       if (process !== null) spawned.push(process)
       if (monotonicMillis() > this.turnEnds) break
     }
-    for (const process of spawned) this.complete(process)
+    for (const process of spawned) {
+      try {
+        this.complete(process)
+      } catch (error) {
+        // A bug met by one must not leave the others without their record.
+        this.context.onTrouble(process.request, error instanceof Error ? (error.stack ?? error.message) : String(error))
+      }
+    }
   }
 
   private spawn(request: LaunchRequest): Spawned | null {
@@ -203,7 +210,7 @@ export class ProcessLauncher {
         slot,
         generation,
         role: 'main',
-        heartbeat: service.heartbeats.prepare(slot, lane.index, lane.output.owner),
+        heartbeat: service.heartbeats.prepare(slot, lane.index, lane.output.owner, hasDeadlines(spec)),
         ...layout.gifts,
       } as const
       const stopTimeout = timeUntilKill(ladderFor({ kind: 'stop', text: '' }, spec))
@@ -345,4 +352,9 @@ export class ProcessLauncher {
       user,
     }
   }
+}
+
+/** That the worker writes itself. */
+function hasDeadlines({ heartbeat, requestTimeout }: ServiceSpec): boolean {
+  return heartbeat !== null || requestTimeout !== null
 }

@@ -11,12 +11,17 @@ import { HoldfastError } from '../errors/holdfast-error.ts'
  * the control socket.
  */
 export function prepareDirectories(spec: SupervisorSpec): void {
+  prepareRuntimeDirectory(spec)
+  makeWritable('log directory', spec.logDir)
+  makeWritable('state directory', spec.stateDir)
+}
+
+/** That one alone. @throws HoldfastError HF_DIRECTORY */
+export function prepareRuntimeDirectory(spec: SupervisorSpec): void {
   const others = spec.control.allow.length > 0 || Object.values(spec.services).some(({ user }) => user !== null)
   const mode = others ? 0o711 : 0o700
   makeOwn('runtime directory', spec.runtimeDir, mode)
   if (others) openForPassing(dirname(spec.runtimeDir))
-  makeWritable('log directory', spec.logDir)
-  makeWritable('state directory', spec.stateDir)
 }
 
 function makeOwn(what: string, dir: string, mode: number): void {
@@ -33,7 +38,8 @@ function makeOwn(what: string, dir: string, mode: number): void {
       'Remove it, or set runtimeDir in the config.',
     )
   }
-  attempt(what, dir, () => chmodSync(dir, mode))
+  // Only where it differs: whoever watches the directory would take it for a change.
+  if ((stats.mode & 0o777) !== mode) attempt(what, dir, () => chmodSync(dir, mode))
   probe(what, dir)
 }
 

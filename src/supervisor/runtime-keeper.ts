@@ -8,7 +8,7 @@ import type { SupervisorSpec } from '../config/effective.ts'
 import { bootId } from '../os/boot-id.ts'
 import { lockHolder } from '../os/file-lock.ts'
 import type { Journal } from './journal.ts'
-import { prepareDirectories } from './runtime-directory.ts'
+import { prepareRuntimeDirectory } from './runtime-directory.ts'
 import type { RuntimePaths } from './runtime-paths.ts'
 import type { RunningProcess } from './service-runtime.ts'
 import type { SupervisorLock } from './supervisor-lock.ts'
@@ -37,6 +37,7 @@ export class RuntimeKeeper {
   private watcher: FSWatcher | null = null
   private timer: NodeJS.Timeout | null = null
   private restoring = false
+  private lastNote = ''
   private closed = false
   /** False: another supervisor has taken the directory. Nothing in it is ours then, neither to write nor to remove. */
   isOurs = true
@@ -92,7 +93,7 @@ export class RuntimeKeeper {
 
   private async restore(): Promise<void> {
     const { spec, paths, lock, writeIntent, restoreHost } = this.context
-    prepareDirectories(spec())
+    prepareRuntimeDirectory(spec())
     if (!lock.retake()) return this.giveUp()
     this.isOurs = true
     this.note(`something was removed from ${paths.root}; it is made anew`)
@@ -132,7 +133,10 @@ export class RuntimeKeeper {
     return new Set(dirname(socket) === paths.root ? [...ours, basename(socket)] : ours)
   }
 
+  /** The same once only: where it can not be mended it is met again at each look. */
   private note(reason: string): void {
+    if (reason === this.lastNote) return
+    this.lastNote = reason
     this.context.journal.write({ kind: 'supervisor', event: 'trouble', reason })
   }
 }

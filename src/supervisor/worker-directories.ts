@@ -1,7 +1,7 @@
 // `svc/` (FIFOs, heartbeat tables) and `workers/` (records) of the runtime directory. Making a file costs 5 us on a tmpfs
 // and 400 to 800 us on ext4, and every worker needs six: where the runtime directory is no tmpfs (a container's /run, say),
 // the two are symbolic links to a directory of ours in /dev/shm.
-import { chmodSync, lstatSync, mkdirSync, readlinkSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { removeTree } from '../os/remove-tree.ts'
 import { findFastDirectory, isFastDirectory, makeFastDirectory, removeDeadFastDirectories } from './fast-directory.ts'
@@ -9,7 +9,7 @@ import type { RuntimePaths } from './runtime-paths.ts'
 
 /** Every service's user passes through `svc/` to its own directory. */
 export function prepareWorkerDirectories(paths: RuntimePaths): void {
-  removeWorkerDirectories(paths)
+  clearWorkerDirectories(paths)
   removeDeadFastDirectories()
   const fast = makeFastDirectory(paths.root)
   for (const [path, mode] of both(paths)) {
@@ -47,6 +47,18 @@ export function removeWorkerDirectories(paths: RuntimePaths): void {
     const directory = linkedDirectory(path)
     if (directory !== null) removeTree(directory)
     removeTree(path)
+  }
+}
+
+/** What a service's user has made irremovable goes out of the way: it must not keep the supervisor from starting. */
+function clearWorkerDirectories(paths: RuntimePaths): void {
+  try {
+    removeWorkerDirectories(paths)
+  } catch {
+    for (const [path] of both(paths)) {
+      if (lstatSync(path, { throwIfNoEntry: false }) === undefined) continue
+      renameSync(path, `${path}.irremovable-${process.pid}-${Date.now()}`)
+    }
   }
 }
 

@@ -1,5 +1,15 @@
 // What a later supervisor has to know of a running process: one small file each, written at the spawn.
-import { readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import type { ServiceSpec } from '../config/effective.ts'
 import type { LaneIndex } from './runtime-paths.ts'
@@ -61,10 +71,25 @@ export function readRecords(directory: string): { path: string; record: WorkerRe
     .flatMap((name) => {
       const path = join(directory, name)
       try {
-        const record = JSON.parse(readFileSync(path, 'utf8')) as WorkerRecord
+        const record = JSON.parse(readSmallFile(path)) as WorkerRecord
         return record.version === 1 ? [{ path, record }] : []
       } catch {
         return []
       }
     })
+}
+
+const LARGEST = 64 * 1024
+const CAREFULLY = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+
+/** Root may read the records of another user, who may have put a FIFO there: opening that would wait for ever. */
+function readSmallFile(path: string): string {
+  const fd = openSync(path, CAREFULLY)
+  try {
+    const stats = fstatSync(fd)
+    if (!stats.isFile() || stats.size > LARGEST) throw new Error(`${path} is no record`)
+    return readFileSync(fd, 'utf8')
+  } finally {
+    closeSync(fd)
+  }
 }

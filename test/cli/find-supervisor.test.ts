@@ -91,7 +91,7 @@ describe.skipIf(uid !== 0)('root also looks in the base of the config’s owner'
     // The pointer is still root's: nobody but its owner may have put it there.
     expect(find).toThrow(expect.objectContaining({ code: 'HF_UNREACHABLE' }))
     chown(pointer)
-    expect(find()).toMatchObject({ socket: '/theirs.sock', pointer: { foreignUid: OWNER } })
+    expect(find()).toMatchObject({ socket: '/theirs.sock', pointer: { foreign: { uid: OWNER } } })
     chmodSync(ownersBase, 0o777)
     expect(find).toThrow(expect.objectContaining({ code: 'HF_UNREACHABLE' }))
     chmodSync(ownersBase, 0o700)

@@ -67,6 +67,19 @@ describe.skipIf(!isRoot)('root, where an ordinary user has started it', () => {
     return { scene, pointer, pid: JSON.parse(readFileSync(pointer, 'utf8')).pid }
   }
 
+  test('a pointer of theirs that names the socket of root does not make root command it', async () => {
+    const { scene, pointer } = await nobodysScene()
+    const roots = newScene()
+    roots.configure({ services: SLEEP })
+    await roots.up()
+    const forged = { ...JSON.parse(readFileSync(pointer, 'utf8')), socket: `${roots.runtimeDir}/holdfast.sock` }
+    const theirs = JSON.stringify(JSON.parse(readFileSync(pointer, 'utf8')))
+    writeFileSync(pointer, JSON.stringify(forged))
+    expect((await scene.holdfast('down')).code).not.toBe(0)
+    expect((await roots.status()).services).toHaveLength(1)
+    writeFileSync(pointer, theirs)
+  })
+
   test('every verb finds it, up does not start a second one, down ends it', async () => {
     const { scene, pid } = await nobodysScene()
     const status = await scene.holdfast('status', 'web')

@@ -1,9 +1,11 @@
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { testWith } from './harness/requirement.ts'
 import { newScene, PROGRAMS, type Scene } from './harness/scene.ts'
 import { waitFor } from './harness/wait-for.ts'
 
+const withPython = testWith('python3', 'python3')
 const WEB = [process.execPath, join(PROGRAMS, 'web.mjs')]
 
 async function heartbeatScene(): Promise<Scene> {
@@ -78,3 +80,44 @@ test('a heartbeat in any language: WATCHDOG=1 on the notification fd', async () 
   await waitFor(async () => (await scene.worker('beat/0')).pid !== pid)
   expect((await scene.events()).some(({ reason }) => /no heartbeat for/.test(reason))).toBe(true)
 })
+
+withPython(
+  'a worker that writes its first 16 bytes only does not inherit the request deadline of the one before it',
+  async () => {
+    const scene = newScene()
+    const program = `
+import os, struct, time
+path, offset = os.environ["HOLDFAST_HEARTBEAT"].rsplit(":", 1)
+table, offset = os.open(path, os.O_WRONLY), int(offset)
+def beat(): os.pwrite(table, struct.pack("<IIQ", os.getpid(), 2, time.monotonic_ns() + 10_000_000_000), offset)
+beat()
+os.write(int(os.environ["HOLDFAST_NOTIFY_FD"]), b"READY=1\\n")
+if not os.path.exists("once"):
+    open("once", "w").close()
+    os.pwrite(table, struct.pack("<Q", time.monotonic_ns() + 500_000_000), offset + 16)
+    time.sleep(1000)
+for beats in range(100000):
+    beat()
+    if beats == 20: print("beaten 20 times", flush=True)
+    time.sleep(0.1)
+`
+    scene.configure({
+      services: {
+        half: {
+          command: ['python3', '-c', program],
+          ready: 'notify',
+          requestTimeout: '500ms',
+          heartbeat: { interval: '200ms', timeout: '10s' },
+        },
+      },
+    })
+    await scene.up()
+    await waitFor(async () => (await scene.worker('half/0')).restarts === 1, { what: 'the first one replaced' })
+    const { pid } = await scene.worker('half/0')
+    // Four times its predecessor's deadline.
+    await waitFor(async () => (await scene.holdfast('logs', 'half')).out.includes('beaten 20 times'), {
+      what: '20 beats',
+    })
+    expect(await scene.worker('half/0')).toMatchObject({ pid, restarts: 1, ready: true })
+  },
+)
