@@ -1,36 +1,7 @@
-// `down` while another command is under way: nothing is left, and the other command says so.
-import { rmSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { newScene, type Scene } from './harness/scene.ts'
+import { newScene } from './harness/scene.ts'
+import { sceneToApply } from './harness/slow-scene.ts'
 import { waitFor } from './harness/wait-for.ts'
-
-/** Ready a moment after its start, or when the file `go` is there. */
-const SLOW = {
-  command: ['sh', '-c', 'while [ ! -e go ]; do sleep 0.05; done; echo ready; exec sleep 1000'],
-  ready: { log: 'ready' },
-}
-
-function configure(scene: Scene, version: string): void {
-  const env = { VERSION: version }
-  scene.configure({
-    services: {
-      web: { ...SLOW, env, instances: 2, dependsOn: { queue: 'ready' } },
-      queue: { ...SLOW, env },
-      same: { command: 'sleep 1000' },
-    },
-  })
-}
-
-/** A scene that runs version 1, and whose config says 2; new workers are not ready before `go` is there. */
-async function sceneToApply(): Promise<Scene> {
-  const scene = newScene()
-  configure(scene, '1')
-  scene.write('go', '')
-  await scene.up()
-  rmSync(scene.path('go'))
-  configure(scene, '2')
-  return scene
-}
 
 /** What TERM ends only after a while. */
 const SLOW_TO_STOP = ['sh', '-c', 'trap "sleep 0.7; exit" TERM; echo up; while :; do sleep 0.05; done']

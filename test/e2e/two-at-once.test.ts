@@ -1,37 +1,8 @@
-// Commands that meet: one wins, the other says so, and nothing is there twice.
-import { rmSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { factsOf } from './harness/process-facts.ts'
-import { newScene, type Scene } from './harness/scene.ts'
+import type { Scene } from './harness/scene.ts'
+import { configureVersion, sceneToApply } from './harness/slow-scene.ts'
 import { waitFor } from './harness/wait-for.ts'
-
-/** Ready a moment after its start, or when the file `go` is there. */
-const SLOW = {
-  command: ['sh', '-c', 'while [ ! -e go ]; do sleep 0.05; done; echo ready; exec sleep 1000'],
-  ready: { log: 'ready' },
-}
-
-function configure(scene: Scene, version: string): void {
-  const env = { VERSION: version }
-  scene.configure({
-    services: {
-      web: { ...SLOW, env, instances: 2, dependsOn: { queue: 'ready' } },
-      queue: { ...SLOW, env },
-      same: { command: 'sleep 1000' },
-    },
-  })
-}
-
-/** A scene that runs version 1, and whose config says 2; new workers are not ready before `go` is there. */
-async function sceneToApply(): Promise<Scene> {
-  const scene = newScene()
-  configure(scene, '1')
-  scene.write('go', '')
-  await scene.up()
-  rmSync(scene.path('go'))
-  configure(scene, '2')
-  return scene
-}
 
 async function isRolling(scene: Scene): Promise<boolean> {
   const { services } = await scene.status()
@@ -73,7 +44,7 @@ test('an apply with --replace supersedes the one in progress', async () => {
   const scene = await sceneToApply()
   const first = scene.holdfast('apply')
   await waitFor(() => isRolling(scene))
-  configure(scene, '3')
+  configureVersion(scene, '3')
   const second = scene.holdfast('apply', '--replace')
   const superseded = await first
   expect(superseded.code).toBe(1)
