@@ -1,3 +1,4 @@
+// `down` while another command is under way: nothing is left, and the other command says so.
 import { expect, test } from 'vitest'
 import { newScene } from './harness/scene.ts'
 import { sceneToApply } from './harness/slow-scene.ts'

@@ -1,3 +1,4 @@
+// Commands that meet: one wins, the other says so, and nothing is there twice.
 import { expect, test } from 'vitest'
 import { factsOf } from './harness/process-facts.ts'
 import type { Scene } from './harness/scene.ts'
