@@ -10,7 +10,6 @@ const prlimit64 = libcFunction<[number, number, Buffer | null, Buffer | null], n
 
 const wanted = Buffer.alloc(16)
 const current = Buffer.alloc(16)
-const before = Buffer.alloc(16)
 
 /** Open files that this process may have. Infinity where there is no limit. */
 export function noFileLimit(): { soft: number; hard: number } {
@@ -25,25 +24,6 @@ export function setSoftNoFile(soft: number): number {
   wanted.writeBigUInt64LE(soft >= before.hard ? current.readBigUInt64LE(8) : BigInt(soft), 0)
   checked(prlimit64(0, RLIMIT_NOFILE, wanted, null), 'prlimit')
   return before.soft
-}
-
-/**
- * Runs `act` with another soft limit; the hard one stays. `hard` is what noFileLimit said: with it two system calls do.
- * Synchronous, for other threads of this process have that limit meanwhile.
- */
-export function withSoftNoFile<T>(soft: number, hard: number, act: () => T): T {
-  wanted.writeBigUInt64LE(toLimit(Math.min(soft, hard)), 0)
-  wanted.writeBigUInt64LE(toLimit(hard), 8)
-  checked(prlimit64(0, RLIMIT_NOFILE, wanted, before), 'prlimit')
-  try {
-    return act()
-  } finally {
-    checked(prlimit64(0, RLIMIT_NOFILE, before, null), 'prlimit')
-  }
-}
-
-function toLimit(count: number): bigint {
-  return Number.isFinite(count) ? BigInt(count) : UNLIMITED
 }
 
 function limitAt(buffer: Buffer, offset: number): number {

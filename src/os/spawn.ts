@@ -5,7 +5,7 @@ import { constants } from 'node:os'
 import { CStringArray } from './c-strings.ts'
 import { closeInheritedOnExec } from './close-on-exec.ts'
 import { libcFunction } from './libc.ts'
-import { noFileLimit, withSoftNoFile } from './limits.ts'
+import { noFileLimit, setSoftNoFile } from './limits.ts'
 import { checked, OsError } from './os-error.ts'
 
 export interface SpawnOptions {
@@ -60,7 +60,6 @@ const fcntl = libcFunction<[number, number, number], number>('int fcntl(int fd, 
 // Made once, and never given back: the attributes have no allocation behind them.
 const attributesBySession = new Map<boolean, Buffer>()
 let inheritedAreClosed = false
-let hardNoFile: number | null = null
 const argumentStrings = new CStringArray()
 const environmentStrings = new CStringArray()
 const actions = Buffer.alloc(ACTIONS_SIZE)
@@ -138,10 +137,14 @@ function addAction(error: number): void {
 
 /** The child inherits the limit of the moment; nothing else runs in this thread meanwhile. */
 function limited(soft: number | null, spawn: () => number): number {
-  if (soft === null) return spawn()
-  // Nothing in this process lowers its hard limit, and nobody can raise it who is not root.
-  hardNoFile ??= noFileLimit().hard
-  return withSoftNoFile(soft, hardNoFile, spawn)
+  if (soft === null || noFileLimit().soft === soft) return spawn()
+  // Not remembered: an administrator may lower our hard limit, and to set what it was would fail, or raise it again.
+  const before = setSoftNoFile(soft)
+  try {
+    return spawn()
+  } finally {
+    setSoftNoFile(before)
+  }
 }
 
 /** posix_spawn has one error number for whatever failed on the way: find out which it was. */

@@ -159,7 +159,8 @@ export class LocalEngine implements Engine {
 
   async operate(request: OperationRequest, onProgress?: (progress: Progress) => void): Promise<OperationOutcome> {
     if (this.going !== null && request.verb !== 'stop') throw new HoldfastError('HF_GOING_DOWN')
-    this.startNow(this.resolve(request.targets).map(({ service }) => service))
+    // All of them: an operation may concern dependents as well.
+    this.startNow(this.toStart)
     return this.operations.operate(request, onProgress)
   }
 
