@@ -17,13 +17,20 @@ export function noFileLimit(): { soft: number; hard: number } {
   return { soft: limitAt(current, 0), hard: limitAt(current, 8) }
 }
 
-/** Sets the soft limit of this process, at most its hard one, which stays. Returns what it was. */
-export function setSoftNoFile(soft: number): number {
-  const before = noFileLimit()
+/**
+ * Sets the soft limit of this process, at most its hard one, which stays. @returns what sets it back
+ * The hard limit is looked at each time: an administrator may have lowered it, and to set what it was would fail, or raise it.
+ */
+export function setSoftNoFile(soft: number): () => void {
+  const { hard } = noFileLimit()
+  const before = Buffer.from(current)
   current.copy(wanted)
-  wanted.writeBigUInt64LE(soft >= before.hard ? current.readBigUInt64LE(8) : BigInt(soft), 0)
+  wanted.writeBigUInt64LE(soft >= hard ? current.readBigUInt64LE(8) : BigInt(soft), 0)
+  if (wanted.equals(before)) return () => {}
   checked(prlimit64(0, RLIMIT_NOFILE, wanted, null), 'prlimit')
-  return before.soft
+  return () => {
+    checked(prlimit64(0, RLIMIT_NOFILE, before, null), 'prlimit')
+  }
 }
 
 function limitAt(buffer: Buffer, offset: number): number {

@@ -5,7 +5,7 @@ import { constants } from 'node:os'
 import { CStringArray } from './c-strings.ts'
 import { closeInheritedOnExec } from './close-on-exec.ts'
 import { libcFunction } from './libc.ts'
-import { noFileLimit, setSoftNoFile } from './limits.ts'
+import { setSoftNoFile } from './limits.ts'
 import { checked, OsError } from './os-error.ts'
 
 export interface SpawnOptions {
@@ -137,13 +137,12 @@ function addAction(error: number): void {
 
 /** The child inherits the limit of the moment; nothing else runs in this thread meanwhile. */
 function limited(soft: number | null, spawn: () => number): number {
-  if (soft === null || noFileLimit().soft === soft) return spawn()
-  // Not remembered: an administrator may lower our hard limit, and to set what it was would fail, or raise it again.
-  const before = setSoftNoFile(soft)
+  if (soft === null) return spawn()
+  const setBack = setSoftNoFile(soft)
   try {
     return spawn()
   } finally {
-    setSoftNoFile(before)
+    setBack()
   }
 }
 

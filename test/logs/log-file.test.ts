@@ -139,8 +139,8 @@ describe('LogFile', () => {
 
   test('waits out a moment without file descriptors', async () => {
     const { path, file, troubles } = logFile()
-    const before = setSoftNoFile(3)
-    setTimeout(() => setSoftNoFile(before), 50)
+    const setBack = setSoftNoFile(3)
+    setTimeout(setBack, 50)
     file.append(asBuffer(['one']))
     await file.close()
     expect(readFileSync(path, 'utf8')).toBe('one\n')
