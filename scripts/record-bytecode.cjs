@@ -4,8 +4,9 @@ const { writeFileSync } = require('node:fs')
 const { basename } = require('node:path')
 const vm = require('node:vm')
 
-/** Which command's process writes which bundle's. */
-const RECORDED_BY = { 'main.cjs': 'status', 'load.cjs': 'up', 'supervise.cjs': 'supervise' }
+/** Which command's process writes which bundle's; the supervisor runs with other flags, and so needs bytecode of its own. */
+const RECORDED_BY = { 'main.cjs': 'status', 'load.cjs': 'up', 'supervise.cjs': 'up' }
+const isSupervisor = process.argv.includes('supervise')
 
 const scripts = new Map()
 vm.Script = class extends vm.Script {
@@ -17,7 +18,9 @@ vm.Script = class extends vm.Script {
 
 process.on('exit', () => {
   for (const [file, script] of scripts) {
-    if (!process.argv.includes(RECORDED_BY[basename(file)])) continue
-    writeFileSync(`${file}.bytecode`, script.createCachedData())
+    if (isSupervisor) writeFileSync(`${file}.supervisor.bytecode`, script.createCachedData())
+    else if (process.argv.includes(RECORDED_BY[basename(file)])) {
+      writeFileSync(`${file}.bytecode`, script.createCachedData())
+    }
   }
 })

@@ -4,6 +4,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Script } from 'node:vm'
+import { SMALL_NURSERY } from './small-nursery.ts'
 
 type Require = (name: string) => unknown
 
@@ -24,9 +25,12 @@ function load(name: string): unknown {
 
 const requireNeighbour: Require = (name) => (name.startsWith('./') ? load(name) : require(name))
 
+/** The supervisor runs with other flags than a command, and has bytecode of its own. */
+const bytecodeEnding = process.execArgv.includes(SMALL_NURSERY) ? '.supervisor.bytecode' : '.bytecode'
+
 /** V8 compares the length of the text only: what is older than the text is not its bytecode. */
 function bytecodeOf(file: string): Buffer | null {
-  const bytecode = `${file}.bytecode`
+  const bytecode = `${file}${bytecodeEnding}`
   try {
     return statSync(bytecode).mtimeMs < statSync(file).mtimeMs ? null : readFileSync(bytecode)
   } catch {

@@ -52,7 +52,10 @@ export function lockFile(path: string): HeldLock | null {
   }
 }
 
-/** Pid of the process that took the lock, null when nobody holds it. Does not touch the lock. */
+/**
+ * Pid of the process that took the lock, null when nobody holds it. Does not touch the lock. Takes up to 20 ms: /proc/locks
+ * waits for an RCU grace period, all but the first of several readings in a row are fast.
+ */
 export function lockHolder(path: string): number | null {
   let stats: Stats | undefined
   let locks: string

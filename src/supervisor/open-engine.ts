@@ -106,7 +106,7 @@ function takeLock(paths: RuntimePaths): SupervisorLock {
 }
 
 async function endOrRefuseLeftovers(runtimeDir: string, clean: boolean): Promise<void> {
-  const leftovers = livingLeftovers(runtimeDir)
+  const leftovers = livingLeftovers(runtimeDir, { lockIsOurs: true })
   if (leftovers.length === 0) return
   const left = clean
     ? (await endLeftovers(runtimeDir)).left
