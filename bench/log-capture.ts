@@ -8,7 +8,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ServiceLog } from '../src/logs/service-log.ts'
 import { EpollLoop } from '../src/os/epoll.ts'
-import { makeFifo, openFifo, openFifoForChild } from '../src/os/fifo.ts'
+import { makeFifo, openFifoForChild } from '../src/os/fifo.ts'
+import { FifoReaders } from '../src/os/fifo-readers.ts'
 
 const COUNT = Number(process.argv[2] ?? 3_000_000)
 const WRITER = `
@@ -34,11 +35,11 @@ try {
   writeFileSync(join(directory, 'writer.c'), WRITER)
   execFileSync('cc', ['-O2', '-o', join(directory, 'writer'), join(directory, 'writer.c')])
   const file = join(directory, 'web.log')
-  const log = new ServiceLog({ epoll, file, stdout: 'log', stderr: 'log', keep: 10_000 })
+  const log = new ServiceLog({ file, stdout: 'log', stderr: 'log', keep: 10_000 })
   const path = join(directory, 'fifo')
   makeFifo(path, { mode: 0o600, uid: null, gid: null })
-  const fd = openFifo(path)
-  const capture = log.openStream({ fd, worker: 'web/0', stream: 'out' })
+  const reader = new FifoReaders(epoll).open(path)
+  const capture = log.openStream({ reader, worker: 'web/0', stream: 'out' })
 
   let longestTurn = 0
   let last = performance.now()
@@ -77,7 +78,7 @@ try {
     }),
   )
   await log.close()
-  closeSync(fd)
+  capture.close()
 } finally {
   epoll.close()
   rmSync(directory, { recursive: true, force: true })

@@ -1,5 +1,5 @@
 import type { OutputSpec } from '../config/effective.ts'
-import type { EpollLoop } from '../os/epoll.ts'
+import type { FifoReader } from '../os/fifo-reader.ts'
 import { type CaptureSink, LayoutSink, RawSink } from './capture-sink.ts'
 import { formatLine, timestamp } from './layout.ts'
 import { LogFile, type LogOutage } from './log-file.ts'
@@ -8,7 +8,6 @@ import type { FileIdentity } from './open-log.ts'
 import { StreamCapture } from './stream-capture.ts'
 
 export interface ServiceLogOptions {
-  readonly epoll: EpollLoop
   /** Where `log` goes to: `<logDir>/<service>.log`, in the default layout. */
   readonly file: string
   readonly stdout: OutputSpec
@@ -61,13 +60,16 @@ export class ServiceLog {
   }
 
   /** Captures a stream of a worker. @throws Error for a stream that is not captured (`ignore`, `inherit`) */
-  openStream(stream: { readonly fd: number; readonly worker: string; readonly stream: LogStream }): StreamCapture {
+  openStream(stream: {
+    readonly reader: FifoReader
+    readonly worker: string
+    readonly stream: LogStream
+  }): StreamCapture {
     const destination = this.#destinations.find(({ streams }) => streams.includes(stream.stream))
     if (destination === undefined) throw new Error(`${stream.worker}: std${stream.stream} is not captured`)
-    const { epoll, maxLine } = this.#options
+    const { maxLine } = this.#options
     const capture = new StreamCapture({
       ...stream,
-      epoll,
       sink: destination.sink,
       ...(maxLine === undefined ? {} : { maxLine }),
       onClose: (closed) => this.#forget(closed),
@@ -115,7 +117,7 @@ export class ServiceLog {
     for (const { file } of this.#destinations) file.reopen()
   }
 
-  /** Closes the streams (their fds stay open: they belong to the caller), writes what was read and closes the files. */
+  /** Closes the streams, writes what was read and closes the files. */
   async close(options: { deadline?: number } = {}): Promise<boolean> {
     for (const capture of this.#captures) capture.close()
     const closed = await Promise.all(this.#destinations.map(({ file }) => file.close(options)))

@@ -1,5 +1,4 @@
-import type { EpollLoop } from '../os/epoll.ts'
-import { readAvailable } from '../os/fifo.ts'
+import type { FifoReader } from '../os/fifo-reader.ts'
 import type { CaptureSink, LineSource } from './capture-sink.ts'
 import { timestamp } from './layout.ts'
 import { LineListeners } from './line-listeners.ts'
@@ -10,9 +9,8 @@ import { PipeGrowth } from './pipe-growth.ts'
 import { comesSoon, mayReadInThisTurn, READ_SIZE, readBuffer, restBeforeReading } from './read-turns.ts'
 
 export interface StreamCaptureOptions {
-  readonly epoll: EpollLoop
-  /** The reading end, from openFifo. Whoever opened it closes it, after close(). */
-  readonly fd: number
+  /** Closed with the capture. */
+  readonly reader: FifoReader
   /** `web/0` */
   readonly worker: string
   readonly stream: LogStream
@@ -36,8 +34,7 @@ const processWideGrowth = new PipeGrowth()
  */
 export class StreamCapture {
   readonly stream: LogStream
-  readonly #epoll: EpollLoop
-  readonly #fd: number
+  readonly #reader: FifoReader
   readonly #sink: CaptureSink
   readonly #pipe: PipeGrowth
   readonly #splitter: LineSplitter
@@ -52,14 +49,13 @@ export class StreamCapture {
 
   constructor(options: StreamCaptureOptions) {
     this.stream = options.stream
-    this.#epoll = options.epoll
-    this.#fd = options.fd
+    this.#reader = options.reader
     this.#worker = options.worker
     this.#sink = options.sink
     this.#pipe = options.pipe ?? processWideGrowth
     this.#splitter = new LineSplitter(options.maxLine === undefined ? {} : { maxLine: options.maxLine })
     this.#onClose = options.onClose
-    this.#epoll.add(this.#fd, this.#onReadable)
+    this.#reader.listen(this)
   }
 
   get worker(): string {
@@ -101,12 +97,21 @@ export class StreamCapture {
     let left = READ_SIZE // no pipe holds more, and a writer that goes on must not keep us
     while (left > 0) {
       if (this.#sink.choked) return false
-      const bytes = readAvailable(this.#fd, readBuffer())
+      const bytes = this.#reader.read(readBuffer())
       if (bytes > 0) this.#take(bytes)
-      if (bytes < this.#pipe.sizeOf(this.#fd)) return true
+      if (bytes < this.#pipeSize) return true
       left -= bytes
     }
     return true
+  }
+
+  /** Reads nothing by itself until `letGo`. */
+  hold(): void {
+    this.#reader.hold()
+  }
+
+  letGo(): void {
+    this.#reader.letGo()
   }
 
   /** The process is dead: reads all it said; an unfinished last line becomes a line. */
@@ -115,19 +120,20 @@ export class StreamCapture {
     this.#flushUnfinished()
   }
 
-  /** Reads no more; what was read of an unfinished line becomes a line. The owner of the fd closes it. */
+  /** Reads no more; what was read of an unfinished line becomes a line. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#epoll.remove(this.#fd)
-    this.#pipe.forget(this.#fd)
+    if (this.#reader.fd !== null) this.#pipe.forget(this.#reader.fd)
+    this.#reader.close()
     this.#flushUnfinished()
     this.#listeners = null
     this.#tail = null
     this.#onClose?.(this)
   }
 
-  readonly #onReadable = (): void => {
+  /** For the reader alone. */
+  onReadable(): void {
     const now = performance.now()
     if (this.#closed || !mayReadInThisTurn(now)) return
     if (this.#sink.full) {
@@ -135,20 +141,30 @@ export class StreamCapture {
       return
     }
     const most = this.#listeners === null ? READ_SIZE : LISTENED_READ_SIZE
-    const bytes = readAvailable(this.#fd, readBuffer().subarray(0, most))
+    const bytes = this.#reader.read(readBuffer().subarray(0, most))
     if (bytes === 0) return
     this.#take(bytes)
-    this.#pipe.noteRead(this.#fd, bytes, now)
+    if (this.#reader.fd !== null) this.#pipe.noteRead(this.#reader.fd, bytes, now)
     const soon = comesSoon(now, this.#lastRead)
     this.#lastRead = now
     // A pipe that was half full keeps its writer waiting soon: no rest then.
-    if (soon && bytes < Math.min(most, this.#pipe.sizeOf(this.#fd) / 2)) this.#rest(now)
+    if (soon && bytes < Math.min(most, this.#pipeSize / 2)) this.#rest(now)
+  }
+
+  /** For the reader alone. */
+  onPark(fd: number): void {
+    this.#pipe.forget(fd)
+  }
+
+  /** Bytes; as long as nothing was read of it, that of any pipe. */
+  get #pipeSize(): number {
+    return this.#pipe.sizeOf(this.#reader.fd ?? -1)
   }
 
   #rest(now: number): void {
     if (this.#resting) return
     this.#resting = true
-    this.#epoll.pause(this.#fd)
+    this.#reader.pause()
     restBeforeReading(now, () => {
       this.#resting = false
       this.#resume()
@@ -158,7 +174,7 @@ export class StreamCapture {
   #waitForSink(): void {
     if (this.#waitsForSink) return
     this.#waitsForSink = true
-    this.#epoll.pause(this.#fd)
+    this.#reader.pause()
     this.#sink.onDrain(() => {
       this.#waitsForSink = false
       this.#resume()
@@ -166,7 +182,7 @@ export class StreamCapture {
   }
 
   #resume(): void {
-    if (!this.#closed && !this.#resting && !this.#waitsForSink) this.#epoll.resume(this.#fd)
+    if (!this.#closed && !this.#resting && !this.#waitsForSink) this.#reader.resume()
   }
 
   #take(bytes: number): void {

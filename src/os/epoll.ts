@@ -8,7 +8,9 @@ import { type PollHandle, pollReadable } from './poll-handle.ts'
 const EPOLL_CLOEXEC = 0x80000
 const EPOLL_CTL_ADD = 1
 const EPOLL_CTL_DEL = 2
+const EPOLL_CTL_MOD = 3
 const EPOLLIN = 1
+const EPOLLONESHOT = 0x4000_0000
 
 // struct epoll_event is packed on x86-64 only.
 const EVENT_SIZE = process.arch === 'x64' ? 12 : 16
@@ -27,8 +29,14 @@ interface Registration {
   readonly fd: number
   /** Marks this registration in the kernel: an fd's number may be closed and used again within one pass. */
   readonly id: number
-  readonly onReadable: () => void
+  onReadable: () => void
   paused: boolean
+  detached: boolean
+}
+
+/** What is watched without an fd. */
+export interface Detached {
+  readonly id: number
 }
 
 export class EpollLoop {
@@ -49,7 +57,13 @@ export class EpollLoop {
   /** Calls back as long as `fd` is readable, or its other side is closed (level-triggered). */
   add(fd: number, onReadable: () => void): void {
     if (this.#byFd.has(fd)) throw new Error(`fd ${fd} is in the epoll loop already`)
-    const registration: Registration = { fd, id: this.#nextId++ % 0xffff_ffff, onReadable, paused: false }
+    const registration: Registration = {
+      fd,
+      id: this.#nextId++ % 0xffff_ffff,
+      onReadable,
+      paused: false,
+      detached: false,
+    }
     this.#control(EPOLL_CTL_ADD, registration)
     this.#byFd.set(fd, registration)
     this.#byId.set(registration.id, registration)
@@ -80,29 +94,59 @@ export class EpollLoop {
     if (!registration.paused) epollCtl(this.#epoll, EPOLL_CTL_DEL, fd, this.#event)
   }
 
+  /**
+   * The fd is about to be closed while its file stays open elsewhere (see FileParking): when that becomes readable, this is
+   * called back, once. The kernel watches files, not fds; what it watches so can not be taken out until the file is closed.
+   */
+  detach(fd: number, onReadable: () => void): Detached {
+    const registration = this.#byFd.get(fd)
+    if (registration === undefined || registration.paused) throw new Error(`fd ${fd} is not watched`)
+    this.#control(EPOLL_CTL_MOD, registration, EPOLLIN | EPOLLONESHOT)
+    this.#byFd.delete(fd)
+    registration.detached = true
+    registration.onReadable = onReadable
+    return registration
+  }
+
+  /** Not called back any more. */
+  forget({ id }: Detached): void {
+    this.#byId.delete(id)
+  }
+
+  /** Calls back now for everything detached that is readable. */
+  wakeDetached(): void {
+    // What is readable and not detached is reported again each time, after what was not reported yet.
+    for (let seen = 0; seen <= this.#byId.size; seen += EVENTS_AT_ONCE) {
+      if (this.#collect().length < EVENTS_AT_ONCE) return
+    }
+  }
+
   /** One pass, now: callbacks of what is readable (at most 256). Exceptions come out on the event loop afterwards. */
   drainNow(): void {
-    if (this.#closed) return
+    for (const registration of this.#collect()) {
+      if (registration.paused || registration.detached || !this.#byId.has(registration.id)) continue
+      guarded(registration.onReadable)
+    }
+  }
+
+  /** What is readable. The detached among it are called back, at once: the kernel does not report them again. */
+  #collect(): Registration[] {
+    if (this.#closed) return []
     const count = epollWait(this.#epoll, this.#events, EVENTS_AT_ONCE, 0)
     if (count === -1) {
-      if (errno() === constants.errno.EINTR) return
+      if (errno() === constants.errno.EINTR) return []
       throw lastOsError('epoll_wait')
     }
     // Copied first: a callback may itself ask for a pass, which uses the same buffer.
-    const ready: (Registration | undefined)[] = []
+    const ready: Registration[] = []
     for (let index = 0; index < count; index++) {
-      ready.push(this.#byId.get(this.#events.readUInt32LE(index * EVENT_SIZE + DATA_OFFSET)))
+      const registration = this.#byId.get(this.#events.readUInt32LE(index * EVENT_SIZE + DATA_OFFSET))
+      if (registration !== undefined) ready.push(registration)
     }
     for (const registration of ready) {
-      if (registration === undefined || registration.paused || !this.#byId.has(registration.id)) continue
-      try {
-        registration.onReadable()
-      } catch (error) {
-        setImmediate(() => {
-          throw error
-        })
-      }
+      if (registration.detached && this.#byId.delete(registration.id)) guarded(registration.onReadable)
     }
+    return ready
   }
 
   /** Lets the process end although fds are watched. */
@@ -124,10 +168,20 @@ export class EpollLoop {
     this.#byId.clear()
   }
 
-  #control(operation: number, registration: Registration): void {
-    this.#event.writeUInt32LE(EPOLLIN, 0)
+  #control(operation: number, registration: Registration, events = EPOLLIN): void {
+    this.#event.writeUInt32LE(events, 0)
     this.#event.writeUInt32LE(registration.id, DATA_OFFSET)
     this.#event.writeUInt32LE(0, DATA_OFFSET + 4)
     checked(epollCtl(this.#epoll, operation, registration.fd, this.#event), 'epoll_ctl', `fd ${registration.fd}`)
+  }
+}
+
+function guarded(callback: () => void): void {
+  try {
+    callback()
+  } catch (error) {
+    setImmediate(() => {
+      throw error
+    })
   }
 }

@@ -45,6 +45,21 @@ export function libcFunction<A extends readonly (number | bigint | string | Uint
   }
 }
 
+/**
+ * As libcFunction, but one of libuv's threads makes the call. Buffers among the arguments are the caller's to keep until it is
+ * done. For calls that return soon: there are few threads, and the file system needs them too.
+ */
+export function libcFunctionInThread<A extends readonly (number | string | Uint8Array)[], R>(
+  prototype: string,
+): (args: A, onDone: (result: R) => void) => void {
+  type InThread = { async: (...args: [...A, (error: unknown, result: R) => void]) => void }
+  let native: InThread | null = null
+  return (args, onDone) => {
+    native ??= declare(prototype) as InThread
+    native.async(...args, (_, result) => onDone(result))
+  }
+}
+
 function declare(prototype: string): unknown {
   const glibc = library()
   try {

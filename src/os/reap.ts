@@ -44,6 +44,8 @@ export class ChildReaper {
   readonly #watched = new Map<number, { pidfd: number; handle: PollHandle }>()
   readonly #onSigchld = () => this.poll()
   #closed = false
+  #held = false
+  #missed = false
 
   /**
    * `beforeReap` is called while the process is dead but still holds its pid: its group may be signalled safely then.
@@ -72,9 +74,26 @@ export class ChildReaper {
     this.#watched.set(pid, { pidfd, handle: pollReadable(pidfd, () => this.#reapOne(P_PID, pid)) })
   }
 
+  /** Nobody is reaped until `release`: for a child whose pid is not known yet. */
+  hold(): void {
+    this.#held = true
+  }
+
+  /** Whether somebody has died since `hold`. */
+  get isAwaited(): boolean {
+    return this.#missed
+  }
+
+  release(): void {
+    this.#held = false
+    this.#missed = false
+    this.poll()
+  }
+
   /** Reaps at once what is dead, without waiting for the event loop. */
   poll(): void {
-    if (this.#closed) return
+    if (this.#held) this.#missed = true
+    if (this.#closed || this.#held) return
     if (this.#mode === 'subreaper') {
       while (this.#reapOne(P_ALL, 0)) {}
       return

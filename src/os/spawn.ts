@@ -4,7 +4,7 @@ import { accessSync, closeSync, constants as fsConstants, openSync, readSync, st
 import { constants } from 'node:os'
 import { CStringArray } from './c-strings.ts'
 import { closeInheritedOnExec } from './close-on-exec.ts'
-import { libcFunction } from './libc.ts'
+import { libcFunction, libcFunctionInThread } from './libc.ts'
 import { setSoftNoFile } from './limits.ts'
 import { checked, OsError } from './os-error.ts'
 
@@ -52,18 +52,47 @@ const addClose = libcFunction<[Buffer, number], number>('int posix_spawn_file_ac
 const addChdir = libcFunction<[Buffer, string], number>(
   'int posix_spawn_file_actions_addchdir_np(void *actions, const char *path)',
 )
-const posixSpawn = libcFunction<[Buffer, string, Buffer, Buffer, Buffer, Buffer], number>(
-  'int posix_spawn(void *pid, const char *path, void *actions, void *attr, void *argv, void *envp)',
-)
+type SpawnArguments = [pid: Buffer, path: string, actions: Buffer, attributes: Buffer, argv: Buffer, envp: Buffer]
+const POSIX_SPAWN = 'int posix_spawn(void *pid, const char *path, void *actions, void *attr, void *argv, void *envp)'
+const posixSpawn = libcFunction<SpawnArguments, number>(POSIX_SPAWN)
+const posixSpawnInThread = libcFunctionInThread<SpawnArguments, number>(POSIX_SPAWN)
 const fcntl = libcFunction<[number, number, number], number>('int fcntl(int fd, int command, long argument)')
 
 // Made once, and never given back: the attributes have no allocation behind them.
 const attributesBySession = new Map<boolean, Buffer>()
 let inheritedAreClosed = false
-const argumentStrings = new CStringArray()
-const environmentStrings = new CStringArray()
-const actions = Buffer.alloc(ACTIONS_SIZE)
-const pidCell = Buffer.alloc(4)
+
+/** The memory of one spawn under way. Used again: to make it anew costs as much as a small spawn, and the collector's work. */
+class SpawnCall {
+  readonly #argv = new CStringArray()
+  readonly #env = new CStringArray()
+  readonly #actions = Buffer.alloc(ACTIONS_SIZE)
+  readonly #pid = Buffer.alloc(4)
+  readonly #lifted: number[] = []
+
+  /** Followed by `end`, in any case. */
+  begin(options: SpawnOptions): SpawnArguments {
+    actionsInit(this.#actions)
+    if (!inheritedAreClosed) closeInheritedOnExec()
+    inheritedAreClosed = true
+    const argv = this.#argv.fill(options.argv, 'spawn')
+    const env = this.#env.fill(options.env, 'spawn')
+    addFileActions(this.#actions, options, this.#lifted)
+    return [this.#pid, options.file, this.#actions, attributesFor(options.session), argv, env]
+  }
+
+  get pid(): number {
+    return this.#pid.readInt32LE(0)
+  }
+
+  end(): void {
+    actionsDestroy(this.#actions)
+    for (const fd of this.#lifted.splice(0)) closeSync(fd)
+  }
+}
+
+const callHere = new SpawnCall()
+const idleCalls: SpawnCall[] = []
 
 /**
  * Starts a program and returns its pid: signals at their defaults, none blocked, exactly the given fds. Throws OsError if
@@ -73,22 +102,36 @@ const pidCell = Buffer.alloc(4)
  * empty, and copies of our other fds are open in it (a lock that we release right now is not free yet).
  */
 export function spawnProcess(options: SpawnOptions): number {
-  if (!inheritedAreClosed) closeInheritedOnExec()
-  inheritedAreClosed = true
-  const argv = argumentStrings.fill(options.argv, 'spawn')
-  const env = environmentStrings.fill(options.env, 'spawn')
-  const attributes = attributesFor(options.session)
-  const lifted: number[] = []
-  actionsInit(actions)
   try {
-    addFileActions(options, lifted)
-    const error = limited(options.softNoFile, () => posixSpawn(pidCell, options.file, actions, attributes, argv, env))
+    const call = callHere.begin(options)
+    const error = limited(options.softNoFile, () => posixSpawn(...call))
     if (error !== 0) throw spawnError(options, error)
-    return pidCell.readInt32LE(0)
+    return callHere.pid
   } finally {
-    actionsDestroy(actions)
-    for (const fd of lifted) closeSync(fd)
+    callHere.end()
   }
+}
+
+/**
+ * As spawnProcess, while this thread goes on: a spawn waits for the exec, and takes half of a start. The limit of open files is
+ * the caller's to set (`softNoFile` is not looked at), and `fds` are to stay open until it calls back. Its child may die and be
+ * seen in /proc before.
+ */
+export function spawnInThread(options: SpawnOptions, onDone: (result: number | OsError) => void): void {
+  const call = idleCalls.pop() ?? new SpawnCall()
+  const done = (result: number | OsError): void => {
+    call.end()
+    idleCalls.push(call)
+    onDone(result)
+  }
+  let args: SpawnArguments
+  try {
+    args = call.begin(options)
+  } catch (error) {
+    if (!(error instanceof OsError)) throw error
+    return done(error)
+  }
+  posixSpawnInThread(args, (error) => done(error === 0 ? call.pid : spawnError(options, error)))
 }
 
 function attributesFor(session: boolean): Buffer {
@@ -111,7 +154,7 @@ function makeAttributes(flags: number): Buffer {
   return attributes
 }
 
-function addFileActions(options: SpawnOptions, lifted: number[]): void {
+function addFileActions(actions: Buffer, options: SpawnOptions, lifted: number[]): void {
   const { fds, cwd } = options
   for (const [target, source] of fds.entries()) {
     if (source === -1) addAction(addClose(actions, target))

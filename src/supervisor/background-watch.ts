@@ -28,7 +28,7 @@ export class BackgroundWatch {
   processEnded(service: ServiceRuntime, process: RunningProcess, exit: ProcessExit | null): void {
     if (exit === null || exit.code !== 0 || exit.asked !== null || exit.announced) return
     if (exit.at - process.startedAt > AT_ONCE) return
-    if (this.ended.size === 0) setTimeout(() => this.look(), LOOK_AFTER).unref()
+    if (this.ended.size === 0) setTimeout(() => this.strays.whenSettled(() => this.look()), LOOK_AFTER).unref()
     this.ended.set(`${this.idPrefix}.${process.service}.${process.slot}.`, { service, process })
   }
 

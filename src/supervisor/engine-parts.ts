@@ -1,6 +1,7 @@
 // What the parts of the engine share.
 import type { ServiceSpec } from '../config/effective.ts'
 import type { EpollLoop } from '../os/epoll.ts'
+import type { FifoReaders } from '../os/fifo-readers.ts'
 import type { ChildReaper, WaitStatus } from '../os/reap.ts'
 import type { AuxiliaryCommands } from './auxiliary-command.ts'
 import type { EngineHost } from './engine-host.ts'
@@ -13,6 +14,7 @@ export interface EngineParts {
   readonly host: EngineHost
   readonly paths: RuntimePaths
   readonly epoll: EpollLoop
+  readonly readers: FifoReaders
   readonly journal: Journal
   readonly listeners: Listeners
   readonly auxiliary: AuxiliaryCommands

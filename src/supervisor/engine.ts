@@ -297,6 +297,7 @@ export class LocalEngine implements Engine {
       for (const { lanes } of slots.values()) for (const lane of lanes) lane?.close()
     }
     parts.auxiliary.close()
+    parts.readers.close()
     parts.epoll.close()
     this.attempt(() => parts.listeners.closeAll())
     if (this.runtime.isOurs) {

@@ -22,16 +22,16 @@ import { GroupSweeper } from './group-sweeper.ts'
 import type { Happening } from './happening.ts'
 import { HeartbeatMonitor } from './heartbeat-monitor.ts'
 import { HeartbeatTable } from './heartbeat-table.ts'
+import type { LaunchRequest } from './prepare-spawn.ts'
 import { ProcessEffects } from './process-effects.ts'
 import { inheritedEnvironment } from './process-environment.ts'
-import { type LaunchRequest, ProcessLauncher } from './process-launcher.ts'
+import { ProcessLauncher } from './process-launcher.ts'
 import { closeUnusedSlots, type RunningProcess, type ServiceRuntime, slotRuntime } from './service-runtime.ts'
 import { StraySweeper } from './stray-sweeper.ts'
 import { SupervisedClock } from './supervised-clock.ts'
 import { removeRecord } from './worker-record.ts'
 
 const { SIGTERM } = constants.signals
-
 /** A stack trace of Node takes a dozen; its first line says what is wrong. */
 const LAST_LINES = 20
 
@@ -73,8 +73,12 @@ export class Interpreter {
       (pid) => this.beforeReap(pid),
     )
     parts.auxiliary.watchWith((pid) => this.reaper.watch(pid))
-    const isKnown = (pid: number): boolean => this.byPid.has(pid) || parts.auxiliary.owns(pid)
-    this.strays = new StraySweeper({ subreaper: parts.host.ownsProcess, isKnown, services: parts.paths.services })
+    this.strays = new StraySweeper({
+      subreaper: parts.host.ownsProcess,
+      isKnown: (pid) => this.byPid.has(pid) || parts.auxiliary.owns(pid),
+      whenSettled: (act) => this.launcher.whenSettled(act),
+      services: parts.paths.services,
+    })
     this.effects = new ProcessEffects({
       ...parts,
       groups: this.groups,
@@ -92,7 +96,8 @@ export class Interpreter {
       clock: this.clock,
       outerId: parts.host.environment.HOLDFAST_ID ?? null,
       environment: new BaseEnvironment(inheritedEnvironment(parts.host.environment)),
-      watch: (pid) => this.reaper.watch(pid),
+      reaper: this.reaper,
+      ownsProcess: parts.host.ownsProcess,
       onSpawned: (process) => this.onSpawned(process),
       onFailed: (request, error) => this.onSpawnFailed(request, error),
       onTrouble: ({ service, slot, generation }, reason) => {
@@ -247,7 +252,7 @@ export class Interpreter {
       case 'process':
         return this.performProcess(service, slot, effect.number, effect.effect)
       case 'end-strays':
-        return this.endStrays(service, slot)
+        return this.launcher.whenSettled(() => this.endStrays(service, slot))
       case 'stop-all':
         return this.parts.stopAll(`${name}/${slot}: ${effect.why}`)
       case 'trial-failed':

@@ -3,21 +3,17 @@
 import { closeSync, writeSync } from 'node:fs'
 import type { ServiceSpec } from '../config/effective.ts'
 import type { StreamCapture } from '../logs/stream-capture.ts'
-import type { EpollLoop } from '../os/epoll.ts'
 import { makeFifo, openFifo, openFifoForChild, readAvailable } from '../os/fifo.ts'
+import type { FifoReader } from '../os/fifo-reader.ts'
+import type { FifoReaders } from '../os/fifo-readers.ts'
 import type { LaneIndex, RuntimePaths } from './runtime-paths.ts'
 import type { ServiceOutput } from './service-runtime.ts'
 
 export interface LaneContext {
   readonly paths: RuntimePaths
-  readonly epoll: EpollLoop
+  readonly readers: FifoReaders
   readonly output: ServiceOutput
   readonly devNull: number
-}
-
-interface Stream {
-  readonly capture: StreamCapture
-  readonly fd: number
 }
 
 const scratch = Buffer.allocUnsafe(16_384)
@@ -38,9 +34,9 @@ export class Lane {
   readonly worker: string
   private readonly slot: number
   private readonly context: LaneContext
-  private out: Stream | null = null
-  private err: Stream | null = null
-  private notifyFd: number | null = null
+  private out: StreamCapture | null = null
+  private err: StreamCapture | null = null
+  private notify: FifoReader | null = null
   private commandUsed = false
   /** If somebody removes one, opening it says so, and the launcher makes all of them anew. */
   private readonly made = new Set<string>()
@@ -62,7 +58,7 @@ export class Lane {
     return this.context.output
   }
 
-  /** Opens what the child will hold, and begins to listen. @throws OsError */
+  /** Opens what the child will hold. Nothing new is listened to before `letGo`. @throws OsError */
   open(spec: ServiceSpec, onNotify: (chunk: Buffer) => void): LaneFds {
     const mine: number[] = []
     const forChild = (path: string): number => {
@@ -83,10 +79,19 @@ export class Lane {
     }
   }
 
+  /** What is said from now on is for a process that nobody knows yet: it waits until `letGo`. */
+  hold(): void {
+    for (const end of [this.out, this.err, this.notify]) end?.hold()
+  }
+
+  letGo(): void {
+    for (const end of [this.out, this.err, this.notify]) end?.letGo()
+  }
+
   /** Everything that its process has said so far is handed on, synchronously. */
   drain(): void {
-    this.out?.capture.drain()
-    this.err?.capture.drain()
+    this.out?.drain()
+    this.err?.drain()
     this.readNotify()
   }
 
@@ -94,20 +99,20 @@ export class Lane {
   endOfProcess(): void {
     for (let reads = 0; reads < READS_AT_END && this.readNotify() > 0; reads++);
     this.onNotify = null
-    this.out?.capture.endOfProcess()
-    this.err?.capture.endOfProcess()
+    this.out?.endOfProcess()
+    this.err?.endOfProcess()
   }
 
   /** Each line of either stream. @returns the unsubscription */
   onLine(listener: (line: string) => void): () => void {
-    const removals = [this.out, this.err].map((stream) => stream?.capture.onLine(({ line }) => listener(line)))
+    const removals = [this.out, this.err].map((stream) => stream?.onLine(({ line }) => listener(line)))
     return () => {
       for (const remove of removals) remove?.()
     }
   }
 
   lastOutput(lines: number): string[] {
-    return [...(this.out?.capture.tail(lines) ?? []), ...(this.err?.capture.tail(lines) ?? [])].slice(-lines)
+    return [...(this.out?.tail(lines) ?? []), ...(this.err?.tail(lines) ?? [])].slice(-lines)
   }
 
   /** The message lies in the FIFO until the worker reads it; its own end keeps it there. False: nobody will. */
@@ -127,17 +132,12 @@ export class Lane {
   }
 
   close(): void {
-    for (const stream of [this.out, this.err]) {
-      stream?.capture.close()
-      if (stream !== null) closeSync(stream.fd)
-    }
-    if (this.notifyFd !== null) {
-      this.context.epoll.remove(this.notifyFd)
-      closeSync(this.notifyFd)
-    }
+    this.out?.close()
+    this.err?.close()
+    this.notify?.close()
     this.out = null
     this.err = null
-    this.notifyFd = null
+    this.notify = null
   }
 
   private stream(spec: ServiceSpec, kind: 'out' | 'err', forChild: (path: string) => number): number {
@@ -147,25 +147,30 @@ export class Lane {
     const path = this.fifo(spec, kind)
     this[kind] ??= this.capture(kind, path)
     // The last words of this process, not of the one before it.
-    this[kind].capture.keepTail(false)
-    this[kind].capture.keepTail(true)
+    this[kind].keepTail(false)
+    this[kind].keepTail(true)
     return forChild(path)
   }
 
-  private capture(kind: 'out' | 'err', path: string): Stream {
-    const fd = openFifo(path, this.trust)
-    return { capture: this.context.output.log.openStream({ worker: this.worker, stream: kind, fd }), fd }
+  private capture(kind: 'out' | 'err', path: string): StreamCapture {
+    const reader = this.reader(path)
+    return this.context.output.log.openStream({ worker: this.worker, stream: kind, reader })
+  }
+
+  private reader(path: string): FifoReader {
+    const reader = this.context.readers.open(path, this.trust)
+    reader.hold()
+    return reader
   }
 
   private listen(spec: ServiceSpec, forChild: (path: string) => number): number {
     const path = this.fifo(spec, 'notify')
-    if (this.notifyFd === null) {
-      const fd = openFifo(path, this.trust)
-      this.notifyFd = fd
-      this.context.epoll.add(fd, () => this.readNotify())
+    if (this.notify === null) {
+      this.notify = this.reader(path)
+      this.notify.listen(this)
     } else {
       // What the last process's descendants said since is not the word of this one.
-      for (let reads = 0; reads < READS_AT_END && readAvailable(this.notifyFd, scratch) > 0; reads++);
+      for (let reads = 0; reads < READS_AT_END && this.notify.read(scratch) > 0; reads++);
     }
     return forChild(path)
   }
@@ -182,10 +187,13 @@ export class Lane {
     return fd
   }
 
-  /** One reading a wake-up: a worker that floods its channel gets its turn like everybody else. */
+  /** For the reader of notifications alone. One reading a wake-up: a worker that floods its channel gets its turn like everybody else. */
+  onReadable(): void {
+    this.readNotify()
+  }
+
   private readNotify(): number {
-    if (this.notifyFd === null) return 0
-    const length = readAvailable(this.notifyFd, scratch)
+    const length = this.notify?.read(scratch) ?? 0
     if (length > 0) this.onNotify?.(scratch.subarray(0, length))
     return length
   }

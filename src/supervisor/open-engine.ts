@@ -5,6 +5,7 @@ import { HoldfastError } from '../errors/holdfast-error.ts'
 import { ServiceLog } from '../logs/service-log.ts'
 import { EpollLoop } from '../os/epoll.ts'
 import { openDevNull } from '../os/fifo.ts'
+import { FifoReaders } from '../os/fifo-readers.ts'
 import { lockHolder } from '../os/file-lock.ts'
 import { requirePlatform } from '../os/libc.ts'
 import { noFileLimit } from '../os/limits.ts'
@@ -77,6 +78,7 @@ function assemble(spec: SupervisorSpec, host: EngineHost, { paths, lock, listene
     host,
     paths,
     epoll,
+    readers: new FifoReaders(epoll),
     journal,
     listeners,
     auxiliary,
@@ -85,7 +87,7 @@ function assemble(spec: SupervisorSpec, host: EngineHost, { paths, lock, listene
     idPrefix: engineId(),
     makeReaper: (onExit, beforeReap) =>
       new ChildReaper(host.ownsProcess ? 'subreaper' : 'own-children', onExit, beforeReap),
-    makeOutput: (service) => makeOutput(service, spec.logDir, epoll, journal),
+    makeOutput: (service) => makeOutput(service, spec.logDir, journal),
     stopAll: (why) => engine?.stopAll(why),
   }
   const interpreter = new Interpreter(parts)
@@ -114,11 +116,10 @@ async function endOrRefuseLeftovers(runtimeDir: string, clean: boolean): Promise
   if (left.length > 0) throw new HoldfastError('HF_WORKERS_ALIVE', { workers: left.join(', ') })
 }
 
-function makeOutput(spec: ServiceSpec, logDir: string, epoll: EpollLoop, journal: Journal): ServiceOutput {
+function makeOutput(spec: ServiceSpec, logDir: string, journal: Journal): ServiceOutput {
   const note = (event: string, reason: string): void =>
     journal.write({ kind: 'supervisor', service: spec.name, event, reason })
   const log = new ServiceLog({
-    epoll,
     file: join(logDir, `${spec.name}.log`),
     stdout: spec.stdout,
     stderr: spec.stderr,

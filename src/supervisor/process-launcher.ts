@@ -1,86 +1,56 @@
-// Spawns workers: fds, environment, exec chain, record. Many at once go in batches, so that the control socket answers between.
+// Starts workers: at once, or, where many are asked for, in batches, so that the control socket answers between. A batch is
+// spawned by libuv's threads while the next one is prepared here: a spawn waits for the exec, and that was half of a start.
 
 import { specHash } from '../config/diff.ts'
 import type { ServiceSpec } from '../config/effective.ts'
-import { ladderFor, timeUntilKill } from '../lifecycle/stop-ladder.ts'
 import { bootId } from '../os/boot-id.ts'
-import { findCommand } from '../os/command-path.ts'
-import type { EpollLoop } from '../os/epoll.ts'
+import { setSoftNoFile } from '../os/limits.ts'
 import { monotonicMillis } from '../os/monotonic-clock.ts'
 import { startTimeOf } from '../os/process-identity.ts'
-import { spawnProcess } from '../os/spawn.ts'
-import type { BaseEnvironment } from './base-environment.ts'
-import { executableFor, softNoFile } from './exec-settings.ts'
-import { type IpcChannel, openIpcChannel } from './ipc-channel.ts'
-import { Lane, type LaneFds } from './lane.ts'
-import type { Listeners } from './listeners.ts'
-import { starterKey } from './listeners.ts'
-import { giftEnvironment } from './process-environment.ts'
-import type { LaneIndex, RuntimePaths } from './runtime-paths.ts'
-import { makeServiceDirectory } from './service-directory.ts'
-import {
-  outputKey,
-  type RunningProcess,
-  type ServiceOutput,
-  type ServiceRuntime,
-  slotRuntime,
-} from './service-runtime.ts'
+import type { ChildReaper } from '../os/reap.ts'
+import { spawnInThread, spawnProcess } from '../os/spawn.ts'
+import type { Lane } from './lane.ts'
+import { type LaunchRequest, type PreparationContext, type PreparedSpawn, SpawnPreparation } from './prepare-spawn.ts'
+import type { LaneIndex } from './runtime-paths.ts'
+import type { RunningProcess, ServiceRuntime } from './service-runtime.ts'
 import type { SupervisedClock } from './supervised-clock.ts'
-import { restoreWorkerDirectories } from './worker-directories.ts'
 import { type WorkerRecord, writeRecord } from './worker-record.ts'
 
 /** Milliseconds in one turn of the event loop; a spawn takes 0.3 to 2. `status` is answered between two turns. */
 const TURN = 6
+/** Spawned by threads together; libuv has 16, and files are written by them too. */
+const BATCH = 8
+const WORTH_A_BATCH = 3
+/** An fd above this one says that few are left below 1,024, which is the limit of the whole process during a batch. */
+const CROWDED = 640
 
-export interface LaunchRequest {
-  readonly service: ServiceRuntime
-  readonly slot: number
-  readonly number: number
-  readonly generation: number
-}
-
-interface Spawned {
-  readonly request: LaunchRequest
-  readonly spec: ServiceSpec
-  readonly lane: Lane
-  readonly id: string
-  readonly pid: number
-  readonly closeChannel: (() => void) | null
-}
-
-export interface LauncherContext {
-  readonly paths: RuntimePaths
-  readonly epoll: EpollLoop
+export interface LauncherContext extends PreparationContext {
   readonly clock: SupervisedClock
-  readonly listeners: Listeners
-  readonly devNull: number
-  readonly hardNoFile: number
-  /** Own part of HOLDFAST_ID that all our processes share. */
-  readonly idPrefix: string
-  /** HOLDFAST_ID of the Holdfast that runs us, if one does. */
-  readonly outerId: string | null
-  readonly environment: BaseEnvironment
-  readonly makeOutput: (spec: ServiceSpec) => ServiceOutput
-  readonly watch: (pid: number) => void
+  readonly reaper: ChildReaper
+  /** False: the process is somebody else's, whose limit of open files is not ours to lower while they run. */
+  readonly ownsProcess: boolean
   readonly onSpawned: (process: RunningProcess) => void
   readonly onFailed: (request: LaunchRequest, error: string) => void
-  readonly onTrouble: (request: LaunchRequest, problem: string) => void
-  readonly onNotify: (request: LaunchRequest, chunk: Buffer) => void
-  readonly onIpcReady: (request: LaunchRequest) => void
 }
 
 export class ProcessLauncher {
   private readonly context: LauncherContext
+  private readonly preparation: SpawnPreparation
   private queue: LaunchRequest[] = []
+  /** For the next batch. */
+  private prepared: PreparedSpawn[] = []
+  /** Spawns that threads are at, and whose pids nobody knows yet. */
+  private underWay: readonly PreparedSpawn[] = []
+  private whenSettledActs: (() => void)[] = []
   private turn: NodeJS.Immediate | null = null
   private turnEnds = 0
   private inBulk = false
-  /** Programs found in this turn: a thousand services often run the same one. */
-  private readonly found = new Map<string, string>()
+  private closed = false
   private readonly hashes = new WeakMap<ServiceSpec, string>()
 
   constructor(context: LauncherContext) {
     this.context = context
+    this.preparation = new SpawnPreparation(context)
   }
 
   /** What `act` asks for is launched from the next turn on, many together: cheaper than one by one. */
@@ -96,78 +66,164 @@ export class ProcessLauncher {
   /** At once while there is time in this turn: a worker that died is back in the same one. */
   request(request: LaunchRequest): void {
     if (this.turn === null) this.beginTurn()
-    if (this.inBulk || this.queue.length > 0 || monotonicMillis() > this.turnEnds) {
+    if (this.inBulk || this.queue.length > 0 || !this.isSettled || monotonicMillis() > this.turnEnds) {
       this.queue.push(request)
       return
     }
-    const process = this.spawn(request)
-    if (process !== null) this.complete(process)
+    const spawn = this.prepare(request)
+    if (spawn !== null) this.spawnHere([spawn])
   }
 
   /** @returns false where it is too late: the process is there, or could not be started, and the news of it is on its way */
   cancel(service: ServiceRuntime, slot: number, number: number): boolean {
-    const index = this.queue.findIndex(
-      (request) => request.service === service && request.slot === slot && request.number === number,
-    )
+    const isIt = (request: LaunchRequest): boolean =>
+      request.service === service && request.slot === slot && request.number === number
+    const spawn = this.prepared.find(({ request }) => isIt(request))
+    if (spawn !== undefined) {
+      this.prepared = this.prepared.filter((other) => other !== spawn)
+      spawn.settle(false)
+      return true
+    }
+    const index = this.queue.findIndex(isIt)
     if (index < 0) return false
     this.queue.splice(index, 1)
     return true
   }
 
+  /** False while there may be processes of ours that nobody knows yet. */
+  get isSettled(): boolean {
+    return this.underWay.length === 0
+  }
+
+  /** Now, or when every process of ours is known. */
+  whenSettled(act: () => void): void {
+    if (this.isSettled) act()
+    else this.whenSettledActs.push(act)
+  }
+
   close(): void {
+    this.closed = true
     this.queue = []
+    for (const spawn of this.prepared.splice(0)) spawn.settle(false)
     if (this.turn !== null) clearImmediate(this.turn)
     this.turn = null
   }
 
-  private readonly find: typeof findCommand = (command, path, cwd) => {
-    const key = `${command}\0${path}\0${cwd}`
-    const known = this.found.get(key)
-    if (known !== undefined) return known
-    const file = findCommand(command, path, cwd)
-    this.found.set(key, file)
-    return file
-  }
-
   private beginTurn(): void {
-    this.found.clear()
+    this.preparation.beginTurn()
     this.turnEnds = monotonicMillis() + TURN
-    this.turn = setImmediate(() => {
+    this.turn ??= setImmediate(() => {
       this.turn = null
-      if (this.queue.length > 0) this.launchQueued()
+      if (this.isSettled && this.queue.length + this.prepared.length > 0) this.launchQueued()
     })
   }
 
-  /** All spawns first: the new processes get through their exec meanwhile, which holds up who reads in their /proc. */
   private launchQueued(): void {
     this.beginTurn()
-    const spawned: Spawned[] = []
-    for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) {
-      const process = this.spawn(next)
-      if (process !== null) spawned.push(process)
-      if (monotonicMillis() > this.turnEnds) break
-    }
-    for (const process of spawned) {
-      try {
-        this.complete(process)
-      } catch (error) {
-        // A bug met by one must not leave the others without their record.
-        this.context.onTrouble(process.request, error instanceof Error ? (error.stack ?? error.message) : String(error))
-      }
+    this.prepareMore()
+    const spawns = this.prepared.splice(0)
+    if (this.mayUseThreads(spawns)) {
+      this.spawnInThreads(spawns)
+      this.prepareMore()
+    } else this.spawnHere(spawns)
+  }
+
+  private prepareMore(): void {
+    while (this.prepared.length < BATCH && monotonicMillis() < this.turnEnds) {
+      const request = this.queue.shift()
+      if (request === undefined) return
+      const spawn = this.prepare(request)
+      if (spawn !== null) this.prepared.push(spawn)
+      else if (this.queue[0] === request) return
     }
   }
 
-  private spawn(request: LaunchRequest): Spawned | null {
+  private prepare(request: LaunchRequest): PreparedSpawn | null {
     try {
-      return this.spawnProcess(request)
+      return this.preparation.prepare(request)
     } catch (error) {
+      // The limit is lower than usual while threads spawn: its time comes when they are done.
+      if (!this.isSettled && (error as NodeJS.ErrnoException).code === 'EMFILE') {
+        this.queue.unshift(request)
+        return null
+      }
       this.context.onFailed(request, error instanceof Error ? error.message : String(error))
       return null
     }
   }
 
+  /** Not where a word could come over a channel before its process is known: only FIFOs can be held. */
+  private mayUseThreads(spawns: readonly PreparedSpawn[]): boolean {
+    return (
+      this.context.ownsProcess &&
+      spawns.length >= WORTH_A_BATCH &&
+      spawns.every(({ options, closeChannel }) => closeChannel === null && options.fds.every((fd) => fd < CROWDED))
+    )
+  }
+
+  /** All spawns first: the new processes get through their exec meanwhile, which holds up who reads in their /proc. */
+  private spawnHere(spawns: readonly PreparedSpawn[]): void {
+    const results = spawns.map(({ options }) => attempt(() => spawnProcess(options)))
+    this.finish(spawns, results)
+    this.context.readers.settle()
+  }
+
+  private spawnInThreads(spawns: readonly PreparedSpawn[]): void {
+    this.underWay = spawns
+    this.context.reaper.hold()
+    const setLimitBack = setSoftNoFile(Math.min(1_024, this.context.hardNoFile))
+    const results: (number | Error)[] = []
+    let left = spawns.length
+    for (const [index, { options, lane }] of spawns.entries()) {
+      lane.hold()
+      spawnInThread(options, (result) => {
+        results[index] = result
+        if (--left > 0) return
+        setLimitBack()
+        this.threadsAreDone(spawns, results)
+      })
+    }
+  }
+
+  /** The threads go on at once, unless somebody waits for all to be known. */
+  private threadsAreDone(spawns: readonly PreparedSpawn[], results: readonly (number | Error)[]): void {
+    if (this.closed) return endUnknown(results)
+    this.context.readers.settle()
+    const isAwaited = this.context.reaper.isAwaited || this.whenSettledActs.length > 0
+    if (!isAwaited && this.mayUseThreads(this.prepared)) {
+      this.spawnInThreads(this.prepared.splice(0))
+      this.finish(spawns, results)
+      this.beginTurn()
+      this.prepareMore()
+      return
+    }
+    this.finish(spawns, results)
+    this.underWay = []
+    this.context.reaper.release()
+    for (const act of this.whenSettledActs.splice(0)) act()
+    if (this.turn === null && this.queue.length + this.prepared.length > 0) this.beginTurn()
+  }
+
+  private finish(spawns: readonly PreparedSpawn[], results: readonly (number | Error)[]): void {
+    for (const [index, spawn] of spawns.entries()) {
+      const result = results[index]
+      spawn.settle(typeof result === 'number')
+      if (typeof result !== 'number') {
+        this.context.onFailed(spawn.request, result?.message ?? 'no result (bug)')
+        continue
+      }
+      try {
+        this.context.reaper.watch(result)
+        this.complete(spawn, result)
+      } catch (error) {
+        // A bug met by one must not leave the others without their record.
+        this.context.onTrouble(spawn.request, error instanceof Error ? (error.stack ?? error.message) : String(error))
+      }
+    }
+  }
+
   /** In the turn of its spawn, so that no death is heard of before: the record, and the news. */
-  private complete({ request, spec, lane, id, pid, closeChannel }: Spawned): void {
+  private complete({ request, spec, lane, id, closeChannel }: PreparedSpawn, pid: number): void {
     const { slot, number, generation } = request
     // /proc/PID/stat may be gone already; a pid of ours that is not reaped can not be another process.
     const identity = { pid, startTime: startTimeOf(pid) ?? 0 }
@@ -193,77 +249,6 @@ export class ProcessLauncher {
     })
   }
 
-  private spawnProcess(request: LaunchRequest): Spawned {
-    const { context } = this
-    const { service, slot, number, generation } = request
-    const spec = service.state.specs[generation]
-    if (spec === undefined) throw new Error(`generation ${generation} is not known any more`)
-    const id = `${context.idPrefix}.${spec.name}.${slot}.${number}`
-    const { lane, fds } = this.openLane(request, spec)
-    let channel: IpcChannel | null = null
-    try {
-      channel = spec.ready.by === 'ipc' ? openIpcChannel(context.epoll, () => context.onIpcReady(request)) : null
-      const layout = this.layOutFds(spec, fds, channel?.childFd ?? null)
-      const fullId = context.outerId === null ? id : `${context.outerId}/${id}`
-      const gifts = {
-        id: fullId,
-        slot,
-        generation,
-        role: 'main',
-        heartbeat: service.heartbeats.prepare(slot, lane.index, lane.output.owner, hasDeadlines(spec)),
-        ...layout.gifts,
-      } as const
-      const stopTimeout = timeUntilKill(ladderFor({ kind: 'stop', text: '' }, spec))
-      const ours = giftEnvironment(spec, gifts)
-      if (stopTimeout !== null) ours.HOLDFAST_STOP_TIMEOUT_MS = String(stopTimeout)
-      const { path, shellUnsafe } = context.environment.of(spec)
-      const { find } = this
-      const listenPid = spec.sockets.length > 0
-      const { file, argv } = executableFor(spec, spec.command, { listenPid, path, shellUnsafe, find })
-      const env = context.environment.linesFor(spec, ours)
-      const { session, cwd } = spec
-      const limit = softNoFile(spec, context.hardNoFile)
-      const pid = spawnProcess({ file, argv: [...argv], env, cwd, fds: layout.fds, session, softNoFile: limit })
-      context.watch(pid)
-      return { request, spec, lane, id: fullId, pid, closeChannel: channel?.close ?? null }
-    } catch (error) {
-      channel?.close()
-      lane.endOfProcess()
-      throw error
-    } finally {
-      fds.close()
-      channel?.closeChildEnd()
-    }
-  }
-
-  /** 0, 1, 2, the sockets from 3 on in their order, then what Holdfast adds. */
-  private layOutFds(
-    spec: ServiceSpec,
-    fds: { out: number; err: number; notify: number; command: number },
-    channel: number | null,
-  ) {
-    const { listeners, devNull } = this.context
-    const stdin = spec.stdin === null ? devNull : listeners.get(spec.stdin.socket).fd
-    const sockets = spec.sockets.map((name, index) => {
-      const { address, spec: socket } = listeners.get(name)
-      return { name, fd: 3 + index, starterKey: starterKey(address), backlog: socket.backlog }
-    })
-    const notifyFd = 3 + sockets.length
-    const all = [
-      stdin,
-      fds.out,
-      fds.err,
-      ...spec.sockets.map((name) => listeners.get(name).fd),
-      fds.notify,
-      fds.command,
-    ]
-    if (channel !== null) all.push(channel)
-    return {
-      fds: all,
-      gifts: { sockets, notifyFd, commandFd: notifyFd + 1, channelFd: channel === null ? null : notifyFd + 2 },
-    }
-  }
-
   /** The process runs already: a disk that takes no record must not make it one that nobody knows. */
   private leaveRecord(request: LaunchRequest, { index, output }: Lane, record: WorkerRecord): void {
     const { service, slot, pid } = record
@@ -274,52 +259,6 @@ export class ProcessLauncher {
       const problem = error instanceof Error ? error.message : String(error)
       this.context.onTrouble(request, `no record of pid ${record.pid} for a later supervisor: ${problem}`)
     }
-  }
-
-  /** Somebody may have removed the directories under us (a cleaner of /run or /dev/shm): then they are made anew, once. */
-  private openLane(request: LaunchRequest, spec: ServiceSpec): { lane: Lane; fds: LaneFds } {
-    const onNotify = (chunk: Buffer): void => this.context.onNotify(request, chunk)
-    let lane: Lane | null = null
-    try {
-      lane = this.freeLane(request, spec)
-      return { lane, fds: lane.open(spec, onNotify) }
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-      this.context.onTrouble(request, 'the runtime directory of the workers was removed; it is made anew')
-      lane?.close()
-      if (lane !== null) slotRuntime(request.service, request.slot).lanes[lane.index] = null
-      restoreWorkerDirectories(this.context.paths)
-      request.service.heartbeats.forget()
-      const fresh = this.freeLane(request, spec)
-      return { lane: fresh, fds: fresh.open(spec, onNotify) }
-    }
-  }
-
-  private freeLane({ service, slot }: LaunchRequest, spec: ServiceSpec): Lane {
-    const runtime = slotRuntime(service, slot)
-    const used = new Set([...runtime.processes.values()].map(({ lane }) => lane.index))
-    const index: LaneIndex = used.has(0) ? 1 : 0
-    if (used.has(index)) throw new Error('both lanes of the slot are taken (bug)')
-    if (service.output.key !== outputKey(spec)) service.output = this.context.makeOutput(spec)
-    const { output, state } = service
-    const known = runtime.lanes[index]
-    if (known?.output === output) return known
-    known?.close()
-    if (known !== null) {
-      this.closeUnusedOutput(service, known.output)
-      service.heartbeats.forget()
-    }
-    const { paths, epoll, devNull } = this.context
-    makeServiceDirectory(paths.service(state.name), output.owner)
-    const lane = new Lane(index, state.name, slot, { paths, epoll, output, devNull })
-    runtime.lanes[index] = lane
-    return lane
-  }
-
-  /** After a change of stdout, stderr or user: the last lane that wrote to the old place is gone. */
-  private closeUnusedOutput(service: ServiceRuntime, output: ServiceOutput): void {
-    const lanes = [...service.slots.values()].flatMap((slot) => slot.lanes)
-    if (output !== service.output && !lanes.some((lane) => lane?.output === output)) void output.log.close()
   }
 
   private record(
@@ -354,7 +293,15 @@ export class ProcessLauncher {
   }
 }
 
-/** That the worker writes itself. */
-function hasDeadlines({ heartbeat, requestTimeout }: ServiceSpec): boolean {
-  return heartbeat !== null || requestTimeout !== null
+function attempt(spawn: () => number): number | Error {
+  try {
+    return spawn()
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error))
+  }
+}
+
+/** The engine was closed meanwhile, which it is not while a worker is still expected. They are our children: the pids are theirs. */
+function endUnknown(results: readonly (number | Error)[]): void {
+  for (const pid of results) if (typeof pid === 'number') process.kill(pid, 'SIGKILL')
 }

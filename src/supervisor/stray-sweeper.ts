@@ -17,6 +17,8 @@ export interface StraySweeperOptions {
   /** Orphans re-parent to us; otherwise the whole of /proc has to be searched. */
   readonly subreaper: boolean
   readonly isKnown: (pid: number) => boolean
+  /** Calls back, now as a rule, when `isKnown` knows every process of ours: before that nobody is looked for. */
+  readonly whenSettled: (act: () => void) => void
   /** `svc/` of the runtime directory; without it strays are known by their environment only. */
   readonly services?: string
 }
@@ -53,6 +55,7 @@ export class StraySweeper {
     const started = monotonicMillis()
     let killed = false
     const look = (): void => {
+      if (!this.sweeps.has(stop)) return
       const fresh = this.find(prefix).filter(({ pid }) => !found.has(pid))
       for (const identity of fresh) {
         found.set(identity.pid, identity)
@@ -66,7 +69,7 @@ export class StraySweeper {
         for (const identity of found.values()) signalProcess(identity, SIGKILL)
       }
     }
-    const timer = setInterval(look, LOOK_EVERY)
+    const timer = setInterval(() => this.options.whenSettled(look), LOOK_EVERY)
     const stop = (): void => {
       clearInterval(timer)
       this.sweeps.delete(stop)
@@ -76,12 +79,17 @@ export class StraySweeper {
       onDone([...found.values()])
     }
     this.sweeps.add(stop)
-    look()
+    this.options.whenSettled(look)
   }
 
   /** Is there anything to sweep? One read of our own list of children, in the usual case. */
   any(prefix: string): boolean {
     return this.find(prefix).length > 0
+  }
+
+  /** `find` and `any` are for then. */
+  whenSettled(act: () => void): void {
+    this.options.whenSettled(act)
   }
 
   get isClosed(): boolean {

@@ -8,7 +8,8 @@ import type { LogStream } from '../../src/logs/log-line.ts'
 import { ServiceLog, type ServiceLogOptions } from '../../src/logs/service-log.ts'
 import { StreamCapture } from '../../src/logs/stream-capture.ts'
 import { EpollLoop } from '../../src/os/epoll.ts'
-import { makeFifo, openFifo, openFifoForChild } from '../../src/os/fifo.ts'
+import { makeFifo, openFifoForChild } from '../../src/os/fifo.ts'
+import { FifoReaders } from '../../src/os/fifo-readers.ts'
 import { temporaryDirectory } from './support.ts'
 
 export interface Stream {
@@ -26,7 +27,8 @@ export function captureSetup(options: Partial<ServiceLogOptions> = {}) {
   const directory = temporaryDirectory()
   const epoll = new EpollLoop()
   const file = join(directory, 'web.log')
-  const log = new ServiceLog({ epoll, file, stdout: 'log', stderr: 'log', ...options })
+  const readers = new FifoReaders(epoll)
+  const log = new ServiceLog({ file, stdout: 'log', stderr: 'log', ...options })
   const open: number[] = []
   const captures: StreamCapture[] = []
   let fifos = 0
@@ -34,11 +36,10 @@ export function captureSetup(options: Partial<ServiceLogOptions> = {}) {
   const openStream = (worker = 'web/0', stream: LogStream = 'out', sink?: CaptureSink): Stream => {
     const path = join(directory, `fifo${fifos++}`)
     makeFifo(path, { mode: 0o600, uid: null, gid: null })
-    const fd = openFifo(path)
-    open.push(fd)
+    const reader = readers.open(path)
     const capture = sink
-      ? new StreamCapture({ epoll, fd, worker, stream, sink })
-      : log.openStream({ fd, worker, stream })
+      ? new StreamCapture({ reader, worker, stream, sink })
+      : log.openStream({ reader, worker, stream })
     captures.push(capture)
     const run = (command: string, ...args: string[]): ChildProcess => {
       const out = openFifoForChild(path)
@@ -64,6 +65,7 @@ export function captureSetup(options: Partial<ServiceLogOptions> = {}) {
   onTestFinished(async () => {
     for (const capture of captures) capture.close()
     await log.close({ deadline: 200 })
+    readers.close()
     epoll.close()
     for (const fd of open) closeSync(fd)
   })

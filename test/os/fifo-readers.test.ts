@@ -1,0 +1,171 @@
+import { chmodSync, closeSync, constants, openSync, unlinkSync, writeSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { EpollLoop } from '../../src/os/epoll.ts'
+import { makeFifo } from '../../src/os/fifo.ts'
+import type { FifoReader } from '../../src/os/fifo-reader.ts'
+import { FifoReaders, type FifoReadersOptions } from '../../src/os/fifo-readers.ts'
+import { setSoftNoFile } from '../../src/os/limits.ts'
+import { openFds, until, useScratch } from './scratch.ts'
+
+const scratch = useScratch()
+const buffer = Buffer.alloc(65_536)
+
+interface Heard {
+  readonly reader: FifoReader
+  readonly writer: number
+  /** The writer closes its end. */
+  hangUp(): void
+  readonly text: string[]
+}
+
+function newReaders(options: FifoReadersOptions = {}) {
+  const epoll = new EpollLoop()
+  const readers = new FifoReaders(epoll, { openAtMost: 2, ...options })
+  const all: Heard[] = []
+  scratch.now.atEnd(() => {
+    for (const { reader } of all) reader.close()
+    readers.close()
+    epoll.close()
+  })
+  const open = (name: string): Heard => {
+    const path = scratch.now.path(name)
+    makeFifo(path, { mode: 0o600, uid: null, gid: null })
+    const reader = readers.open(path)
+    const writer = openSync(path, constants.O_RDWR)
+    let isOpen = true
+    const hangUp = (): void => {
+      if (isOpen) closeSync(writer)
+      isOpen = false
+    }
+    scratch.now.atEnd(hangUp)
+    const heard: Heard = { reader, writer, hangUp, text: [] }
+    reader.listen({
+      onReadable: () => {
+        const bytes = reader.read(buffer)
+        heard.text.push(buffer.toString('latin1', 0, bytes))
+      },
+    })
+    all.push(heard)
+    return heard
+  }
+  const openMany = (count: number): Heard[] => Array.from({ length: count }, (_, index) => open(`fifo${index}`))
+  const parked = (): number => all.filter(({ reader }) => reader.fd === null).length
+  return { epoll, readers, open, openMany, parked }
+}
+
+describe('more readers than may keep an fd', () => {
+  test('the others are parked and hear all the same, again and again', async () => {
+    const { readers, openMany, parked } = newReaders({ quiet: 50 })
+    const all = openMany(200)
+    readers.settle()
+    expect(parked()).toBe(198)
+    for (const round of ['a', 'b', 'c']) {
+      for (const [index, { writer }] of all.entries()) writeSync(writer, `${round}${index}`)
+      await until('all have heard', () => all.every(({ text }) => text.length > 0))
+      expect(all.map(({ text }) => text.splice(0).join(''))).toEqual(all.map((_, index) => `${round}${index}`))
+      await until('the quiet ones are parked again', () => parked() === 198)
+    }
+  })
+
+  test('parked they take few fds, and closed none', () => {
+    newReaders()
+    const before = openFds().length
+    const { readers, openMany, epoll } = newReaders()
+    const all = openMany(300)
+    for (const { hangUp } of all) hangUp()
+    readers.settle()
+    // 2 readers, 5 rooms of 64 with 2 sockets each, epoll.
+    expect(openFds().length - before).toBe(2 + 10 + 1)
+    for (const { reader } of all) reader.close()
+    readers.close()
+    epoll.close()
+    expect(openFds().length - before).toBe(0)
+  })
+
+  test('what a dead writer said to a parked one is not lost, though nobody has the FIFO open and its name is gone', async () => {
+    const { readers, openMany } = newReaders({ openAtMost: 0 })
+    const [heard] = openMany(1) as [Heard]
+    readers.settle()
+    expect(heard.reader.fd).toBe(null)
+    writeSync(heard.writer, 'last words')
+    heard.hangUp()
+    unlinkSync(scratch.now.path('fifo0'))
+    expect(heard.reader.read(buffer)).toBe(10)
+    expect(buffer.toString('latin1', 0, 10)).toBe('last words')
+  })
+
+  test('reading a parked one finds nothing where there is nothing, and what others were told stays theirs', async () => {
+    const { readers, openMany } = newReaders({ openAtMost: 0 })
+    const [silent, other] = openMany(2) as [Heard, Heard]
+    readers.settle()
+    writeSync(other.writer, 'x')
+    expect(silent.reader.read(buffer)).toBe(0)
+    expect(silent.reader.fd).toBe(null)
+    await until('the other one hears', () => other.text.length === 1)
+  })
+
+  test('who has spoken lately keeps the fd', async () => {
+    const { readers, openMany, parked } = newReaders({ openAtMost: 1, quiet: 60_000 })
+    const all = openMany(4)
+    const [first, second] = all as [Heard, Heard]
+    for (const { writer } of [first, second]) writeSync(writer, 'x')
+    await until('both have heard', () => first.text.length + second.text.length === 2)
+    readers.settle()
+    expect(parked()).toBe(2)
+    expect([first.reader.fd, second.reader.fd]).not.toContain(null)
+  })
+
+  test('who rests keeps the fd, and what came meanwhile', async () => {
+    const { readers, openMany } = newReaders({ openAtMost: 0 })
+    const [heard] = openMany(1) as [Heard]
+    heard.reader.pause()
+    writeSync(heard.writer, 'x')
+    readers.settle()
+    expect(heard.reader.fd).not.toBe(null)
+    heard.reader.resume()
+    await until('it hears', () => heard.text.length === 1)
+  })
+
+  test('are parked by themselves after a while, without a call', async () => {
+    const { openMany, parked } = newReaders({ openAtMost: 1, quiet: 50 })
+    openMany(3)
+    await until('two are parked', () => parked() === 2)
+  })
+
+  test('a FIFO whose owner has taken all rights away is read on', async () => {
+    const { readers, openMany } = newReaders({ openAtMost: 0 })
+    const [heard] = openMany(1) as [Heard]
+    readers.settle()
+    chmodSync(scratch.now.path('fifo0'), 0)
+    writeSync(heard.writer, 'x')
+    await until('it hears', () => heard.text.length === 1)
+  })
+
+  test('without an fd to be had it is read when there is one', async () => {
+    const { readers, openMany } = newReaders({ openAtMost: 0 })
+    const [heard] = openMany(1) as [Heard]
+    readers.settle()
+    const setBack = setSoftNoFile(Math.max(...openFds().map(Number)) + 1)
+    const filling: number[] = []
+    try {
+      for (;;) filling.push(openSync('/dev/null', 'r'))
+    } catch (error) {
+      expect((error as NodeJS.ErrnoException).code).toBe('EMFILE')
+    }
+    writeSync(heard.writer, 'x')
+    expect(heard.reader.read(buffer)).toBe(0)
+    for (const fd of filling) closeSync(fd)
+    setBack()
+    await until('it hears', () => heard.text.length === 1)
+  })
+
+  test('closing one parks nobody twice and leaves the others', async () => {
+    const { readers, openMany } = newReaders({ openAtMost: 0 })
+    const all = openMany(100)
+    readers.settle()
+    for (const [index, { reader }] of all.entries()) if (index % 3 > 0) reader.close()
+    const left = all.filter((_, index) => index % 3 === 0)
+    for (const { writer } of left) writeSync(writer, 'x')
+    await until('all that are left hear', () => left.every(({ text }) => text.join('') === 'x'))
+  })
+})
