@@ -4,6 +4,7 @@ import { requirePlatform } from '../os/libc.ts'
 import { redirectOutput } from '../os/redirect-output.ts'
 import type { Context } from './context.ts'
 import { readHandover, reportStart } from './handover.ts'
+import { compileLittle } from './late-compilation.ts'
 import { openSupervisor, ownLogPath, type RunningSupervisor } from './running-supervisor.ts'
 import { holdSignals, ignoreInspectorSignal, installSignals } from './supervisor-signals.ts'
 import { widenThreadPool } from './thread-pool.ts'
@@ -20,6 +21,7 @@ export async function supervise({ environment: own, uid }: Context): Promise<num
   const { spec, clean } = handover
   let running: RunningSupervisor
   const held = holdSignals()
+  const compileAgain = compileLittle()
   try {
     redirectOutput(ownLogPath(spec))
     running = await openSupervisor(spec, { environment, uid, clean })
@@ -27,6 +29,7 @@ export async function supervise({ environment: own, uid }: Context): Promise<num
     reportStart({ error: errorBody(error) })
     throw error
   }
+  void running.engine.settled().then(compileAgain, compileAgain)
   installSignals(held, running, running.log)
   reportStart({ up: true })
   return running.ended

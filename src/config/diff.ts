@@ -123,22 +123,15 @@ function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefine
 
 /** Of what a process was started with: two services with the same hash can share a process. 32 hexadecimal digits. */
 export function specHash(service: ServiceSpec): string {
-  let text = ''
-  for (const key of NEEDS_NEW_PROCESS) {
-    const value = service[key]
-    text += `${isObject(value) && !Array.isArray(value) ? stableJson(value) : JSON.stringify(value)}\n`
-  }
+  const text = NEEDS_NEW_PROCESS.map((key) => stableJson(service[key])).join('\n')
   return createHash('sha256').update(text).digest('hex').slice(0, 32)
 }
 
 /** The order in which keys were written does not matter. */
 function stableJson(value: unknown): string {
-  if (isObject(value) && !Array.isArray(value) && Object.keys(value).length === 0) return '{}'
-  return (
-    JSON.stringify(value, (_key, inner: unknown) =>
-      isObject(inner) && !Array.isArray(inner)
-        ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-        : inner,
-    ) ?? 'undefined'
-  )
+  if (Array.isArray(value)) return `[${value.map(stableJson).join()}]`
+  if (!isObject(value)) return JSON.stringify(value) ?? 'undefined'
+  const entries = Object.entries(value).filter(([, inner]) => inner !== undefined)
+  entries.sort(([a], [b]) => (a < b ? -1 : 1))
+  return `{${entries.map(([key, inner]) => `${JSON.stringify(key)}:${stableJson(inner)}`).join()}}`
 }

@@ -1,4 +1,5 @@
 // A pid alone is not an identity: the kernel uses it again. Pid and start time are one, until the next boot.
+import { libcFunction } from './libc.ts'
 import { readProcFile } from './proc-file.ts'
 
 export interface ProcessIdentity {
@@ -36,9 +37,35 @@ export function statOf(pid: number): ProcessStat | null {
   }
 }
 
+const BLANK = 0x20
+const ZERO = 0x30
+
 /** Clock ticks since boot at which the process started, null when it is gone. A zombie still has one. */
 export function startTimeOf(pid: number): number | null {
-  return statOf(pid)?.startTime ?? null
+  const stat = readProcFile(`/proc/${pid}/stat`, { short: true })
+  if (stat === null || stat.length === 0) return null
+  // Read at every spawn: the one number, without the 50 other strings. The 20th blank after the command is before it.
+  let at = stat.lastIndexOf(0x29)
+  for (let blanks = 0; blanks < 20; blanks++) at = stat.indexOf(BLANK, at + 1)
+  let startTime = 0
+  for (let byte = stat[++at] ?? BLANK; byte !== BLANK; byte = stat[++at] ?? BLANK) {
+    startTime = startTime * 10 + byte - ZERO
+  }
+  return startTime
+}
+
+const CLOCK_BOOTTIME = 7
+const now = Buffer.alloc(16)
+const clockGettime = libcFunction<[number, Buffer], number>('int clock_gettime(int clock, void *time)')
+
+/**
+ * The start time that a process would have which the kernel makes now: /proc shows CLOCK_BOOTTIME of the clone in hundredths of a
+ * second. Asked for before and after a spawn, and the same, it is the child's, without a look into /proc (0.04 ms).
+ */
+export function startTimeOfNow(): number {
+  clockGettime(CLOCK_BOOTTIME, now)
+  // Seconds since boot fit in 32 bits.
+  return now.readUInt32LE(0) * 100 + Math.floor(now.readUInt32LE(8) / 10_000_000)
 }
 
 /** Whether this very process still runs; a zombie does not. */

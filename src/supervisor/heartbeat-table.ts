@@ -52,15 +52,26 @@ export class HeartbeatTable {
   }
 
   private zero(offset: number, owner: { uid: number; gid: number } | null): void {
-    const fd = openSync(this.path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
+    const made = this.make()
+    const fd = made ?? openSync(this.path, constants.O_RDWR | constants.O_NOFOLLOW)
     try {
       if (owner !== null) handOver(fd, owner, this.path)
-      writeSync(fd, empty, 0, SLOT_BYTES, offset)
+      if (made === null) writeSync(fd, empty, 0, SLOT_BYTES, offset)
     } catch (error) {
       // The kernel's word alone (ENOSPC) does not say which disk is full.
       throw new Error(`${this.path}: ${error instanceof Error ? error.message : error}`, { cause: error })
     } finally {
       closeSync(fd)
+    }
+  }
+
+  /** Null: it is there. A new one is empty, which reads as zeros. */
+  private make(): number | null {
+    try {
+      return openSync(this.path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return null
+      throw error
     }
   }
 
@@ -74,7 +85,8 @@ export class HeartbeatTable {
     }
     try {
       return addresses.map(({ slot, lane, pid }) => {
-        if (readSync(fd, one, 0, SLOT_BYTES, offsetOf(slot, lane)) < SLOT_BYTES) return null
+        one.fill(0)
+        readSync(fd, one, 0, SLOT_BYTES, offsetOf(slot, lane))
         const entry = readSlot(one, 0)
         return entry.pid === pid ? entry : null
       })

@@ -1,27 +1,28 @@
-// Starts workers: at once, or, where many are asked for, in batches, so that the control socket answers between. A batch is
-// spawned by libuv's threads while the next one is prepared here: a spawn waits for the exec, and that was half of a start.
+// Starts workers: at once, or, where many are asked for, some in each turn of the event loop, so that the control socket answers
+// between. Those are spawned by threads while the next ones are prepared here.
 
 import { specHash } from '../config/diff.ts'
 import type { ServiceSpec } from '../config/effective.ts'
 import { bootId } from '../os/boot-id.ts'
-import { setSoftNoFile } from '../os/limits.ts'
 import { monotonicMillis } from '../os/monotonic-clock.ts'
-import { startTimeOf } from '../os/process-identity.ts'
+import { type ProcessIdentity, startTimeOf, startTimeOfNow } from '../os/process-identity.ts'
 import type { ChildReaper } from '../os/reap.ts'
-import { spawnInThread, spawnProcess } from '../os/spawn.ts'
+import { spawnProcess } from '../os/spawn.ts'
 import type { Lane } from './lane.ts'
 import { type LaunchRequest, type PreparationContext, type PreparedSpawn, SpawnPreparation } from './prepare-spawn.ts'
 import type { LaneIndex } from './runtime-paths.ts'
 import type { RunningProcess, ServiceRuntime } from './service-runtime.ts'
 import type { SupervisedClock } from './supervised-clock.ts'
+import { type SpawnResult, startTimeBetween, ThreadedSpawns } from './threaded-spawns.ts'
 import { type WorkerRecord, writeRecord } from './worker-record.ts'
 
 /** Milliseconds in one turn of the event loop; a spawn takes 0.3 to 2. `status` is answered between two turns. */
 const TURN = 6
-/** Spawned by threads together; libuv has 16, and files are written by them too. */
-const BATCH = 8
-const WORTH_A_BATCH = 3
-/** An fd above this one says that few are left below 1,024, which is the limit of the whole process during a batch. */
+/** Prepared in advance. */
+const AHEAD = 8
+/** Fewer than that are started as fast here. */
+const WORTH_THREADS = 3
+/** An fd above this one says that few are left below 1,024, which is the limit of the whole process while threads spawn. */
 const CROWDED = 640
 
 export interface LauncherContext extends PreparationContext {
@@ -37,11 +38,9 @@ export class ProcessLauncher {
   private readonly context: LauncherContext
   private readonly preparation: SpawnPreparation
   private queue: LaunchRequest[] = []
-  /** For the next batch. */
   private prepared: PreparedSpawn[] = []
-  /** Spawns that threads are at, and whose pids nobody knows yet. */
-  private underWay: readonly PreparedSpawn[] = []
-  private whenSettledActs: (() => void)[] = []
+  private readonly threads: ThreadedSpawns
+  private settledActs: (() => void)[] = []
   private turn: NodeJS.Immediate | null = null
   private turnEnds = 0
   private inBulk = false
@@ -51,6 +50,9 @@ export class ProcessLauncher {
   constructor(context: LauncherContext) {
     this.context = context
     this.preparation = new SpawnPreparation(context)
+    const { reaper, hardNoFile } = context
+    const softNoFile = Math.min(1_024, hardNoFile)
+    this.threads = new ThreadedSpawns({ reaper, softNoFile, onDone: () => this.nextTurn() })
   }
 
   /** What `act` asks for is launched from the next turn on, many together: cheaper than one by one. */
@@ -92,13 +94,13 @@ export class ProcessLauncher {
 
   /** False while there may be processes of ours that nobody knows yet. */
   get isSettled(): boolean {
-    return this.underWay.length === 0
+    return !this.threads.isOpen
   }
 
   /** Now, or when every process of ours is known. */
   whenSettled(act: () => void): void {
     if (this.isSettled) act()
-    else this.whenSettledActs.push(act)
+    else this.settledActs.push(act)
   }
 
   close(): void {
@@ -112,24 +114,61 @@ export class ProcessLauncher {
   private beginTurn(): void {
     this.preparation.beginTurn()
     this.turnEnds = monotonicMillis() + TURN
+    this.nextTurn()
+  }
+
+  private nextTurn(): void {
     this.turn ??= setImmediate(() => {
       this.turn = null
-      if (this.isSettled && this.queue.length + this.prepared.length > 0) this.launchQueued()
+      if (this.threads.isOpen) this.goOnWithThreads()
+      else if (this.queue.length + this.prepared.length > 0) this.launchQueued()
     })
   }
 
   private launchQueued(): void {
     this.beginTurn()
     this.prepareMore()
-    const spawns = this.prepared.splice(0)
-    if (this.mayUseThreads(spawns)) {
-      this.spawnInThreads(spawns)
+    if (this.prepared.length >= WORTH_THREADS && this.prepared.every((spawn) => this.mayBeThreaded(spawn))) {
+      this.feedThreads()
       this.prepareMore()
-    } else this.spawnHere(spawns)
+    } else this.spawnHere(this.prepared.splice(0))
+  }
+
+  /** First what keeps them busy, then what they have done, then what they need next. */
+  private goOnWithThreads(): void {
+    if (this.closed) return endUnknown(this.threads.takeDone())
+    this.preparation.beginTurn()
+    this.turnEnds = monotonicMillis() + TURN
+    this.feedThreads()
+    for (const done of this.threads.takeDone()) this.finish(done)
+    this.prepareMore()
+    this.feedThreads()
+    this.context.readers.settle()
+    if (!this.threads.isIdle) return
+    this.threads.close()
+    for (const act of this.settledActs.splice(0)) act()
+    this.nextTurn()
+  }
+
+  /** Unless somebody waits until all are known. */
+  private feedThreads(): void {
+    if (this.context.reaper.isAwaited || this.settledActs.length > 0) return
+    while (this.threads.hasRoom && this.prepared[0] !== undefined && this.mayBeThreaded(this.prepared[0])) {
+      this.threads.start(this.prepared[0])
+      this.prepared.shift()
+    }
+  }
+
+  /**
+   * Not in somebody else's process, whose limit of open files is not ours to lower; not where a word could come over a channel
+   * before its process is known (FIFOs can be held); not when few fds are left below that limit.
+   */
+  private mayBeThreaded({ options, closeChannel }: PreparedSpawn): boolean {
+    return this.context.ownsProcess && closeChannel === null && options.fds.every((fd) => fd < CROWDED)
   }
 
   private prepareMore(): void {
-    while (this.prepared.length < BATCH && monotonicMillis() < this.turnEnds) {
+    while (this.prepared.length < AHEAD && monotonicMillis() < this.turnEnds) {
       const request = this.queue.shift()
       if (request === undefined) return
       const spawn = this.prepare(request)
@@ -152,81 +191,33 @@ export class ProcessLauncher {
     }
   }
 
-  /** Not where a word could come over a channel before its process is known: only FIFOs can be held. */
-  private mayUseThreads(spawns: readonly PreparedSpawn[]): boolean {
-    return (
-      this.context.ownsProcess &&
-      spawns.length >= WORTH_A_BATCH &&
-      spawns.every(({ options, closeChannel }) => closeChannel === null && options.fds.every((fd) => fd < CROWDED))
-    )
-  }
-
   /** All spawns first: the new processes get through their exec meanwhile, which holds up who reads in their /proc. */
   private spawnHere(spawns: readonly PreparedSpawn[]): void {
-    const results = spawns.map(({ options }) => attempt(() => spawnProcess(options)))
-    this.finish(spawns, results)
+    const results = spawns.map((spawn) => {
+      const before = startTimeOfNow()
+      const result = attempt(() => spawnProcess(spawn.options))
+      return { spawn, result, startTime: startTimeBetween(before, startTimeOfNow()) }
+    })
+    for (const done of results) this.finish(done)
     this.context.readers.settle()
   }
 
-  private spawnInThreads(spawns: readonly PreparedSpawn[]): void {
-    this.underWay = spawns
-    this.context.reaper.hold()
-    const setLimitBack = setSoftNoFile(Math.min(1_024, this.context.hardNoFile))
-    const results: (number | Error)[] = []
-    let left = spawns.length
-    for (const [index, { options, lane }] of spawns.entries()) {
-      lane.hold()
-      spawnInThread(options, (result) => {
-        results[index] = result
-        if (--left > 0) return
-        setLimitBack()
-        this.threadsAreDone(spawns, results)
-      })
-    }
-  }
-
-  /** The threads go on at once, unless somebody waits for all to be known. */
-  private threadsAreDone(spawns: readonly PreparedSpawn[], results: readonly (number | Error)[]): void {
-    if (this.closed) return endUnknown(results)
-    this.context.readers.settle()
-    const isAwaited = this.context.reaper.isAwaited || this.whenSettledActs.length > 0
-    if (!isAwaited && this.mayUseThreads(this.prepared)) {
-      this.spawnInThreads(this.prepared.splice(0))
-      this.finish(spawns, results)
-      this.beginTurn()
-      this.prepareMore()
-      return
-    }
-    this.finish(spawns, results)
-    this.underWay = []
-    this.context.reaper.release()
-    for (const act of this.whenSettledActs.splice(0)) act()
-    if (this.turn === null && this.queue.length + this.prepared.length > 0) this.beginTurn()
-  }
-
-  private finish(spawns: readonly PreparedSpawn[], results: readonly (number | Error)[]): void {
-    for (const [index, spawn] of spawns.entries()) {
-      const result = results[index]
-      spawn.settle(typeof result === 'number')
-      if (typeof result !== 'number') {
-        this.context.onFailed(spawn.request, result?.message ?? 'no result (bug)')
-        continue
-      }
-      try {
-        this.context.reaper.watch(result)
-        this.complete(spawn, result)
-      } catch (error) {
-        // A bug met by one must not leave the others without their record.
-        this.context.onTrouble(spawn.request, error instanceof Error ? (error.stack ?? error.message) : String(error))
-      }
+  private finish({ spawn, result, startTime }: SpawnResult): void {
+    spawn.settle(typeof result === 'number')
+    if (typeof result !== 'number') return this.context.onFailed(spawn.request, result.message)
+    try {
+      this.context.reaper.watch(result)
+      // /proc/PID/stat may be gone already; a pid of ours that is not reaped can not be another process.
+      this.complete(spawn, { pid: result, startTime: startTime ?? startTimeOf(result) ?? 0 })
+    } catch (error) {
+      // A bug met by one must not leave the others without their record.
+      this.context.onTrouble(spawn.request, error instanceof Error ? (error.stack ?? error.message) : String(error))
     }
   }
 
   /** In the turn of its spawn, so that no death is heard of before: the record, and the news. */
-  private complete({ request, spec, lane, id, closeChannel }: PreparedSpawn, pid: number): void {
+  private complete({ request, spec, lane, id, closeChannel }: PreparedSpawn, identity: ProcessIdentity): void {
     const { slot, number, generation } = request
-    // /proc/PID/stat may be gone already; a pid of ours that is not reaped can not be another process.
-    const identity = { pid, startTime: startTimeOf(pid) ?? 0 }
     this.leaveRecord(request, lane, this.record(request, spec, lane.index, id, identity))
     this.context.onSpawned({
       service: spec.name,
@@ -302,6 +293,6 @@ function attempt(spawn: () => number): number | Error {
 }
 
 /** The engine was closed meanwhile, which it is not while a worker is still expected. They are our children: the pids are theirs. */
-function endUnknown(results: readonly (number | Error)[]): void {
-  for (const pid of results) if (typeof pid === 'number') process.kill(pid, 'SIGKILL')
+function endUnknown(results: readonly SpawnResult[]): void {
+  for (const { result } of results) if (typeof result === 'number') process.kill(result, 'SIGKILL')
 }

@@ -1,7 +1,13 @@
 import { copyFileSync, readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { describe, expect, test } from 'vitest'
-import { describe as describeProcess, isAlive, startTimeOf, statOf } from '../../src/os/process-identity.ts'
+import {
+  describe as describeProcess,
+  isAlive,
+  startTimeOf,
+  startTimeOfNow,
+  statOf,
+} from '../../src/os/process-identity.ts'
 import { groupExists, signalGroup, signalProcess } from '../../src/os/send-signal.ts'
 import { spawnProcess } from '../../src/os/spawn.ts'
 import { until, useScratch, within } from './scratch.ts'
@@ -22,6 +28,21 @@ describe('identity', () => {
     const { pid } = scratch.now.sh('exec sleep 1000')
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')
     expect(startTimeOf(pid)).toBe(Number(fields[21]))
+    expect(statOf(pid)?.startTime).toBe(Number(fields[21]))
+  })
+
+  test('is known without a look when the clock has not moved between before and after the spawn', () => {
+    let certain = 0
+    for (let round = 0; round < 60; round++) {
+      const before = startTimeOfNow()
+      const { pid } = scratch.now.start('/bin/true', [])
+      const after = startTimeOfNow()
+      const startTime = startTimeOf(pid)
+      expect(startTime).toBeGreaterThanOrEqual(before)
+      expect(startTime).toBeLessThanOrEqual(after)
+      if (before === after) certain++
+    }
+    expect(certain).toBeGreaterThan(0)
   })
 
   test('a command with blanks and parentheses does not shift the fields', async () => {

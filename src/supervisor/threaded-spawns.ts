@@ -1,0 +1,82 @@
+// Spawns by libuv's threads: a spawn waits for the exec, and that was half of a start. From the first one under way until all are
+// done the pid of a process of ours may be unknown: nobody is reaped, and the limit of open files of this whole process is what
+// the children are to have.
+import { setSoftNoFile } from '../os/limits.ts'
+import { startTimeOfNow } from '../os/process-identity.ts'
+import type { ChildReaper } from '../os/reap.ts'
+import { spawnInThread } from '../os/spawn.ts'
+import type { PreparedSpawn } from './prepare-spawn.ts'
+
+/** At a time: more only take each other's and our time on few cores. libuv has 16 threads, and files are written by them too. */
+const AT_ONCE = 3
+
+export interface SpawnResult {
+  readonly spawn: PreparedSpawn
+  /** A pid, or why there is none. */
+  readonly result: number | Error
+  /** Of the process; null: look into /proc. */
+  readonly startTime: number | null
+}
+
+/** What is certain of a process that was made between two looks at the clock. */
+export function startTimeBetween(before: number, after: number): number | null {
+  return before === after ? before : null
+}
+
+export interface ThreadedSpawnsOptions {
+  readonly reaper: ChildReaper
+  /** Of open files, for the children. */
+  readonly softNoFile: number
+  /** Called in the turn of the event loop in which one is done. */
+  readonly onDone: () => void
+}
+
+export class ThreadedSpawns {
+  private readonly options: ThreadedSpawnsOptions
+  private setLimitBack: (() => void) | null = null
+  private underWay = 0
+  private done: SpawnResult[] = []
+
+  constructor(options: ThreadedSpawnsOptions) {
+    this.options = options
+  }
+
+  get isOpen(): boolean {
+    return this.setLimitBack !== null
+  }
+
+  get hasRoom(): boolean {
+    return this.underWay < AT_ONCE
+  }
+
+  get isIdle(): boolean {
+    return this.underWay === 0 && this.done.length === 0
+  }
+
+  start(spawn: PreparedSpawn): void {
+    if (this.setLimitBack === null) {
+      this.setLimitBack = setSoftNoFile(this.options.softNoFile)
+      this.options.reaper.hold()
+    }
+    this.underWay++
+    // What the new process says waits until it is known whose word it is.
+    spawn.lane.hold()
+    const before = startTimeOfNow()
+    spawnInThread(spawn.options, (result) => {
+      this.underWay--
+      this.done.push({ spawn, result, startTime: startTimeBetween(before, startTimeOfNow()) })
+      this.options.onDone()
+    })
+  }
+
+  takeDone(): SpawnResult[] {
+    return this.done.splice(0)
+  }
+
+  /** Once idle: everybody is known. Those who have died meanwhile are reaped now. */
+  close(): void {
+    this.setLimitBack?.()
+    this.setLimitBack = null
+    this.options.reaper.release()
+  }
+}
