@@ -96,8 +96,8 @@ export function statusOverSocket(path: string): Promise<string> {
 }
 
 /** `count` services that do nothing, ready at once. */
-export function idleServices(pauser: string, count: number): Record<string, object> {
+export function idleServices(command: readonly string[], count: number): Record<string, object> {
   return Object.fromEntries(
-    Array.from({ length: count }, (_, index) => [`idle-${index}`, { command: [pauser], ready: { delay: 0 } }]),
+    Array.from({ length: count }, (_, index) => [`idle-${index}`, { command, ready: { delay: 0 } }]),
   )
 }

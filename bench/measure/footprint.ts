@@ -22,7 +22,7 @@ export async function measureFootprint(run: BenchRun): Promise<Section> {
   const fleets: Holdfast[] = []
   for (const size of SIZES) {
     progress(`footprint: ${size} services up`)
-    fleets.push(await new Holdfast(run, `footprint-${size}`, { services: idleServices(programs.pauser, size) }).up())
+    fleets.push(await new Holdfast(run, `footprint-${size}`, { services: idleServices([programs.pauser], size) }).up())
   }
   const watch = quick ? 5_000 : WATCH_MILLIS
   progress(`footprint: settling, then watching for ${watch / 1_000} s`)

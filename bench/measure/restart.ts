@@ -71,7 +71,10 @@ async function startHoldfasts(run: BenchRun, beacons: Beacons, notes: string[]) 
   run.progress('restart: supervisors up')
   const plain = await new Holdfast(run, 'restart', { sockets, services }).up()
   const beside = await new Holdfast(run, 'restart-1000', {
-    services: { beacon: contestant('holdfast, 1,000 services beside', 3), ...idleServices(run.programs.pauser, 1_000) },
+    services: {
+      beacon: contestant('holdfast, 1,000 services beside', 3),
+      ...idleServices([run.programs.pauser], 1_000),
+    },
   }).up()
   const heavy = await new Holdfast(
     run,

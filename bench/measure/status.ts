@@ -12,7 +12,7 @@ export async function measureStatus(run: BenchRun): Promise<Section> {
   const fleets: Holdfast[] = []
   for (const size of SIZES) {
     progress(`status: ${size} services up`)
-    fleets.push(await new Holdfast(run, `status-${size}`, { services: idleServices(programs.pauser, size) }).up())
+    fleets.push(await new Holdfast(run, `status-${size}`, { services: idleServices([programs.pauser], size) }).up())
   }
   const rounds = quick ? 10 : 40
   progress(`status: ${rounds} rounds`)

@@ -10,7 +10,15 @@ import { figure, type Section } from '../section.ts'
 
 const COUNT = 1_000
 
+interface Program {
+  readonly name: string
+  readonly command: readonly string[]
+  /** For the best pair; null: for comparison only. */
+  readonly limit: number | null
+}
+
 interface Pair {
+  readonly program: string
   readonly floorUp: number
   readonly floorDown: number
   readonly up: number
@@ -24,32 +32,31 @@ interface Pair {
 }
 
 export async function measureThousandServices(run: BenchRun): Promise<Section> {
+  const programs: Program[] = [
+    { name: 'sleep', command: ['/bin/sleep', '1000000'], limit: 2.5 },
+    // Not linked to anything but libc, and asleep at once: the floor can not be lower.
+    { name: 'pause', command: [run.programs.pauser], limit: null },
+  ]
   const pairs: Pair[] = []
   const rounds = run.quick ? 1 : 3
   for (let round = 0; round < rounds; round++) {
-    run.progress(`1,000 services: pair ${round + 1} of ${rounds}`)
-    pairs.push(await measurePair(run, round))
+    run.progress(`1,000 services: round ${round + 1} of ${rounds}`)
+    for (const program of programs) pairs.push(await measurePair(run, program, round))
   }
-  const best = Math.min(...pairs.map(({ up, floorUp }) => up / floorUp))
+  const best = ({ name }: Program): number =>
+    Math.min(...pairs.filter(({ program }) => program === name).map(({ up, floorUp }) => up / floorUp))
   const slowest = Math.max(...pairs.flatMap(({ answers }) => answers))
   const left = pairs.reduce((sum, { leftProcesses }) => sum + leftProcesses, 0)
-  const millis = (value: number): string => `${figure(value)} ms`
   return {
     title: `${COUNT} services up and down (posix_spawn floor in the same pair)`,
-    columns: ['pair', 'floor up', 'up', 'ratio', 'supervisor CPU', 'slowest status', 'floor down', 'down', 'left'],
-    rows: pairs.map((pair, index) => [
-      String(index + 1),
-      millis(pair.floorUp),
-      millis(pair.up),
-      figure(pair.up / pair.floorUp),
-      millis(pair.cpu),
-      `${millis(Math.max(...pair.answers))} of ${pair.answers.length}`,
-      millis(pair.floorDown),
-      millis(pair.down),
-      String(pair.leftProcesses),
-    ]),
+    columns: ['program', 'floor up', 'up', 'ratio', 'supervisor CPU', 'slowest status', 'floor down', 'down', 'left'],
+    rows: pairs.map(row),
     targets: [
-      { name: 'up, ratio of the best pair', value: best, limit: 2.5 },
+      ...programs.flatMap((program) =>
+        program.limit === null
+          ? []
+          : [{ name: `up, ${program.name}, ratio of the best pair`, value: best(program), limit: program.limit }],
+      ),
       { name: 'slowest answer to status meanwhile, ms', value: slowest, limit: 100 },
       { name: 'processes left after down', value: left, limit: 0 },
     ],
@@ -58,10 +65,25 @@ export async function measureThousandServices(run: BenchRun): Promise<Section> {
   }
 }
 
-async function measurePair(run: BenchRun, round: number): Promise<Pair> {
-  const { scratch, programs } = run
-  const floor = await measureFloor(run)
-  const holdfast = new Holdfast(run, `thousand-${round}`, { services: idleServices(programs.pauser, COUNT) })
+function row(pair: Pair): string[] {
+  const millis = (value: number): string => `${figure(value)} ms`
+  return [
+    pair.program,
+    millis(pair.floorUp),
+    millis(pair.up),
+    figure(pair.up / pair.floorUp),
+    millis(pair.cpu),
+    `${millis(Math.max(...pair.answers))} of ${pair.answers.length}`,
+    millis(pair.floorDown),
+    millis(pair.down),
+    String(pair.leftProcesses),
+  ]
+}
+
+async function measurePair(run: BenchRun, { name, command }: Program, round: number): Promise<Pair> {
+  const { scratch } = run
+  const floor = await measureFloor(run, command)
+  const holdfast = new Holdfast(run, `thousand-${name}-${round}`, { services: idleServices(command, COUNT) })
   const looking = new AbortController()
   const answers = lookAtStatus(holdfast.socket, looking.signal)
   await holdfast.up()
@@ -71,6 +93,7 @@ async function measurePair(run: BenchRun, round: number): Promise<Pair> {
   if (found !== COUNT) throw new Error(`only ${found} of ${COUNT} services are running`)
   const down = await holdfast.down()
   return {
+    program: name,
     ...floor,
     up: holdfast.upMillis,
     down,
@@ -81,8 +104,11 @@ async function measurePair(run: BenchRun, round: number): Promise<Pair> {
   }
 }
 
-async function measureFloor({ scratch, programs }: BenchRun): Promise<{ floorUp: number; floorDown: number }> {
-  const child = scratch.spawn(programs['floor-many'], [String(COUNT), programs.pauser], {
+async function measureFloor(
+  { scratch, programs }: BenchRun,
+  command: readonly string[],
+): Promise<{ floorUp: number; floorDown: number }> {
+  const child = scratch.spawn(programs['floor-many'], [String(COUNT), ...command], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   if (child.stdout === null) throw new Error('no output')

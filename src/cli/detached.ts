@@ -2,18 +2,17 @@
 import { errorBody } from '../control/reply.ts'
 import { requirePlatform } from '../os/libc.ts'
 import { redirectOutput } from '../os/redirect-output.ts'
+import { startThreadPool } from '../os/thread-pool.ts'
 import type { Context } from './context.ts'
 import { readHandover, reportStart } from './handover.ts'
 import { compileLittle } from './late-compilation.ts'
 import { openSupervisor, ownLogPath, type RunningSupervisor } from './running-supervisor.ts'
 import { holdSignals, ignoreInspectorSignal, installSignals } from './supervisor-signals.ts'
-import { widenThreadPool } from './thread-pool.ts'
 
 /** Its stdout and stderr are holdfast.log; what has no other place ends up there. */
 export async function supervise({ environment: own, uid }: Context): Promise<number> {
   const environment = { ...own }
   ignoreInspectorSignal()
-  widenThreadPool()
   warmUp()
   const handover = readHandover()
   // Whoever started us has found the config wrong, or is gone.
@@ -40,6 +39,7 @@ function warmUp(): void {
   process.getBuiltinModule('node:http')
   try {
     requirePlatform()
+    startThreadPool()
   } catch {
     // The start itself says so again, to who waits for it.
   }

@@ -1,23 +1,25 @@
 import { isatty } from 'node:tty'
 import type { SupervisorSpec } from '../config/effective.ts'
 import { exitNow } from '../os/exit-now.ts'
+import { requirePlatform } from '../os/libc.ts'
+import { startThreadPool } from '../os/thread-pool.ts'
 import type { Context } from './context.ts'
 import { upDetached } from './detach.ts'
 import { type ForegroundView, openForegroundView } from './foreground-view.ts'
 import { loadToRun, namedConfig } from './load-config.ts'
 import { openSupervisor } from './running-supervisor.ts'
 import { holdSignals, ignoreInspectorSignal, installSignals } from './supervisor-signals.ts'
-import { widenThreadPool } from './thread-pool.ts'
 
 /** Runs the supervisor in this process, or (--detach) starts it in the background and waits until it is up. */
 export async function up(context: Context): Promise<number> {
   const environment = { ...context.environment }
   ignoreInspectorSignal()
-  widenThreadPool()
   const { command, paint, uid } = context
   const clean = command.options.clean === true
   const load = (): Promise<SupervisorSpec> => loadToRun(context, environment)
   if (command.options.detach) return upDetached(context, namedConfig(context), load, { environment, clean })
+  requirePlatform()
+  startThreadPool()
   const spec = await load()
   const opened: { view?: ForegroundView } = {}
   const onTerminal = isatty(0) || isatty(1) || isatty(2)

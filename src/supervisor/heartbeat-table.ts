@@ -32,7 +32,7 @@ export class HeartbeatTable {
     const entry = offset / SLOT_BYTES
     const last = this.lastPid[entry]
     if (last === undefined || (last !== 0 && actedUpon)) {
-      this.zero(offset, owner)
+      this.zero(offset, owner, actedUpon)
       this.lastPid[entry] = 0
     }
     return `${this.path}:${offset}`
@@ -42,7 +42,7 @@ export class HeartbeatTable {
   begin(slot: number, lane: LaneIndex, pid: number, owner: { uid: number; gid: number } | null): void {
     const offset = offsetOf(slot, lane)
     const entry = offset / SLOT_BYTES
-    if (this.lastPid[entry] === pid) this.zero(offset, owner)
+    if (this.lastPid[entry] === pid) this.zero(offset, owner, true)
     this.lastPid[entry] = pid
   }
 
@@ -51,12 +51,13 @@ export class HeartbeatTable {
     this.lastPid = []
   }
 
-  private zero(offset: number, owner: { uid: number; gid: number } | null): void {
+  /** A new file is empty, which reads as zeros; `reserve`: the disk must have room for what the worker will write. */
+  private zero(offset: number, owner: { uid: number; gid: number } | null, reserve: boolean): void {
     const made = this.make()
     const fd = made ?? openSync(this.path, constants.O_RDWR | constants.O_NOFOLLOW)
     try {
       if (owner !== null) handOver(fd, owner, this.path)
-      if (made === null) writeSync(fd, empty, 0, SLOT_BYTES, offset)
+      if (made === null || reserve) writeSync(fd, empty, 0, SLOT_BYTES, offset)
     } catch (error) {
       // The kernel's word alone (ENOSPC) does not say which disk is full.
       throw new Error(`${this.path}: ${error instanceof Error ? error.message : error}`, { cause: error })
@@ -65,7 +66,7 @@ export class HeartbeatTable {
     }
   }
 
-  /** Null: it is there. A new one is empty, which reads as zeros. */
+  /** Null: it is there. */
   private make(): number | null {
     try {
       return openSync(this.path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600)

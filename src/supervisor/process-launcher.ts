@@ -8,6 +8,7 @@ import { monotonicMillis } from '../os/monotonic-clock.ts'
 import { type ProcessIdentity, startTimeOf, startTimeOfNow } from '../os/process-identity.ts'
 import type { ChildReaper } from '../os/reap.ts'
 import { spawnProcess } from '../os/spawn.ts'
+import { poolTakesNoSigchld } from '../os/thread-pool.ts'
 import type { Lane } from './lane.ts'
 import { type LaunchRequest, type PreparationContext, type PreparedSpawn, SpawnPreparation } from './prepare-spawn.ts'
 import type { LaneIndex } from './runtime-paths.ts'
@@ -160,11 +161,16 @@ export class ProcessLauncher {
   }
 
   /**
-   * Not in somebody else's process, whose limit of open files is not ours to lower; not where a word could come over a channel
+   * Not in somebody else's process, whose limit of open files is not ours to lower, and whose threads take SIGCHLD; not where a word could come over a channel
    * before its process is known (FIFOs can be held); not when few fds are left below that limit.
    */
   private mayBeThreaded({ options, closeChannel }: PreparedSpawn): boolean {
-    return this.context.ownsProcess && closeChannel === null && options.fds.every((fd) => fd < CROWDED)
+    return (
+      this.context.ownsProcess &&
+      poolTakesNoSigchld() &&
+      closeChannel === null &&
+      options.fds.every((fd) => fd < CROWDED)
+    )
   }
 
   private prepareMore(): void {

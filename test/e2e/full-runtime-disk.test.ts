@@ -17,7 +17,8 @@ async function smallScene(options: string): Promise<Scene> {
     services: {
       calm: { command: SLEEP },
       web: { command: SLEEP, instances: 2 },
-      late: { command: SLEEP, autostart: false, restart: { initial: '100ms', max: '300ms' } },
+      // What it would write of its requests is acted upon: there must be room for it.
+      late: { command: SLEEP, autostart: false, requestTimeout: '10s', restart: { initial: '100ms', max: '300ms' } },
     },
   })
   await scene.up()

@@ -63,7 +63,8 @@ test('what ends at once, can not be started, or speaks early is told as usual, a
   expect((await scene.holdfast('why', 's1')).out).toMatch(/its interpreter \/nowhere\/sh does not exist/)
   for (const worker of [...ofKind(2), ...ofKind(3), ...ofKind(4)]) expect(worker.pid).not.toBe(null)
   for (let index = 2; index < 200; index += kinds.length) {
-    await waitFor(() => scene.exists(`log/s${index}.log`) && /early\n.*wrong\n/s.test(scene.read(`log/s${index}.log`)))
+    const log = `log/s${index}.log`
+    await waitFor(() => scene.exists(log) && ['early\n', 'wrong\n'].every((said) => scene.read(log).includes(said)))
   }
 })
 

@@ -193,6 +193,31 @@ describe('a subreaper', () => {
     })
   })
 
+  test('holds: who dies meanwhile stays a zombie, and is told of at the release', async () => {
+    const result = await scratch.now.program(`${prelude}
+      const reaper = new ChildReaper('subreaper', (pid, status) => exits.set(pid, status))
+      void (async () => {
+        const first = spawnShell('exit 1')
+        await until(() => exits.size === 1)
+        reaper.hold()
+        const awaitedBefore = reaper.isAwaited
+        const second = spawnShell('exit 2')
+        await until(() => reaper.isAwaited)
+        reaper.poll()
+        const held = { told: exits.size, state: statOf(second)?.state }
+        reaper.release()
+        const released = { status: exits.get(second), isAwaited: reaper.isAwaited }
+        reaper.close()
+        console.log(JSON.stringify({ awaitedBefore, held, released }))
+      })()
+    `)
+    expect(result).toEqual({
+      awaitedBefore: false,
+      held: { told: 1, state: 'Z' },
+      released: { status: { code: 2, signal: null }, isAwaited: false },
+    })
+  })
+
   test('finds who died before it was there, and 200 at once', async () => {
     const result = await scratch.now.program(`${prelude}
       const early = spawnShell('exit 9')
