@@ -8,7 +8,6 @@ import { type PollHandle, pollReadable } from './poll-handle.ts'
 const EPOLL_CLOEXEC = 0x80000
 const EPOLL_CTL_ADD = 1
 const EPOLL_CTL_DEL = 2
-const EPOLL_CTL_MOD = 3
 const EPOLLIN = 1
 const EPOLLONESHOT = 0x4000_0000
 
@@ -25,18 +24,15 @@ const epollWait = libcFunction<[number, Buffer, number, number], number>(
   'int epoll_wait(int epfd, void *events, int maximum, int timeout)',
 )
 
-interface Registration {
-  readonly fd: number
-  /** Marks this registration in the kernel: an fd's number may be closed and used again within one pass. */
+/** Marks a registration in the kernel: an fd's number may be closed and used again within one pass. */
+export interface Watch {
   readonly id: number
-  onReadable: () => void
-  paused: boolean
-  detached: boolean
 }
 
-/** What is watched without an fd. */
-export interface Detached {
-  readonly id: number
+interface Registration extends Watch {
+  readonly fd: number
+  readonly onReadable: () => void
+  paused: boolean
 }
 
 export class EpollLoop {
@@ -51,22 +47,38 @@ export class EpollLoop {
 
   constructor() {
     this.#epoll = checked(epollCreate(EPOLL_CLOEXEC), 'epoll_create1')
-    this.#handle = pollReadable(this.#epoll, () => this.drainNow())
+    this.#handle = pollReadable(this.#epoll, () => void this.drainNow())
   }
 
   /** Calls back as long as `fd` is readable, or its other side is closed (level-triggered). */
   add(fd: number, onReadable: () => void): void {
     if (this.#byFd.has(fd)) throw new Error(`fd ${fd} is in the epoll loop already`)
-    const registration: Registration = {
-      fd,
-      id: this.#nextId++ % 0xffff_ffff,
-      onReadable,
-      paused: false,
-      detached: false,
-    }
+    const registration: Registration = { fd, id: this.#nextId++ % 0xffff_ffff, onReadable, paused: false }
     this.#control(EPOLL_CTL_ADD, registration)
     this.#byFd.set(fd, registration)
     this.#byId.set(registration.id, registration)
+  }
+
+  /**
+   * Calls back once, when it becomes readable. The fd may be closed meanwhile: the kernel watches the file, as long as that is
+   * open somewhere (see FileParking). What is watched so can be forgotten, but not taken out.
+   */
+  addOnce(fd: number, onReadable: () => void): Watch {
+    const id = this.#nextId++ % 0xffff_ffff
+    const registration: Registration = {
+      fd,
+      id,
+      paused: false,
+      onReadable: () => this.#byId.delete(id) && onReadable(),
+    }
+    this.#control(EPOLL_CTL_ADD, registration, EPOLLIN | EPOLLONESHOT)
+    this.#byId.set(id, registration)
+    return registration
+  }
+
+  /** Of addOnce: it is not called back. */
+  forget({ id }: Watch): void {
+    this.#byId.delete(id)
   }
 
   /** No callbacks until `resume`. What arrives meanwhile stays in the pipe. */
@@ -95,58 +107,32 @@ export class EpollLoop {
   }
 
   /**
-   * The fd is about to be closed while its file stays open elsewhere (see FileParking): when that becomes readable, this is
-   * called back, once. The kernel watches files, not fds; what it watches so can not be taken out until the file is closed.
+   * One pass, now: callbacks of what is readable (at most 256). Exceptions come out on the event loop afterwards.
+   * @returns whether there may be more
    */
-  detach(fd: number, onReadable: () => void): Detached {
-    const registration = this.#byFd.get(fd)
-    if (registration === undefined || registration.paused) throw new Error(`fd ${fd} is not watched`)
-    this.#control(EPOLL_CTL_MOD, registration, EPOLLIN | EPOLLONESHOT)
-    this.#byFd.delete(fd)
-    registration.detached = true
-    registration.onReadable = onReadable
-    return registration
-  }
-
-  /** Not called back any more. */
-  forget({ id }: Detached): void {
-    this.#byId.delete(id)
-  }
-
-  /** Calls back now for everything detached that is readable. */
-  wakeDetached(): void {
-    // What is readable and not detached is reported again each time, after what was not reported yet.
-    for (let seen = 0; seen <= this.#byId.size; seen += EVENTS_AT_ONCE) {
-      if (this.#collect().length < EVENTS_AT_ONCE) return
-    }
-  }
-
-  /** One pass, now: callbacks of what is readable (at most 256). Exceptions come out on the event loop afterwards. */
-  drainNow(): void {
-    for (const registration of this.#collect()) {
-      if (registration.paused || registration.detached || !this.#byId.has(registration.id)) continue
-      guarded(registration.onReadable)
-    }
-  }
-
-  /** What is readable. The detached among it are called back, at once: the kernel does not report them again. */
-  #collect(): Registration[] {
-    if (this.#closed) return []
+  drainNow(): boolean {
+    if (this.#closed) return false
     const count = epollWait(this.#epoll, this.#events, EVENTS_AT_ONCE, 0)
     if (count === -1) {
-      if (errno() === constants.errno.EINTR) return []
+      if (errno() === constants.errno.EINTR) return true
       throw lastOsError('epoll_wait')
     }
     // Copied first: a callback may itself ask for a pass, which uses the same buffer.
-    const ready: Registration[] = []
+    const ready: (Registration | undefined)[] = []
     for (let index = 0; index < count; index++) {
-      const registration = this.#byId.get(this.#events.readUInt32LE(index * EVENT_SIZE + DATA_OFFSET))
-      if (registration !== undefined) ready.push(registration)
+      ready.push(this.#byId.get(this.#events.readUInt32LE(index * EVENT_SIZE + DATA_OFFSET)))
     }
     for (const registration of ready) {
-      if (registration.detached && this.#byId.delete(registration.id)) guarded(registration.onReadable)
+      if (registration === undefined || registration.paused || !this.#byId.has(registration.id)) continue
+      try {
+        registration.onReadable()
+      } catch (error) {
+        setImmediate(() => {
+          throw error
+        })
+      }
     }
-    return ready
+    return count === EVENTS_AT_ONCE
   }
 
   /** Lets the process end although fds are watched. */
@@ -173,15 +159,5 @@ export class EpollLoop {
     this.#event.writeUInt32LE(registration.id, DATA_OFFSET)
     this.#event.writeUInt32LE(0, DATA_OFFSET + 4)
     checked(epollCtl(this.#epoll, operation, registration.fd, this.#event), 'epoll_ctl', `fd ${registration.fd}`)
-  }
-}
-
-function guarded(callback: () => void): void {
-  try {
-    callback()
-  } catch (error) {
-    setImmediate(() => {
-      throw error
-    })
   }
 }

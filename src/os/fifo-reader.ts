@@ -1,25 +1,27 @@
 // Our end of a worker's FIFO on the event loop. While it is parked it has no fd; it gets one when there is something to read.
-import { closeSync, constants as fsConstants, openSync } from 'node:fs'
-import type { Detached, EpollLoop } from './epoll.ts'
-import { readAvailable } from './fifo.ts'
-import type { FileParking, ParkedFile } from './file-parking.ts'
-
-/** Milliseconds until a parked FIFO that could not be opened (EMFILE) is tried again. */
-const AGAIN = 100
+import { closeSync, constants as fsConstants, fstatSync, openSync } from 'node:fs'
+import type { EpollLoop, Watch } from './epoll.ts'
+import { type OpenFifoOptions, openFifo, readAvailable } from './fifo.ts'
+import type { FileParking, ParkedFiles } from './file-parking.ts'
 
 type Place =
   | { readonly is: 'open'; readonly fd: number }
   /** `watch` is null when there is something to read, but no fd to be had. */
-  | { readonly is: 'parked'; readonly file: ParkedFile; readonly watch: Detached | null }
+  | { readonly is: 'parked'; readonly files: ParkedFiles; readonly inode: number; readonly watch: Watch | null }
   | { readonly is: 'closed' }
 
 /** What all readers share: see FifoReaders. */
 export interface ReaderPool {
   readonly epoll: EpollLoop
+  /** Of what is parked, apart: each look at it costs what there is to read, not what others have. */
+  readonly sleepers: EpollLoop
   readonly parking: FileParking
+  readonly isCrowded: () => boolean
   readonly onOpen: (reader: FifoReader) => void
   /** Parked or closed. */
   readonly onGone: (reader: FifoReader) => void
+  /** `wake` is to be called again soon. */
+  readonly onNoFd: (reader: FifoReader) => void
 }
 
 export interface FifoListener {
@@ -29,26 +31,41 @@ export interface FifoListener {
   onPark?(fd: number): void
 }
 
+/** The process whose fd this FIFO is as well: a way to it when its name is gone. */
+export interface FifoHolder {
+  readonly pid: number
+  readonly fd: number
+}
+
 export class FifoReader {
   readonly #pool: ReaderPool
+  readonly #path: string
+  readonly #options: OpenFifoOptions
   #place: Place
   #listener: FifoListener | null = null
   #paused = false
   #held = false
   #isWatched = false
+  #holder: FifoHolder | null = null
   /** performance.now() of the last byte. */
   #lastByte = Number.NEGATIVE_INFINITY
 
-  /** From now on the fd is the reader's. */
-  constructor(pool: ReaderPool, fd: number) {
+  /** @throws OsError */
+  constructor(pool: ReaderPool, path: string, options: OpenFifoOptions) {
     this.#pool = pool
-    this.#place = { is: 'open', fd }
+    this.#path = path
+    this.#options = options
+    this.#place = { is: 'open', fd: openFifo(path, options) }
     pool.onOpen(this)
   }
 
   listen(listener: FifoListener): void {
     this.#listener = listener
     this.#watch()
+  }
+
+  isAt(holder: FifoHolder): void {
+    this.#holder = holder
   }
 
   /** Null while it is parked, or closed. */
@@ -59,8 +76,8 @@ export class FifoReader {
   /** Reads what is there; 0 when there is nothing now. */
   read(buffer: Buffer): number {
     if (this.#place.is === 'parked') {
-      if (this.#place.watch === null) this.#wake()
-      else this.#pool.epoll.wakeDetached()
+      if (this.#place.watch === null) this.wake()
+      else while (this.#pool.sleepers.drainNow());
     }
     const { fd } = this
     if (fd === null) return 0
@@ -93,21 +110,44 @@ export class FifoReader {
 
   /** @param since performance.now() */
   isQuietSince(since: number): boolean {
-    return this.#isWatched && !this.#paused && !this.#held && this.#lastByte < since
+    return this.#listener !== null && !this.#paused && !this.#held && this.#lastByte < since
   }
 
-  /** Gives the fd back until there is something to read. False where the kernel does not take it. */
+  /** Gives the fd back until there is something to read. False where the kernel does not keep it. */
   park(): boolean {
     if (this.#place.is !== 'open') return true
     const { fd } = this.#place
-    const file = this.#pool.parking.park(fd)
-    if (file === null) return false
+    const parked = this.#leaveFiles(fd)
+    if (parked === null) return false
     this.#listener?.onPark?.(fd)
-    this.#place = { is: 'parked', file, watch: this.#pool.epoll.detach(fd, () => this.#wake()) }
-    closeSync(fd)
+    if (this.#isWatched) this.#pool.epoll.remove(fd)
     this.#isWatched = false
+    this.#place = { is: 'parked', ...parked }
+    closeSync(fd)
     this.#pool.onGone(this)
     return true
+  }
+
+  /** There is something to read. For the pool; does nothing unless it is parked. */
+  wake(): void {
+    if (this.#place.is !== 'parked') return
+    const { files, inode } = this.#place
+    let fd: number | null
+    try {
+      fd = this.#openAgain(inode)
+    } catch {
+      this.#place = { is: 'parked', files, inode, watch: null }
+      return this.#pool.onNoFd(this)
+    }
+    this.#pool.parking.release(files)
+    if (fd === null) {
+      this.#place = { is: 'closed' }
+      return
+    }
+    this.#place = { is: 'open', fd }
+    this.#lastByte = performance.now()
+    this.#pool.onOpen(this)
+    this.#watch()
   }
 
   /** More than once does no harm. */
@@ -119,9 +159,10 @@ export class FifoReader {
       if (this.#isWatched) this.#pool.epoll.remove(place.fd)
       closeSync(place.fd)
     } else if (place.is === 'parked') {
-      if (place.watch !== null) this.#pool.epoll.forget(place.watch)
-      this.#pool.parking.release(place.file)
+      if (place.watch !== null) this.#pool.sleepers.forget(place.watch)
+      this.#pool.parking.release(place.files)
     }
+    this.#isWatched = false
     this.#pool.onGone(this)
   }
 
@@ -132,44 +173,51 @@ export class FifoReader {
     if (this.#place.is !== 'open' || this.#listener === null) return
     const { fd } = this.#place
     const isSilent = this.#paused || this.#held
-    if (!this.#isWatched) {
-      if (isSilent) return
-      this.#pool.epoll.add(fd, this.#onReadable)
-      this.#isWatched = true
-    } else if (isSilent) this.#pool.epoll.pause(fd)
-    else this.#pool.epoll.resume(fd)
-  }
-
-  #wake(): void {
-    if (this.#place.is !== 'parked') return
-    const { file } = this.#place
-    let fd: number
-    try {
-      fd = openAnew(this.#pool.parking.borrow(file))
-    } catch {
-      this.#place = { is: 'parked', file, watch: null }
-      setTimeout(() => this.#wake(), AGAIN).unref()
+    if (this.#isWatched) {
+      if (isSilent) this.#pool.epoll.pause(fd)
+      else this.#pool.epoll.resume(fd)
       return
     }
-    this.#place = { is: 'open', fd }
-    this.#lastByte = performance.now()
-    this.#watch()
-    this.#pool.parking.release(file)
-    this.#pool.onOpen(this)
+    if (isSilent || (this.#pool.isCrowded() && this.#lastByte === Number.NEGATIVE_INFINITY && this.park())) return
+    this.#pool.epoll.add(fd, this.#onReadable)
+    this.#isWatched = true
   }
-}
 
-/**
- * A description of its own of the same pipe: the kernel goes on watching the parked one until that is closed (without a word:
- * it was told to report once), and would watch each one more that it is given. Through /proc, since the FIFO may have lost its name.
- */
-function openAnew(borrowed: number): number {
-  try {
-    const fd = openSync(`/proc/self/fd/${borrowed}`, fsConstants.O_RDWR | fsConstants.O_NONBLOCK)
-    closeSync(borrowed)
-    return fd
-  } catch {
-    // Its owner has taken everybody's rights away. A watch that is left behind is better than words that are.
-    return borrowed
+  /** Opened through /proc, since the FIFO may have lost its name, or its place may have been taken. */
+  #leaveFiles(fd: number): { files: ParkedFiles; inode: number; watch: Watch } | null {
+    const own = `/proc/self/fd/${fd}`
+    const open: number[] = []
+    try {
+      const reading = openSync(own, fsConstants.O_RDONLY | fsConstants.O_NONBLOCK)
+      open.push(reading)
+      const writing = openSync(own, fsConstants.O_WRONLY | fsConstants.O_NONBLOCK)
+      open.push(writing)
+      const files = this.#pool.parking.park(reading, writing)
+      if (files === null) return null
+      return { files, inode: fstatSync(fd).ino, watch: this.#pool.sleepers.addOnce(reading, () => this.wake()) }
+    } catch {
+      // Its owner has taken all rights away, or there are no fds left.
+      return null
+    } finally {
+      for (const one of open) closeSync(one)
+    }
+  }
+
+  /** Null: it is not to be found any more. @throws where there is no fd left for it */
+  #openAgain(inode: number): number | null {
+    const ways = [() => openFifo(this.#path, this.#options)]
+    const holder = this.#holder
+    if (holder !== null) ways.push(() => openFifo(`/proc/${holder.pid}/fd/${holder.fd}`, { followed: true }))
+    for (const way of ways) {
+      try {
+        const fd = way()
+        if (fstatSync(fd).ino === inode) return fd
+        closeSync(fd)
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException
+        if (code === 'EMFILE' || code === 'ENFILE') throw error
+      }
+    }
+    return null
   }
 }

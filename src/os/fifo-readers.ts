@@ -1,13 +1,17 @@
 // All our ends of FIFOs. Some keep their fds; of more than that the quiet ones are parked, so that the fd table stays small
 // however many workers there are: every spawn copies it, and every exec closes the copies.
-import type { EpollLoop } from './epoll.ts'
-import { type OpenFifoOptions, openFifo } from './fifo.ts'
+import { EpollLoop } from './epoll.ts'
+import type { OpenFifoOptions } from './fifo.ts'
 import { FifoReader, type ReaderPool } from './fifo-reader.ts'
 import { FileParking } from './file-parking.ts'
 
 const OPEN_AT_MOST = 96
 /** Milliseconds without a byte. */
 const QUIET = 10_000
+/** Milliseconds until those that found no fd look again. */
+const AGAIN = 100
+/** Parked in one turn of the event loop: 3 ms. */
+const AT_ONCE = 128
 
 export interface FifoReadersOptions {
   /** Default 96: so few are not felt at a spawn. */
@@ -18,55 +22,76 @@ export interface FifoReadersOptions {
 
 export class FifoReaders {
   readonly #pool: ReaderPool
-  readonly #parking = new FileParking()
   readonly #openAtMost: number
   readonly #quiet: number
   readonly #open = new Set<FifoReader>()
-  #timer: NodeJS.Timeout | null = null
-  #closed = false
+  readonly #withoutFd = new Set<FifoReader>()
+  #settling: NodeJS.Timeout | null = null
+  #waking: NodeJS.Timeout | null = null
 
   constructor(epoll: EpollLoop, { openAtMost = OPEN_AT_MOST, quiet = QUIET }: FifoReadersOptions = {}) {
     this.#openAtMost = openAtMost
     this.#quiet = quiet
     this.#pool = {
       epoll,
-      parking: this.#parking,
+      sleepers: new EpollLoop(),
+      parking: new FileParking(),
+      isCrowded: () => this.#open.size > openAtMost,
       onOpen: (reader) => {
+        this.#withoutFd.delete(reader)
         this.#open.add(reader)
-        if (this.#open.size > this.#openAtMost) this.#settleLater()
+        if (this.#open.size > openAtMost) this.#settleIn(quiet)
       },
-      onGone: (reader) => this.#open.delete(reader),
+      onGone: (reader) => {
+        this.#withoutFd.delete(reader)
+        this.#open.delete(reader)
+      },
+      onNoFd: (reader) => {
+        this.#withoutFd.add(reader)
+        this.#waking ??= setTimeout(() => this.#wakeAll(), AGAIN).unref()
+      },
     }
   }
 
   /** Our end of the FIFO; whoever asked for it closes it. @throws OsError */
   open(path: string, options: OpenFifoOptions = {}): FifoReader {
-    return new FifoReader(this.#pool, openFifo(path, options))
+    return new FifoReader(this.#pool, path, options)
   }
 
-  /** Parks what is quiet, as long as too many are open. Happens by itself after a while, too late for who opens many at once. */
-  settle(): void {
+  /** After all readers. */
+  close(): void {
+    for (const timer of [this.#settling, this.#waking]) if (timer !== null) clearTimeout(timer)
+    this.#pool.sleepers.close()
+    this.#pool.parking.close()
+  }
+
+  /** Lets the process end although FIFOs are watched. */
+  unref(): void {
+    this.#pool.sleepers.unref()
+  }
+
+  /** Parks what is quiet, as long as too many are open. */
+  #settle(): void {
     const since = performance.now() - this.#quiet
+    let parked = 0
     for (const reader of this.#open) {
       if (this.#open.size <= this.#openAtMost) return
-      if (reader.isQuietSince(since) && !reader.park()) return
+      if (!reader.isQuietSince(since)) continue
+      if (!reader.park()) break
+      if (++parked === AT_ONCE) return this.#settleIn(0)
     }
-    this.#settleLater()
+    this.#settleIn(this.#quiet)
   }
 
-  /** What is parked is closed; what is open belongs to its owners. */
-  close(): void {
-    this.#closed = true
-    if (this.#timer !== null) clearTimeout(this.#timer)
-    this.#timer = null
-    this.#parking.close()
+  #settleIn(milliseconds: number): void {
+    this.#settling ??= setTimeout(() => {
+      this.#settling = null
+      if (this.#open.size > this.#openAtMost) this.#settle()
+    }, milliseconds).unref()
   }
 
-  #settleLater(): void {
-    if (this.#closed) return
-    this.#timer ??= setTimeout(() => {
-      this.#timer = null
-      if (this.#open.size > this.#openAtMost) this.settle()
-    }, this.#quiet).unref()
+  #wakeAll(): void {
+    this.#waking = null
+    for (const reader of [...this.#withoutFd]) reader.wake()
   }
 }

@@ -73,6 +73,8 @@ export interface OpenFifoOptions {
    * directory that belongs to a service's user a link may stand there, and we may be root.
    */
   readonly trusted?: boolean
+  /** The path is a link of /proc. Default: false, a link is refused. */
+  readonly followed?: boolean
 }
 
 /**
@@ -88,8 +90,9 @@ export function openFifoForChild(path: string, options: OpenFifoOptions = {}): n
   return openEnd(path, 0, options)
 }
 
-function openEnd(path: string, flags: number, { trusted = false }: OpenFifoOptions): number {
-  const fd = withOsErrors(() => openSync(path, fsConstants.O_RDWR | fsConstants.O_NOFOLLOW | flags))
+function openEnd(path: string, flags: number, { trusted = false, followed = false }: OpenFifoOptions): number {
+  const noFollow = followed ? 0 : fsConstants.O_NOFOLLOW
+  const fd = withOsErrors(() => openSync(path, fsConstants.O_RDWR | noFollow | flags))
   if (trusted || fstatSync(fd).isFIFO()) return fd
   closeSync(fd)
   throw new OsError('open', constants.errno.EEXIST, { subject: path, explanation: 'it is no FIFO' })

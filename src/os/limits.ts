@@ -19,17 +19,17 @@ export function noFileLimit(): { soft: number; hard: number } {
 
 /**
  * Sets the soft limit of this process, at most its hard one, which stays. @returns what sets it back
- * The hard limit is looked at each time: an administrator may have lowered it, and to set what it was would fail, or raise it.
+ * The hard limit is looked at each time, at the setting back, too: an administrator may have lowered it, and to set what it was
+ * would fail, or raise it.
  */
 export function setSoftNoFile(soft: number): () => void {
-  const { hard } = noFileLimit()
-  const before = Buffer.from(current)
+  const { soft: before, hard } = noFileLimit()
+  if (Math.min(soft, hard) === before) return () => {}
   current.copy(wanted)
   wanted.writeBigUInt64LE(soft >= hard ? current.readBigUInt64LE(8) : BigInt(soft), 0)
-  if (wanted.equals(before)) return () => {}
   checked(prlimit64(0, RLIMIT_NOFILE, wanted, null), 'prlimit')
   return () => {
-    checked(prlimit64(0, RLIMIT_NOFILE, before, null), 'prlimit')
+    setSoftNoFile(before)
   }
 }
 

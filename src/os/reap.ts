@@ -18,6 +18,8 @@ export interface WaitStatus {
  */
 export type ReapMode = 'subreaper' | 'own-children'
 
+/** Milliseconds. */
+const LONGEST_HOLD = 1_000
 const P_ALL = 0
 const P_PID = 1
 const WNOHANG = 1
@@ -44,7 +46,7 @@ export class ChildReaper {
   readonly #watched = new Map<number, { pidfd: number; handle: PollHandle }>()
   readonly #onSigchld = () => this.poll()
   #closed = false
-  #held = false
+  #held: { readonly known: () => Iterable<number>; readonly timer: NodeJS.Timeout } | null = null
   #missed = false
 
   /**
@@ -74,9 +76,13 @@ export class ChildReaper {
     this.#watched.set(pid, { pidfd, handle: pollReadable(pidfd, () => this.#reapOne(P_PID, pid)) })
   }
 
-  /** Nobody is reaped until `release`: for a child whose pid is not known yet. */
-  hold(): void {
-    this.#held = true
+  /**
+   * Nobody is reaped until `release`: for children whose pids are not known yet. When that lasts longer than a second (an exec that
+   * hangs on a dead disk), those of the known ones are reaped all the same.
+   */
+  hold(known: () => Iterable<number>): void {
+    if (this.#held !== null) return
+    this.#held = { known, timer: setInterval(() => this.#reapKnown(known), LONGEST_HOLD).unref() }
   }
 
   /** Whether somebody has died since `hold`. */
@@ -85,15 +91,14 @@ export class ChildReaper {
   }
 
   release(): void {
-    this.#held = false
-    this.#missed = false
+    this.#letGo()
     this.poll()
   }
 
   /** Reaps at once what is dead, without waiting for the event loop. */
   poll(): void {
-    if (this.#held) this.#missed = true
-    if (this.#closed || this.#held) return
+    if (this.#held !== null) this.#missed = true
+    if (this.#closed || this.#held !== null) return
     if (this.#mode === 'subreaper') {
       while (this.#reapOne(P_ALL, 0)) {}
       return
@@ -105,11 +110,22 @@ export class ChildReaper {
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    this.#letGo()
     for (const pid of [...this.#watched.keys()]) this.#unwatch(pid)
     if (this.#mode === 'subreaper') {
       process.off('SIGCHLD', this.#onSigchld)
       prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
     }
+  }
+
+  #letGo(): void {
+    if (this.#held !== null) clearInterval(this.#held.timer)
+    this.#held = null
+    this.#missed = false
+  }
+
+  #reapKnown(known: () => Iterable<number>): void {
+    for (const pid of [...known()]) this.#reapOne(P_PID, pid)
   }
 
   /** Whether there was one. An exception in a callback comes out on the loop, so that the next child is still reaped. */

@@ -31,6 +31,10 @@ export class AuxiliaryCommands {
     this.watch = watch
   }
 
+  get pids(): Iterable<number> {
+    return this.running.keys()
+  }
+
   owns(pid: number): boolean {
     return this.running.has(pid)
   }

@@ -27,6 +27,7 @@ import { ProcessEffects } from './process-effects.ts'
 import { inheritedEnvironment } from './process-environment.ts'
 import { ProcessLauncher } from './process-launcher.ts'
 import { closeUnusedSlots, type RunningProcess, type ServiceRuntime, slotRuntime } from './service-runtime.ts'
+import { StrayEndings } from './stray-endings.ts'
 import { StraySweeper } from './stray-sweeper.ts'
 import { SupervisedClock } from './supervised-clock.ts'
 import { removeRecord } from './worker-record.ts'
@@ -48,6 +49,7 @@ export class Interpreter {
   private readonly timer: DeadlineTimer
   private readonly groups = new GroupSweeper()
   private readonly strays: StraySweeper
+  private readonly endings: StrayEndings
   private readonly byPid = new Map<number, RunningProcess>()
   private readonly queue: [string, Happening][] = []
   private running = false
@@ -79,6 +81,11 @@ export class Interpreter {
       whenSettled: (act) => this.launcher.whenSettled(act),
       services: parts.paths.services,
     })
+    const onChange = (name: string): void => {
+      this.changed.add(name)
+      this.announceChanges()
+    }
+    this.endings = new StrayEndings({ ...parts, strays: this.strays, onChange })
     this.effects = new ProcessEffects({
       ...parts,
       groups: this.groups,
@@ -97,6 +104,7 @@ export class Interpreter {
       outerId: parts.host.environment.HOLDFAST_ID ?? null,
       environment: new BaseEnvironment(inheritedEnvironment(parts.host.environment)),
       reaper: this.reaper,
+      knownPids: () => [...this.byPid.keys(), ...parts.auxiliary.pids],
       ownsProcess: parts.host.ownsProcess,
       onSpawned: (process) => this.onSpawned(process),
       onFailed: (request, error) => this.onSpawnFailed(request, error),
@@ -252,7 +260,7 @@ export class Interpreter {
       case 'process':
         return this.performProcess(service, slot, effect.number, effect.effect)
       case 'end-strays':
-        return this.launcher.whenSettled(() => this.endStrays(service, slot))
+        return this.endings.end(service, slot)
       case 'stop-all':
         return this.parts.stopAll(`${name}/${slot}: ${effect.why}`)
       case 'trial-failed':
@@ -285,21 +293,6 @@ export class Interpreter {
     }
     const process = service.slots.get(slot)?.processes.get(number)
     if (process !== undefined) this.effects.perform(service, process, effect)
-  }
-
-  private endStrays(service: ServiceRuntime, slot: number): void {
-    const { name } = service.state
-    const prefix = `${this.parts.idPrefix}.${name}.${slot}.`
-    if (!this.strays.any(prefix)) return
-    service.strays++
-    this.strays.sweep(prefix, (left) => {
-      service.strays--
-      const rest = left.length === 0 ? '' : `; still there: ${left.map(({ pid }) => pid).join(', ')}`
-      const reason = `descendants that had left the process group were ended${rest}`
-      this.parts.journal.write({ kind: 'worker', service: name, worker: `${name}/${slot}`, event: 'strays', reason })
-      this.changed.add(name)
-      this.announceChanges()
-    })
   }
 
   private release(service: ServiceRuntime, process: RunningProcess): void {

@@ -88,6 +88,13 @@ export class Lane {
     for (const end of [this.out, this.err, this.notify]) end?.letGo()
   }
 
+  /** The process, and which of its fds is the notification FIFO: what it says is to be found there, too. */
+  belongsTo(pid: number, notifyFd: number): void {
+    this.out?.isAt({ pid, fd: 1 })
+    this.err?.isAt({ pid, fd: 2 })
+    this.notify?.isAt({ pid, fd: notifyFd })
+  }
+
   /** Everything that its process has said so far is handed on, synchronously. */
   drain(): void {
     this.out?.drain()

@@ -25,7 +25,7 @@ export interface LaunchRequest {
   readonly generation: number
 }
 
-/** Followed by `settle`, in any case. */
+/** Followed by `settle`, once it is known whether there is a process. */
 export interface PreparedSpawn {
   readonly request: LaunchRequest
   readonly spec: ServiceSpec

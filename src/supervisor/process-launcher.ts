@@ -5,7 +5,7 @@ import { specHash } from '../config/diff.ts'
 import type { ServiceSpec } from '../config/effective.ts'
 import { bootId } from '../os/boot-id.ts'
 import { monotonicMillis } from '../os/monotonic-clock.ts'
-import { type ProcessIdentity, startTimeOf, startTimeOfNow } from '../os/process-identity.ts'
+import { type ProcessIdentity, startTimeOf } from '../os/process-identity.ts'
 import type { ChildReaper } from '../os/reap.ts'
 import { spawnProcess } from '../os/spawn.ts'
 import { poolTakesNoSigchld } from '../os/thread-pool.ts'
@@ -14,7 +14,7 @@ import { type LaunchRequest, type PreparationContext, type PreparedSpawn, SpawnP
 import type { LaneIndex } from './runtime-paths.ts'
 import type { RunningProcess, ServiceRuntime } from './service-runtime.ts'
 import type { SupervisedClock } from './supervised-clock.ts'
-import { type SpawnResult, startTimeBetween, ThreadedSpawns } from './threaded-spawns.ts'
+import { type SpawnResult, ThreadedSpawns } from './threaded-spawns.ts'
 import { type WorkerRecord, writeRecord } from './worker-record.ts'
 
 /** Milliseconds in one turn of the event loop; a spawn takes 0.3 to 2. `status` is answered between two turns. */
@@ -29,6 +29,7 @@ const CROWDED = 640
 export interface LauncherContext extends PreparationContext {
   readonly clock: SupervisedClock
   readonly reaper: ChildReaper
+  readonly knownPids: () => Iterable<number>
   /** False: the process is somebody else's, whose limit of open files is not ours to lower while they run. */
   readonly ownsProcess: boolean
   readonly onSpawned: (process: RunningProcess) => void
@@ -45,7 +46,6 @@ export class ProcessLauncher {
   private turn: NodeJS.Immediate | null = null
   private turnEnds = 0
   private inBulk = false
-  private closed = false
   private readonly hashes = new WeakMap<ServiceSpec, string>()
 
   constructor(context: LauncherContext) {
@@ -53,7 +53,8 @@ export class ProcessLauncher {
     this.preparation = new SpawnPreparation(context)
     const { reaper, hardNoFile } = context
     const softNoFile = Math.min(1_024, hardNoFile)
-    this.threads = new ThreadedSpawns({ reaper, softNoFile, onDone: () => this.nextTurn() })
+    const { knownPids: known } = context
+    this.threads = new ThreadedSpawns({ reaper, known, softNoFile, onDone: () => this.nextTurn() })
   }
 
   /** What `act` asks for is launched from the next turn on, many together: cheaper than one by one. */
@@ -66,7 +67,7 @@ export class ProcessLauncher {
     }
   }
 
-  /** At once while there is time in this turn: a worker that died is back in the same one. */
+  /** At once while there is time in this turn, and no thread is at it: a worker that died is back in the same one. */
   request(request: LaunchRequest): void {
     if (this.turn === null) this.beginTurn()
     if (this.inBulk || this.queue.length > 0 || !this.isSettled || monotonicMillis() > this.turnEnds) {
@@ -105,7 +106,6 @@ export class ProcessLauncher {
   }
 
   close(): void {
-    this.closed = true
     this.queue = []
     for (const spawn of this.prepared.splice(0)) spawn.settle(false)
     if (this.turn !== null) clearImmediate(this.turn)
@@ -137,18 +137,17 @@ export class ProcessLauncher {
 
   /** First what keeps them busy, then what they have done, then what they need next. */
   private goOnWithThreads(): void {
-    if (this.closed) return endUnknown(this.threads.takeDone())
     this.preparation.beginTurn()
     this.turnEnds = monotonicMillis() + TURN
     this.feedThreads()
     for (const done of this.threads.takeDone()) this.finish(done)
     this.prepareMore()
     this.feedThreads()
-    this.context.readers.settle()
     if (!this.threads.isIdle) return
-    this.threads.close()
-    for (const act of this.settledActs.splice(0)) act()
+    // Whatever is thrown comes out on the event loop: the others are not to wait for ever.
     this.nextTurn()
+    guarded(() => this.threads.close())
+    for (const act of this.settledActs.splice(0)) guarded(act)
   }
 
   /** Unless somebody waits until all are known. */
@@ -197,21 +196,23 @@ export class ProcessLauncher {
     }
   }
 
-  /** All spawns first: the new processes get through their exec meanwhile, which holds up who reads in their /proc. */
+  /**
+   * All spawns first: the new processes get through their exec meanwhile, which holds up who reads in their /proc. Of a single one
+   * we wait there, too, and on a machine with few cores that is well: worked on at once, its record costs it 0.5 ms.
+   */
   private spawnHere(spawns: readonly PreparedSpawn[]): void {
-    const results = spawns.map((spawn) => {
-      const before = startTimeOfNow()
-      const result = attempt(() => spawnProcess(spawn.options))
-      return { spawn, result, startTime: startTimeBetween(before, startTimeOfNow()) }
-    })
+    const results = spawns.map((spawn) => ({
+      spawn,
+      result: attempt(() => spawnProcess(spawn.options)),
+      startTime: null,
+    }))
     for (const done of results) this.finish(done)
-    this.context.readers.settle()
   }
 
   private finish({ spawn, result, startTime }: SpawnResult): void {
-    spawn.settle(typeof result === 'number')
-    if (typeof result !== 'number') return this.context.onFailed(spawn.request, result.message)
     try {
+      spawn.settle(typeof result === 'number')
+      if (typeof result !== 'number') return this.context.onFailed(spawn.request, result.message)
       this.context.reaper.watch(result)
       // /proc/PID/stat may be gone already; a pid of ours that is not reaped can not be another process.
       this.complete(spawn, { pid: result, startTime: startTime ?? startTimeOf(result) ?? 0 })
@@ -221,9 +222,10 @@ export class ProcessLauncher {
     }
   }
 
-  /** In the turn of its spawn, so that no death is heard of before: the record, and the news. */
+  /** Before anybody can hear of its death: the record, and the news. */
   private complete({ request, spec, lane, id, closeChannel }: PreparedSpawn, identity: ProcessIdentity): void {
     const { slot, number, generation } = request
+    lane.belongsTo(identity.pid, 3 + spec.sockets.length)
     this.leaveRecord(request, lane, this.record(request, spec, lane.index, id, identity))
     this.context.onSpawned({
       service: spec.name,
@@ -298,7 +300,12 @@ function attempt(spawn: () => number): number | Error {
   }
 }
 
-/** The engine was closed meanwhile, which it is not while a worker is still expected. They are our children: the pids are theirs. */
-function endUnknown(results: readonly SpawnResult[]): void {
-  for (const { result } of results) if (typeof result === 'number') process.kill(result, 'SIGKILL')
+function guarded(act: () => void): void {
+  try {
+    act()
+  } catch (error) {
+    setImmediate(() => {
+      throw error
+    })
+  }
 }

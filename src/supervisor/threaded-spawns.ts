@@ -1,6 +1,6 @@
 // Spawns by libuv's threads: a spawn waits for the exec, and that was half of a start. From the first one under way until all are
 // done the pid of a process of ours may be unknown: nobody is reaped, and the limit of open files of this whole process is what
-// the children are to have.
+// the children are to have. Who dies in between has no record yet: it is found by its environment or its FIFOs.
 import { setSoftNoFile } from '../os/limits.ts'
 import { startTimeOfNow } from '../os/process-identity.ts'
 import type { ChildReaper } from '../os/reap.ts'
@@ -18,13 +18,10 @@ export interface SpawnResult {
   readonly startTime: number | null
 }
 
-/** What is certain of a process that was made between two looks at the clock. */
-export function startTimeBetween(before: number, after: number): number | null {
-  return before === after ? before : null
-}
-
 export interface ThreadedSpawnsOptions {
   readonly reaper: ChildReaper
+  /** Pids of all children that are known. */
+  readonly known: () => Iterable<number>
   /** Of open files, for the children. */
   readonly softNoFile: number
   /** Called in the turn of the event loop in which one is done. */
@@ -54,19 +51,22 @@ export class ThreadedSpawns {
   }
 
   start(spawn: PreparedSpawn): void {
-    if (this.setLimitBack === null) {
-      this.setLimitBack = setSoftNoFile(this.options.softNoFile)
-      this.options.reaper.hold()
-    }
+    this.open()
     this.underWay++
     // What the new process says waits until it is known whose word it is.
     spawn.lane.hold()
     const before = startTimeOfNow()
-    spawnInThread(spawn.options, (result) => {
+    const done = (result: number | Error): void => {
+      const startTime = startTimeOfNow() === before ? before : null
       this.underWay--
-      this.done.push({ spawn, result, startTime: startTimeBetween(before, startTimeOfNow()) })
+      this.done.push({ spawn, result, startTime })
       this.options.onDone()
-    })
+    }
+    try {
+      spawnInThread(spawn.options, done)
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(String(error)))
+    }
   }
 
   takeDone(): SpawnResult[] {
@@ -75,8 +75,19 @@ export class ThreadedSpawns {
 
   /** Once idle: everybody is known. Those who have died meanwhile are reaped now. */
   close(): void {
-    this.setLimitBack?.()
+    const { setLimitBack } = this
     this.setLimitBack = null
-    this.options.reaper.release()
+    try {
+      setLimitBack?.()
+    } finally {
+      this.options.reaper.release()
+    }
+  }
+
+  private open(): void {
+    if (this.setLimitBack !== null) return
+    const { reaper, softNoFile, known } = this.options
+    this.setLimitBack = setSoftNoFile(softNoFile)
+    reaper.hold(known)
   }
 }

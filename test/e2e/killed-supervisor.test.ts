@@ -109,6 +109,8 @@ test('killed in the middle of up, by the first worker: the others are known all 
   expect(again.err).toContain('--clean')
   const clean = await scene.holdfast('up', '--detach', '--clean')
   expect(clean.code, clean.all).toBe(0)
+  // The first one is a shell for a moment.
+  await waitFor(() => workers(scene).length >= 61)
   expect(workers(scene).length).toBe(61)
 })
 

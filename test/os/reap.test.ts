@@ -199,7 +199,7 @@ describe('a subreaper', () => {
       void (async () => {
         const first = spawnShell('exit 1')
         await until(() => exits.size === 1)
-        reaper.hold()
+        reaper.hold(() => [])
         const awaitedBefore = reaper.isAwaited
         const second = spawnShell('exit 2')
         await until(() => reaper.isAwaited)
@@ -215,6 +215,26 @@ describe('a subreaper', () => {
       awaitedBefore: false,
       held: { told: 1, state: 'Z' },
       released: { status: { code: 2, signal: null }, isAwaited: false },
+    })
+  })
+
+  test('does not hold those that are known for longer than a second', async () => {
+    const result = await scratch.now.program(`${prelude}
+      const reaper = new ChildReaper('subreaper', (pid, status) => exits.set(pid, status))
+      void (async () => {
+        const [known, unknown] = [spawnShell('exit 1'), spawnShell('exit 2')]
+        reaper.hold(() => [known])
+        await until(() => exits.size > 0)
+        const held = { known: exits.get(known), unknown: statOf(unknown)?.state }
+        reaper.release()
+        const released = exits.get(unknown)
+        reaper.close()
+        console.log(JSON.stringify({ held, released }))
+      })()
+    `)
+    expect(result).toEqual({
+      held: { known: { code: 1, signal: null }, unknown: 'Z' },
+      released: { code: 2, signal: null },
     })
   })
 
