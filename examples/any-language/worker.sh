@@ -35,5 +35,6 @@ while [ -z "$stopping" ]; do
   say "STATUS=$done jobs done"
 done
 say STOPPING=1
-kill "$reader" 2>/dev/null
+# KILL: in its first moments it has our trap still, and would take TERM for a word to us.
+kill -s KILL "$reader" 2>/dev/null
 echo "stopped after $done jobs"

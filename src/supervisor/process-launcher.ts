@@ -143,6 +143,10 @@ export class ProcessLauncher {
     for (const done of this.threads.takeDone()) this.finish(done)
     this.prepareMore()
     this.feedThreads()
+    if (this.threads.isStuck) {
+      this.spawnHere(this.prepared.splice(0))
+      if (this.queue.length > 0) this.nextTurn()
+    }
     if (!this.threads.isIdle) return
     // Whatever is thrown comes out on the event loop: the others are not to wait for ever.
     this.nextTurn()
@@ -160,8 +164,8 @@ export class ProcessLauncher {
   }
 
   /**
-   * Not in somebody else's process, whose limit of open files is not ours to lower, and whose threads take SIGCHLD; not where a word could come over a channel
-   * before its process is known (FIFOs can be held); not when few fds are left below that limit.
+   * Not in somebody else's process, whose limit of open files is not ours to lower, and whose threads take SIGCHLD; not where a
+   * word could come over a channel before its process is known (FIFOs can be held); not when few fds are left below that limit.
    */
   private mayBeThreaded({ options, closeChannel }: PreparedSpawn): boolean {
     return (

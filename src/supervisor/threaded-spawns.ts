@@ -2,6 +2,7 @@
 // done the pid of a process of ours may be unknown: nobody is reaped, and the limit of open files of this whole process is what
 // the children are to have. Who dies in between has no record yet: it is found by its environment or its FIFOs.
 import { setSoftNoFile } from '../os/limits.ts'
+import { monotonicMillis } from '../os/monotonic-clock.ts'
 import { startTimeOfNow } from '../os/process-identity.ts'
 import type { ChildReaper } from '../os/reap.ts'
 import { spawnInThread } from '../os/spawn.ts'
@@ -9,6 +10,9 @@ import type { PreparedSpawn } from './prepare-spawn.ts'
 
 /** At a time: more only take each other's and our time on few cores. libuv has 16 threads, and files are written by them too. */
 const AT_ONCE = 3
+
+/** Milliseconds that no spawn takes, unless its program lies on a disk that does not answer. */
+const STUCK = 1_000
 
 export interface SpawnResult {
   readonly spawn: PreparedSpawn
@@ -33,6 +37,8 @@ export class ThreadedSpawns {
   private setLimitBack: (() => void) | null = null
   private underWay = 0
   private done: SpawnResult[] = []
+  /** monotonicMillis() of the last start or end. */
+  private lastProgress = 0
 
   constructor(options: ThreadedSpawnsOptions) {
     this.options = options
@@ -50,15 +56,22 @@ export class ThreadedSpawns {
     return this.underWay === 0 && this.done.length === 0
   }
 
+  /** The others are not to wait for those under way. */
+  get isStuck(): boolean {
+    return this.underWay > 0 && monotonicMillis() - this.lastProgress > STUCK
+  }
+
   start(spawn: PreparedSpawn): void {
     this.open()
     this.underWay++
+    this.lastProgress = monotonicMillis()
     // What the new process says waits until it is known whose word it is.
     spawn.lane.hold()
     const before = startTimeOfNow()
     const done = (result: number | Error): void => {
       const startTime = startTimeOfNow() === before ? before : null
       this.underWay--
+      this.lastProgress = monotonicMillis()
       this.done.push({ spawn, result, startTime })
       this.options.onDone()
     }
