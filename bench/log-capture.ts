@@ -38,7 +38,7 @@ try {
   const log = new ServiceLog({ file, stdout: 'log', stderr: 'log', keep: 10_000 })
   const path = join(directory, 'fifo')
   makeFifo(path, { mode: 0o600, uid: null, gid: null })
-  const reader = new FifoReaders(epoll).open(path)
+  const reader = new FifoReaders(epoll).open({ path: () => path, linkAtWriter: () => null, options: {} }, 'out')
   const capture = log.openStream({ reader, worker: 'web/0', stream: 'out' })
 
   let longestTurn = 0

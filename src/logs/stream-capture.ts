@@ -1,4 +1,4 @@
-import type { FifoHolder, FifoReader } from '../os/fifo-reader.ts'
+import type { FifoReader } from '../os/fifo-reader.ts'
 import type { CaptureSink, LineSource } from './capture-sink.ts'
 import { timestamp } from './layout.ts'
 import { LineListeners } from './line-listeners.ts'
@@ -103,10 +103,6 @@ export class StreamCapture {
       left -= bytes
     }
     return true
-  }
-
-  isAt(holder: FifoHolder): void {
-    this.#reader.isAt(holder)
   }
 
   /** Reads nothing by itself until `letGo`. */

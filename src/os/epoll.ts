@@ -29,9 +29,14 @@ export interface Watch {
   readonly id: number
 }
 
+/** Who is told once. An object, not a function: that would be one more for each of thousands. */
+export interface Sleeper {
+  wake(): void
+}
+
 interface Registration extends Watch {
   readonly fd: number
-  readonly onReadable: () => void
+  readonly onReadable: (() => void) | Sleeper
   paused: boolean
 }
 
@@ -60,23 +65,17 @@ export class EpollLoop {
   }
 
   /**
-   * Calls back once, when it becomes readable. The fd may be closed meanwhile: the kernel watches the file, as long as that is
+   * Wakes the sleeper once, when it becomes readable. The fd may be closed meanwhile: the kernel watches the file, as long as that is
    * open somewhere (see FileParking). What is watched so can be forgotten, but not taken out.
    */
-  addOnce(fd: number, onReadable: () => void): Watch {
-    const id = this.#nextId++ % 0xffff_ffff
-    const registration: Registration = {
-      fd,
-      id,
-      paused: false,
-      onReadable: () => this.#byId.delete(id) && onReadable(),
-    }
+  addOnce(fd: number, sleeper: Sleeper): Watch {
+    const registration: Registration = { fd, id: this.#nextId++ % 0xffff_ffff, onReadable: sleeper, paused: false }
     this.#control(EPOLL_CTL_ADD, registration, EPOLLIN | EPOLLONESHOT)
-    this.#byId.set(id, registration)
+    this.#byId.set(registration.id, registration)
     return registration
   }
 
-  /** Of addOnce: it is not called back. */
+  /** Of addOnce: the sleeper is not told. */
   forget({ id }: Watch): void {
     this.#byId.delete(id)
   }
@@ -125,7 +124,7 @@ export class EpollLoop {
     for (const registration of ready) {
       if (registration === undefined || registration.paused || !this.#byId.has(registration.id)) continue
       try {
-        registration.onReadable()
+        this.#tell(registration)
       } catch (error) {
         setImmediate(() => {
           throw error
@@ -133,6 +132,12 @@ export class EpollLoop {
       }
     }
     return count === EVENTS_AT_ONCE
+  }
+
+  #tell({ id, onReadable }: Registration): void {
+    if (typeof onReadable === 'function') return onReadable()
+    this.#byId.delete(id)
+    onReadable.wake()
   }
 
   /** Lets the process end although fds are watched. */

@@ -31,41 +31,38 @@ export interface FifoListener {
   onPark?(fd: number): void
 }
 
-/** The process whose fd this FIFO is as well: a way to it when its name is gone. */
-export interface FifoHolder {
-  readonly pid: number
-  readonly fd: number
+/** Where a reader finds its FIFO. Asked for when it is needed: kept, the paths of 1,000 services are 300 KB. */
+export interface FifoPlaces<End extends string = string> {
+  path(end: End): string
+  /** A link in /proc to the same FIFO, at the process that writes to it: for when its name is gone. Null: there is none. */
+  linkAtWriter(end: End): string | null
+  readonly options: OpenFifoOptions
 }
 
 export class FifoReader {
   readonly #pool: ReaderPool
-  readonly #path: string
-  readonly #options: OpenFifoOptions
+  readonly #places: FifoPlaces
+  readonly #end: string
   #place: Place
   #listener: FifoListener | null = null
   #paused = false
   #held = false
   #isWatched = false
-  #holder: FifoHolder | null = null
   /** performance.now() of the last byte. */
   #lastByte = Number.NEGATIVE_INFINITY
 
   /** @throws OsError */
-  constructor(pool: ReaderPool, path: string, options: OpenFifoOptions) {
+  constructor(pool: ReaderPool, places: FifoPlaces, end: string) {
     this.#pool = pool
-    this.#path = path
-    this.#options = options
-    this.#place = { is: 'open', fd: openFifo(path, options) }
+    this.#places = places
+    this.#end = end
+    this.#place = { is: 'open', fd: openFifo(places.path(end), places.options) }
     pool.onOpen(this)
   }
 
   listen(listener: FifoListener): void {
     this.#listener = listener
     this.#watch()
-  }
-
-  isAt(holder: FifoHolder): void {
-    this.#holder = holder
   }
 
   /** Null while it is parked, or closed. */
@@ -194,7 +191,7 @@ export class FifoReader {
       open.push(writing)
       const files = this.#pool.parking.park(reading, writing)
       if (files === null) return null
-      return { files, inode: fstatSync(fd).ino, watch: this.#pool.sleepers.addOnce(reading, () => this.wake()) }
+      return { files, inode: fstatSync(fd).ino, watch: this.#pool.sleepers.addOnce(reading, this) }
     } catch {
       // Its owner has taken all rights away, or there are no fds left.
       return null
@@ -205,9 +202,10 @@ export class FifoReader {
 
   /** Null: it is not to be found any more. @throws where there is no fd left for it */
   #openAgain(inode: number): number | null {
-    const ways = [() => openFifo(this.#path, this.#options)]
-    const holder = this.#holder
-    if (holder !== null) ways.push(() => openFifo(`/proc/${holder.pid}/fd/${holder.fd}`, { followed: true }))
+    const places = this.#places
+    const ways = [() => openFifo(places.path(this.#end), places.options)]
+    const link = places.linkAtWriter(this.#end)
+    if (link !== null) ways.push(() => openFifo(link, { followed: true }))
     for (const way of ways) {
       try {
         const fd = way()

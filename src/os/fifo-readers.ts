@@ -1,8 +1,7 @@
 // All our ends of FIFOs. Some keep their fds; of more than that the quiet ones are parked, so that the fd table stays small
 // however many workers there are: every spawn copies it, and every exec closes the copies.
 import { EpollLoop } from './epoll.ts'
-import type { OpenFifoOptions } from './fifo.ts'
-import { FifoReader, type ReaderPool } from './fifo-reader.ts'
+import { type FifoPlaces, FifoReader, type ReaderPool } from './fifo-reader.ts'
 import { FileParking } from './file-parking.ts'
 
 const OPEN_AT_MOST = 96
@@ -54,8 +53,8 @@ export class FifoReaders {
   }
 
   /** Our end of the FIFO; whoever asked for it closes it. @throws OsError */
-  open(path: string, options: OpenFifoOptions = {}): FifoReader {
-    return new FifoReader(this.#pool, path, options)
+  open<End extends string>(places: FifoPlaces<End>, end: End): FifoReader {
+    return new FifoReader(this.#pool, places, end)
   }
 
   /** After all readers. */

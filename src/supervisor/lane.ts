@@ -3,8 +3,8 @@
 import { closeSync, writeSync } from 'node:fs'
 import type { ServiceSpec } from '../config/effective.ts'
 import type { StreamCapture } from '../logs/stream-capture.ts'
-import { makeFifo, openFifo, openFifoForChild, readAvailable } from '../os/fifo.ts'
-import type { FifoReader } from '../os/fifo-reader.ts'
+import { makeFifo, type OpenFifoOptions, openFifo, openFifoForChild, readAvailable } from '../os/fifo.ts'
+import type { FifoPlaces, FifoReader } from '../os/fifo-reader.ts'
 import type { FifoReaders } from '../os/fifo-readers.ts'
 import type { LaneIndex, RuntimePaths } from './runtime-paths.ts'
 import type { ServiceOutput } from './service-runtime.ts'
@@ -29,14 +29,23 @@ export interface LaneFds {
   readonly close: () => void
 }
 
-export class Lane {
+type FifoEnd = 'out' | 'err' | 'notify' | 'command'
+
+/** As `trusted` of openFifo. Kept by every reader: one object for all. */
+const TRUSTED = { trusted: true }
+const UNTRUSTED = { trusted: false }
+
+export class Lane implements FifoPlaces<FifoEnd> {
   readonly index: LaneIndex
   readonly worker: string
+  private readonly service: string
   private readonly slot: number
   private readonly context: LaneContext
   private out: StreamCapture | null = null
   private err: StreamCapture | null = null
   private notify: FifoReader | null = null
+  private writer: number | null = null
+  private notifyFdOfWriter = 0
   private commandUsed = false
   /** If somebody removes one, opening it says so, and the launcher makes all of them anew. */
   private readonly made = new Set<string>()
@@ -44,14 +53,15 @@ export class Lane {
 
   constructor(index: LaneIndex, service: string, slot: number, context: LaneContext) {
     this.index = index
+    this.service = service
     this.slot = slot
     this.worker = `${service}/${slot}`
     this.context = context
   }
 
   /** The directory of a service with a user of its own belongs to that user. */
-  private get trust(): { trusted: boolean } {
-    return { trusted: this.context.output.owner === null }
+  get options(): OpenFifoOptions {
+    return this.context.output.owner === null ? TRUSTED : UNTRUSTED
   }
 
   get output(): ServiceOutput {
@@ -62,7 +72,7 @@ export class Lane {
   open(spec: ServiceSpec, onNotify: (chunk: Buffer) => void): LaneFds {
     const mine: number[] = []
     const forChild = (path: string): number => {
-      const fd = openFifoForChild(path, this.trust)
+      const fd = openFifoForChild(path, this.options)
       mine.push(fd)
       return fd
     }
@@ -70,8 +80,8 @@ export class Lane {
       this.onNotify = onNotify
       const out = this.stream(spec, 'out', forChild)
       const err = this.stream(spec, 'err', forChild)
-      const notify = this.listen(spec, forChild)
-      const command = this.command(spec, forChild)
+      const notify = this.listen(forChild)
+      const command = this.command(forChild)
       return { out, err, notify, command, close: () => closeAll(mine) }
     } catch (error) {
       closeAll(mine)
@@ -90,9 +100,17 @@ export class Lane {
 
   /** The process, and which of its fds is the notification FIFO: what it says is to be found there, too. */
   belongsTo(pid: number, notifyFd: number): void {
-    this.out?.isAt({ pid, fd: 1 })
-    this.err?.isAt({ pid, fd: 2 })
-    this.notify?.isAt({ pid, fd: notifyFd })
+    this.writer = pid
+    this.notifyFdOfWriter = notifyFd
+  }
+
+  linkAtWriter(end: FifoEnd): string | null {
+    const fd = end === 'out' ? 1 : end === 'err' ? 2 : this.notifyFdOfWriter
+    return this.writer === null ? null : `/proc/${this.writer}/fd/${fd}`
+  }
+
+  path(end: FifoEnd): string {
+    return this.context.paths.fifo(this.service, this.slot, this.index, end)
   }
 
   /** Everything that its process has said so far is handed on, synchronously. */
@@ -123,11 +141,11 @@ export class Lane {
   }
 
   /** The message lies in the FIFO until the worker reads it; its own end keeps it there. False: nobody will. */
-  send(spec: ServiceSpec, text: string): boolean {
+  send(text: string): boolean {
     this.commandUsed = true
     let fd: number | null = null
     try {
-      fd = openFifo(this.path(spec, 'command'), this.trust)
+      fd = openFifo(this.path('command'), this.options)
       writeSync(fd, text)
       return true
     } catch {
@@ -151,29 +169,29 @@ export class Lane {
     const output = kind === 'out' ? spec.stdout : spec.stderr
     if (output === 'ignore') return this.context.devNull
     if (output === 'inherit') return kind === 'out' ? 1 : 2
-    const path = this.fifo(spec, kind)
-    this[kind] ??= this.capture(kind, path)
+    const path = this.fifo(kind)
+    this[kind] ??= this.capture(kind)
     // The last words of this process, not of the one before it.
     this[kind].keepTail(false)
     this[kind].keepTail(true)
     return forChild(path)
   }
 
-  private capture(kind: 'out' | 'err', path: string): StreamCapture {
-    const reader = this.reader(path)
+  private capture(kind: 'out' | 'err'): StreamCapture {
+    const reader = this.reader(kind)
     return this.context.output.log.openStream({ worker: this.worker, stream: kind, reader })
   }
 
-  private reader(path: string): FifoReader {
-    const reader = this.context.readers.open(path, this.trust)
+  private reader(end: FifoEnd): FifoReader {
+    const reader = this.context.readers.open<FifoEnd>(this, end)
     reader.hold()
     return reader
   }
 
-  private listen(spec: ServiceSpec, forChild: (path: string) => number): number {
-    const path = this.fifo(spec, 'notify')
+  private listen(forChild: (path: string) => number): number {
+    const path = this.fifo('notify')
     if (this.notify === null) {
-      this.notify = this.reader(path)
+      this.notify = this.reader('notify')
       this.notify.listen(this)
     } else {
       // What the last process's descendants said since is not the word of this one.
@@ -182,11 +200,11 @@ export class Lane {
     return forChild(path)
   }
 
-  private command(spec: ServiceSpec, forChild: (path: string) => number): number {
-    const fd = forChild(this.fifo(spec, 'command'))
+  private command(forChild: (path: string) => number): number {
+    const fd = forChild(this.fifo('command'))
     // What the last process left unread is not for this one.
     if (this.commandUsed) {
-      const reader = openFifo(this.path(spec, 'command'), this.trust)
+      const reader = openFifo(this.path('command'), this.options)
       while (readAvailable(reader, scratch) > 0);
       closeSync(reader)
       this.commandUsed = false
@@ -205,17 +223,13 @@ export class Lane {
     return length
   }
 
-  private fifo(spec: ServiceSpec, end: 'out' | 'err' | 'notify' | 'command'): string {
-    const path = this.path(spec, end)
+  private fifo(end: FifoEnd): string {
+    const path = this.path(end)
     if (this.made.has(end)) return path
     this.made.add(end)
     const { owner } = this.context.output
     makeFifo(path, { mode: 0o600, uid: owner?.uid ?? null, gid: owner?.gid ?? null })
     return path
-  }
-
-  private path(spec: ServiceSpec, end: 'out' | 'err' | 'notify' | 'command'): string {
-    return this.context.paths.fifo(spec.name, this.slot, this.index, end)
   }
 }
 

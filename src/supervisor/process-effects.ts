@@ -123,7 +123,7 @@ export class ProcessEffects {
   }
 
   private send(process: RunningProcess, message: CommandMessage): void {
-    process.lane.send(process.spec, formatCommandMessage(message))
+    process.lane.send(formatCommandMessage(message))
   }
 
   private runFor(

@@ -36,7 +36,7 @@ export function captureSetup(options: Partial<ServiceLogOptions> = {}) {
   const openStream = (worker = 'web/0', stream: LogStream = 'out', sink?: CaptureSink): Stream => {
     const path = join(directory, `fifo${fifos++}`)
     makeFifo(path, { mode: 0o600, uid: null, gid: null })
-    const reader = readers.open(path)
+    const reader = readers.open({ path: () => path, linkAtWriter: () => null, options: {} }, 'out')
     const capture = sink
       ? new StreamCapture({ reader, worker, stream, sink })
       : log.openStream({ reader, worker, stream })
