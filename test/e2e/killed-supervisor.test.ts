@@ -91,7 +91,8 @@ test.each(['an apply', 'a stop'])(
     const up = await scene.holdfast('up', '--detach', '--clean')
     expect(up.code, up.all).toBe(0)
     const known = (await scene.status()).services.flatMap((service) => service.workers.map(({ pid }) => pid))
-    expect(workers(scene).sort()).toEqual(known.sort())
+    // A worker's shell that has forked, and not executed its sleep yet, looks like two.
+    await waitFor(() => workers(scene).sort().join() === known.sort().join())
     for (const pid of before) expect(known).not.toContain(pid)
   },
 )
