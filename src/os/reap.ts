@@ -1,5 +1,6 @@
 // Every child is waited for in one place, whoever started it: spawned, forked by a forkserver, orphaned to us.
 import { constants } from 'node:os'
+import { guarded } from './guarded.ts'
 import { errno, libcFunction } from './libc.ts'
 import { checked, lastOsError } from './os-error.ts'
 import { closePidfd, pidfdOpen } from './pidfd-syscalls.ts'
@@ -172,14 +173,4 @@ export class ChildReaper {
 export function decodeWaitStatus(status: number): WaitStatus {
   const signal = status & 0x7f
   return signal === 0 ? { code: (status >> 8) & 0xff, signal: null } : { code: null, signal: signalName(signal) }
-}
-
-function guarded(callback: () => void): void {
-  try {
-    callback()
-  } catch (error) {
-    setImmediate(() => {
-      throw error
-    })
-  }
 }

@@ -4,6 +4,7 @@
 import { specHash } from '../config/diff.ts'
 import type { ServiceSpec } from '../config/effective.ts'
 import { bootId } from '../os/boot-id.ts'
+import { guarded } from '../os/guarded.ts'
 import { monotonicMillis } from '../os/monotonic-clock.ts'
 import { type ProcessIdentity, startTimeOf } from '../os/process-identity.ts'
 import type { ChildReaper } from '../os/reap.ts'
@@ -301,15 +302,5 @@ function attempt(spawn: () => number): number | Error {
     return spawn()
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error))
-  }
-}
-
-function guarded(act: () => void): void {
-  try {
-    act()
-  } catch (error) {
-    setImmediate(() => {
-      throw error
-    })
   }
 }
