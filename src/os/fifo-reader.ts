@@ -139,7 +139,7 @@ export class FifoReader {
     this.#pool.parking.release(files)
     if (fd === null) {
       this.#place = { is: 'closed' }
-      return
+      return this.#pool.onGone(this)
     }
     this.#place = { is: 'open', fd }
     this.#lastByte = performance.now()
@@ -184,16 +184,18 @@ export class FifoReader {
   #leaveFiles(fd: number): { files: ParkedFiles; inode: number; watch: Watch } | null {
     const own = `/proc/self/fd/${fd}`
     const open: number[] = []
+    let files: ParkedFiles | null = null
     try {
+      const { ino: inode } = fstatSync(fd)
       const reading = openSync(own, fsConstants.O_RDONLY | fsConstants.O_NONBLOCK)
       open.push(reading)
       const writing = openSync(own, fsConstants.O_WRONLY | fsConstants.O_NONBLOCK)
       open.push(writing)
-      const files = this.#pool.parking.park(reading, writing)
-      if (files === null) return null
-      return { files, inode: fstatSync(fd).ino, watch: this.#pool.sleepers.addOnce(reading, this) }
+      files = this.#pool.parking.park(reading, writing)
+      return files === null ? null : { files, inode, watch: this.#pool.sleepers.addOnce(reading, this) }
     } catch {
-      // Its owner has taken all rights away, or there are no fds left.
+      // Its owner has taken all rights away, or there are no fds or watches left.
+      if (files !== null) this.#pool.parking.release(files)
       return null
     } finally {
       for (const one of open) closeSync(one)

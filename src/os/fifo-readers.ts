@@ -64,11 +64,6 @@ export class FifoReaders {
     this.#pool.parking.close()
   }
 
-  /** Lets the process end although FIFOs are watched. */
-  unref(): void {
-    this.#pool.sleepers.unref()
-  }
-
   /** Parks what is quiet, as long as too many are open. */
   #settle(): void {
     const since = performance.now() - this.#quiet
