@@ -96,8 +96,10 @@ testWith('starman', 'starman')('Starman takes its socket from SERVER_STARTER_POR
   scene.configure({ sockets: onPort, services: { web: { command, sockets: ['http'], stop, ready } } })
   await scene.up()
   const result = await restartUnderLoad(scene)
-  // A worker that is told to leave between its accept and the first line of its own code resets that connection.
-  expect(Object.keys(result.failures).filter((failure) => failure !== 'new: ECONNRESET')).toEqual([])
+  // A worker that is told to leave between its accept and the first line of its own code closes that connection: the kernel
+  // resets it if the request was there already, else it ends. An answer that has begun is never cut off.
+  const closedUnread = ['new: ECONNRESET', 'new: closed without an answer']
+  expect(Object.keys(result.failures).filter((failure) => !closedUnread.includes(failure))).toEqual([])
 })
 
 testWith('start_server', 'libserver-starter-perl')('a start_server worker that blocks in accept', async () => {

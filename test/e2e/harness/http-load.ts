@@ -61,7 +61,11 @@ function oneRequest(port: number, hesitate: number, result: LoadResult, fail: (w
     socket.setTimeout(10_000, () => socket.destroy(new Error('timeout')))
     const ask = (): void => void socket.write(`${REQUEST}Connection: close\r\n\r\n`)
     socket.on('connect', () => (hesitate === 0 ? ask() : setTimeout(ask, hesitate)))
-    socket.on('data', (chunk) => answer.push(chunk))
+    let begun = false
+    socket.on('data', (chunk) => {
+      begun = true
+      answer.push(chunk)
+    })
     socket.on(
       'error',
       (error: NodeJS.ErrnoException) => answer.isComplete || fail(`new: ${error.code ?? error.message}`),
@@ -69,7 +73,7 @@ function oneRequest(port: number, hesitate: number, result: LoadResult, fail: (w
     socket.on('close', (hadError) => {
       result.requests++
       if (answer.isComplete) result.answeredBy.add(answer.body)
-      else if (!hadError) fail('new: cut off')
+      else if (!hadError) fail(begun ? 'new: cut off' : 'new: closed without an answer')
       resolve()
     })
   })
