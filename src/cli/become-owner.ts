@@ -1,4 +1,4 @@
-import type { Pointer } from './pointer.ts'
+import type { Pointer } from '../server/pointer.ts'
 
 /**
  * Where root has found the pointer of another user, this process gives up being root for that user before it uses anything of

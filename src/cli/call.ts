@@ -2,11 +2,11 @@
 import { type ControlAnswer, type ControlRequest, callSupervisor } from '../control/client.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import { isAlive } from '../os/process-identity.ts'
+import { findSupervisor, type SupervisorPlace } from '../server/find-supervisor.ts'
+import { type Pointer, supervisorOf } from '../server/pointer.ts'
+import { silent, watchForStop } from '../server/silent-supervisor.ts'
 import { becomeOwner } from './become-owner.ts'
 import type { Context } from './context.ts'
-import { findSupervisor, type SupervisorPlace } from './find-supervisor.ts'
-import { type Pointer, supervisorOf } from './pointer.ts'
-import { silent, watchForStop } from './silent-supervisor.ts'
 
 /** Seconds within which a supervisor that is alive begins to answer: an operation is taken on at once, too. */
 export const PROMPT = 10

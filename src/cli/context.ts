@@ -1,9 +1,9 @@
 // What a verb is given: its command, the streams, and where it was called.
 import type { Paint } from '../control/colours.ts'
-import type { Surroundings } from './find-supervisor.ts'
+import type { Surroundings } from '../server/find-supervisor.ts'
+import type { TypedCommand } from '../server/typed-command.ts'
 import type { Output } from './output.ts'
 import type { Command } from './parse-command.ts'
-import type { TypedCommand } from './typed-command.ts'
 
 export interface Context extends Surroundings {
   readonly command: Command

@@ -3,10 +3,10 @@ import { rmSync } from 'node:fs'
 import { printableCount } from '../control/human-units.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import { isAlive } from '../os/process-identity.ts'
+import { awaitDeath } from '../server/await-exit.ts'
+import { type Pointer, supervisorOf } from '../server/pointer.ts'
 import { endLeftovers } from '../supervisor/leftover.ts'
-import { awaitDeath } from './await-exit.ts'
 import type { Context } from './context.ts'
-import { type Pointer, supervisorOf } from './pointer.ts'
 
 /** The supervisor is on its way out, has lost its socket, or is dead. */
 export async function downWithoutSocket(context: Context, pointer: Pointer): Promise<number> {

@@ -1,13 +1,13 @@
 // `down`: through the supervisor; if that is dead, what it left running is ended.
 import { printableCount } from '../control/human-units.ts'
 import type { ProcessIdentity } from '../os/process-identity.ts'
+import { awaitDeath, GOES_ON } from '../server/await-exit.ts'
+import type { SupervisorPlace } from '../server/find-supervisor.ts'
+import { failureText } from '../server/outcome-text.ts'
 import type { OperationOutcome, ServiceOutcome } from '../supervisor/engine-api.ts'
-import { awaitDeath, GOES_ON } from './await-exit.ts'
 import { isUnreachable, placeOf } from './call.ts'
 import type { Context } from './context.ts'
-import type { SupervisorPlace } from './find-supervisor.ts'
 import { callWithProgress } from './operate.ts'
-import { failureText } from './outcome-text.ts'
 
 type DownAnswer = OperationOutcome & { readonly process: ProcessIdentity | null }
 

@@ -1,7 +1,7 @@
+import { eventText } from '../server/event-text.ts'
 import type { JournalEntry } from '../supervisor/engine-api.ts'
 import { call } from './call.ts'
 import type { Context } from './context.ts'
-import { eventText } from './event-text.ts'
 import { LineWriter } from './log-text.ts'
 import { orOffline } from './or-offline.ts'
 import { queryString } from './request-path.ts'

@@ -3,9 +3,9 @@ import type { SupervisorSpec } from '../config/effective.ts'
 import type { LoadResult, Problem } from '../config/load.ts'
 import { isColoured } from '../control/colours.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
+import { configFileOf } from '../server/find-supervisor.ts'
+import { refuseSecond } from '../server/refuse-second.ts'
 import type { Context } from './context.ts'
-import { configFileOf } from './find-supervisor.ts'
-import { refuseSecond } from './refuse-second.ts'
 
 /**
  * A config that is to run here: that it runs already, and a command or a user that is missing on this machine, are errors as

@@ -1,14 +1,14 @@
 // start, stop, restart, reload, scale, signal: ask, show progress, tell how each service came out.
 
 import { HoldfastError } from '../errors/holdfast-error.ts'
+import type { SupervisorPlace } from '../server/find-supervisor.ts'
+import { failureText, outcomeText } from '../server/outcome-text.ts'
+import { type Waiting, type WaitingOptions, waitFor } from '../server/waiting.ts'
 import type { OperationOutcome, OperationVerb, Progress } from '../supervisor/engine-api.ts'
 import { call, callAt, placeOf } from './call.ts'
 import type { Context } from './context.ts'
-import type { SupervisorPlace } from './find-supervisor.ts'
-import { failureText, outcomeText } from './outcome-text.ts'
 import { type ProgressView, progressView } from './progress-view.ts'
 import { targetPath } from './request-path.ts'
-import { type Waiting, type WaitingOptions, waitFor } from './waiting.ts'
 
 export async function operate(context: Context): Promise<number> {
   const { command } = context

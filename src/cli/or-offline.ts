@@ -1,11 +1,11 @@
 // why, events and logs without a supervisor: from the directories that its pointer, or else the config, names.
 import type { HoldfastError } from '../errors/holdfast-error.ts'
+import { configFileOf, namedSocket } from '../server/find-supervisor.ts'
+import { findPointer } from '../server/pointer.ts'
 import { becomeOwner } from './become-owner.ts'
 import { isUnreachable } from './call.ts'
 import type { Context } from './context.ts'
-import { configFileOf, namedSocket } from './find-supervisor.ts'
 import type { OfflineVerb, RecordDirectories } from './offline.ts'
-import { findPointer } from './pointer.ts'
 
 export async function orOffline(context: Context, online: () => Promise<number>, verb: OfflineVerb): Promise<number> {
   try {

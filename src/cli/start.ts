@@ -4,7 +4,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Script } from 'node:vm'
-import { SMALL_NURSERY } from './small-nursery.ts'
+import { SMALL_NURSERY } from '../server/small-nursery.ts'
 
 type Require = (name: string) => unknown
 

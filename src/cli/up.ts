@@ -3,12 +3,12 @@ import type { SupervisorSpec } from '../config/effective.ts'
 import { exitNow } from '../os/exit-now.ts'
 import { requirePlatform } from '../os/libc.ts'
 import { startThreadPool } from '../os/thread-pool.ts'
+import { type ForegroundView, openForegroundView } from '../server/foreground-view.ts'
+import { openSupervisor } from '../server/running-supervisor.ts'
+import { holdSignals, ignoreInspectorSignal, installSignals } from '../server/supervisor-signals.ts'
 import type { Context } from './context.ts'
 import { upDetached } from './detach.ts'
-import { type ForegroundView, openForegroundView } from './foreground-view.ts'
 import { loadToRun, namedConfig } from './load-config.ts'
-import { openSupervisor } from './running-supervisor.ts'
-import { holdSignals, ignoreInspectorSignal, installSignals } from './supervisor-signals.ts'
 
 /** Runs the supervisor in this process, or (--detach) starts it in the background and waits until it is up. */
 export async function up(context: Context): Promise<number> {

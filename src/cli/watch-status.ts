@@ -2,10 +2,10 @@
 // terminal it also waits for a supervisor that is gone; elsewhere that is its end.
 import type { ControlRequest } from '../control/client.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
+import { eventSentence } from '../server/event-text.ts'
 import type { JournalEntry } from '../supervisor/engine-api.ts'
 import type { StatusReport } from '../supervisor/status-report.ts'
 import type { Context } from './context.ts'
-import { eventSentence } from './event-text.ts'
 import { localTime } from './log-text.ts'
 import { queryString } from './request-path.ts'
 import { fitToScreen } from './screen.ts'

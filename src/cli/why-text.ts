@@ -1,6 +1,6 @@
 import type { Paint } from '../control/colours.ts'
+import { eventText } from '../server/event-text.ts'
 import type { WhyReport } from '../supervisor/engine-api.ts'
-import { eventText } from './event-text.ts'
 
 /** For each worker the sentence, then what led to it, oldest first. */
 export function whyText({ answers }: WhyReport, paint: Paint): string {

@@ -2,8 +2,8 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, realpathSync, rmSync, sym
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { findSupervisor } from '../../src/cli/find-supervisor.ts'
-import { pointerPath } from '../../src/cli/pointer.ts'
+import { findSupervisor } from '../../src/server/find-supervisor.ts'
+import { pointerPath } from '../../src/server/pointer.ts'
 
 const uid = process.getuid?.() ?? 0
 let directory: string

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { awaitExit } from '../../src/cli/await-exit.ts'
-import { silent } from '../../src/cli/silent-supervisor.ts'
 import { startTimeOf } from '../../src/os/process-identity.ts'
+import { awaitExit } from '../../src/server/await-exit.ts'
+import { silent } from '../../src/server/silent-supervisor.ts'
+import { callCli } from '../cli/call-cli.ts'
 import { type Fixture, openFixture } from '../control/fixture.ts'
-import { callCli } from './call-cli.ts'
 
 let fixture: Fixture
 let child: ChildProcess

@@ -1,10 +1,13 @@
 // Commands that we tell people to type: as they called us, for the config that they named.
-import type { GlobalOptions } from './parse-command.ts'
 
 /** `status` → `npx holdfast -c shop.yaml status`. */
 export type TypedCommand = (words: string) => string
 
-type Named = Pick<GlobalOptions, 'config' | 'socket'>
+/** -c and --socket as they were typed. */
+interface Named {
+  readonly config: string | null
+  readonly socket: string | null
+}
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** These are about a config; a socket says nothing to them. */

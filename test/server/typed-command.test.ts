@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { typedCommand, typedHint } from '../../src/cli/typed-command.ts'
-import { callCli } from './call-cli.ts'
+import { typedCommand, typedHint } from '../../src/server/typed-command.ts'
+import { callCli } from '../cli/call-cli.ts'
 
 const nothingNamed = { config: null, socket: null }
 
