@@ -6,6 +6,11 @@ import type { Engine } from './supervisor/engine-api.ts'
 export type { Problem } from './config/problem.ts'
 export { HoldfastError } from './errors/holdfast-error.ts'
 export type { ErrorCode } from './errors/table.ts'
+export { defineServer, type Server } from './server/define-server.ts'
+export type { RunningServer } from './server/running-server.ts'
+export type { ServerHooks, WorkerEnd, WorkerEvent } from './server/server-hooks.ts'
+export type { DynamicSettings, ServerOptions, ServerSettings, WorkerType } from './server/server-options.ts'
+export type { WorkerContext, WorkerDefinition, WorkerStart } from './server/worker-definition.ts'
 export type {
   ApplyReport,
   JournalEntry,

@@ -9,6 +9,7 @@ import { startTimeOf } from '../os/process-identity.ts'
 import { socketPair } from '../os/socket-pair.ts'
 import { spawnProcess } from '../os/spawn.ts'
 import { awaitExit } from '../server/await-exit.ts'
+import { HANDOVER_FD, handOver } from '../server/handover.ts'
 import { failureText } from '../server/outcome-text.ts'
 import { environmentList, ownLogPath } from '../server/running-supervisor.ts'
 import { SMALL_NURSERY } from '../server/small-nursery.ts'
@@ -17,7 +18,6 @@ import type { OperationOutcome } from '../supervisor/engine-api.ts'
 import { prepareDirectories } from '../supervisor/runtime-directory.ts'
 import type { StatusReport } from '../supervisor/status-report.ts'
 import type { Context } from './context.ts'
-import { HANDOVER_FD, handOver } from './handover.ts'
 
 export interface DetachOptions {
   readonly environment: Readonly<Record<string, string | undefined>>

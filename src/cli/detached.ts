@@ -3,11 +3,11 @@ import { errorBody } from '../control/reply.ts'
 import { requirePlatform } from '../os/libc.ts'
 import { redirectOutput } from '../os/redirect-output.ts'
 import { startThreadPool } from '../os/thread-pool.ts'
+import { readHandover, reportStart } from '../server/handover.ts'
 import { compileLittle } from '../server/late-compilation.ts'
 import { openSupervisor, ownLogPath, type RunningSupervisor } from '../server/running-supervisor.ts'
 import { holdSignals, ignoreInspectorSignal, installSignals } from '../server/supervisor-signals.ts'
 import type { Context } from './context.ts'
-import { readHandover, reportStart } from './handover.ts'
 
 /** Its stdout and stderr are holdfast.log; what has no other place ends up there. */
 export async function supervise({ environment: own, uid }: Context): Promise<number> {

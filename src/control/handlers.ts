@@ -28,6 +28,8 @@ export interface ControlHost {
   readonly process: ProcessIdentity | null
   /** The config file as it is now, read in a process of its own. @throws HoldfastError HF_CONFIG_INVALID … */
   readConfig(): Promise<SupervisorSpec>
+  /** Converges to it. */
+  readonly apply: Engine['apply']
   /** Stops the services, then the process (or what else the host stands for), after the answers under way. */
   down(options: { timeout?: number; immediate?: boolean }): Promise<OperationOutcome>
 }
@@ -103,7 +105,7 @@ async function applyConfig(host: ControlHost, call: Call, reply: Reply): Promise
   const { dryRun, replace } = call.options
   const spec = await host.readConfig()
   const run = (onProgress: (progress: Progress) => void) =>
-    host.engine.apply(spec, { dryRun: dryRun === true, replace: replace === true }, onProgress)
+    host.apply(spec, { dryRun: dryRun === true, replace: replace === true }, onProgress)
   await outcomeOf(call, reply, run)
 }
 

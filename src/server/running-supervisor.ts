@@ -11,20 +11,32 @@ import { noFileLimit } from '../os/limits.ts'
 import { startTimeOf } from '../os/process-identity.ts'
 import { lookupUser } from '../os/users.ts'
 import type { ApplyReport, Engine, JournalEntry, OperationOutcome } from '../supervisor/engine-api.ts'
+import type { WorkerHost } from '../supervisor/engine-host.ts'
 import { openEngine } from '../supervisor/open-engine.ts'
 import { eventSentence } from './event-text.ts'
 import { claimRuntime, isPointerThere, leavePointer } from './runtime-claim.ts'
 import { trimMemoryWhenQuiet } from './trim-memory.ts'
 
+export type ApplyConfig = (engine: Engine, ...args: Parameters<Engine['apply']>) => Promise<ApplyReport>
+
 export interface SupervisorOptions {
+  /** The path of its own log. Default: `<logDir>/holdfast.log`. */
+  readonly ownLog?: string
+  /** False: it is not found by a config file, so no pointer is left and no other config can be in its way. Default true. */
+  readonly pointers?: boolean
   /** As it was before anything was changed for the supervisor itself. */
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly uid: number
   readonly clean: boolean
   /** Every journal entry from the first one on. */
   readonly onEvent?: (entry: JournalEntry) => void
-  /** Before the first service is started: who listens from here on misses nothing. */
-  readonly onOpen?: (engine: Engine) => void
+  /** Before the first service is started: who listens from here on misses nothing. When it rejects, nothing is started. */
+  readonly onOpen?: (engine: Engine) => void | Promise<void>
+  /** For a supervisor whose config is not a file that can be read in a process of its own. */
+  readonly readConfig?: () => Promise<SupervisorSpec>
+  /** In place of `engine.apply`. */
+  readonly apply?: ApplyConfig
+  readonly workers?: WorkerHost
 }
 
 export interface RunningSupervisor {
@@ -53,24 +65,26 @@ const CLOSE_GRACE = 500
 export async function openSupervisor(spec: SupervisorSpec, options: SupervisorOptions): Promise<RunningSupervisor> {
   const { environment, uid, clean } = options
   const allowed = allowedUsers(spec)
-  claimRuntime(spec, options)
-  const log = ownLog(spec)
+  const pointed = options.pointers === false ? { ...spec, configFile: null } : spec
+  claimRuntime(pointed, options)
+  const log = ownLog(options.ownLog ?? ownLogPath(spec))
   const opened: { running?: RunningSupervisor } = {}
   try {
     const engine = await openEngine(spec, {
       ownsProcess: true,
       environment,
       clean,
+      ...(options.workers === undefined ? {} : { workers: options.workers }),
       // Socket and pointer before the first worker: whatever happens from then on, `down` finds us.
       async beforeStart(engine) {
         opened.running = await openDoors(spec, engine, log, { ...options, allowed })
-        leavePointer(spec, { environment, uid })
-        options.onOpen?.(engine)
+        leavePointer(pointed, { environment, uid })
+        await options.onOpen?.(engine)
       },
-      isRuntimeWhole: () => (opened.running?.doorsAreOpen() ?? true) && isPointerThere(spec, { environment, uid }),
+      isRuntimeWhole: () => (opened.running?.doorsAreOpen() ?? true) && isPointerThere(pointed, { environment, uid }),
       async restoreRuntime() {
         await opened.running?.reopenDoors()
-        leavePointer(spec, { environment, uid })
+        leavePointer(pointed, { environment, uid })
       },
       onDown(why) {
         opened.running?.log(`stopped by itself: ${why}`)
@@ -101,8 +115,10 @@ async function openDoors(
   spec: SupervisorSpec,
   engine: Engine,
   log: OwnLog,
-  { environment, uid, allowed }: SupervisorOptions & { allowed: ReadonlySet<number> },
+  options: SupervisorOptions & { allowed: ReadonlySet<number> },
 ): Promise<RunningSupervisor> {
+  const { environment, uid, allowed } = options
+  const apply: Engine['apply'] = (...args) => (options.apply ? options.apply(engine, ...args) : engine.apply(...args))
   let control: ControlServer | null = null
   let finish = (_code: number) => {}
   const ended = new Promise<number>((resolve) => {
@@ -130,11 +146,11 @@ async function openDoors(
     finish(outcome.ok ? 0 : 1)
   }
   const reading = new AbortController()
-  const readConfig = () => reread(spec, environment, reading.signal)
+  const readConfig = options.readConfig ?? (() => reread(spec, environment, reading.signal))
 
   const identity = { pid: process.pid, startTime: startTimeOf(process.pid) ?? 0 }
   control = await openControlServer(
-    { engine, process: identity, readConfig, down: stop },
+    { engine, process: identity, readConfig, apply, down: stop },
     {
       path: spec.control.socket,
       mode: allowed.size > 0 ? 0o666 : spec.control.mode,
@@ -148,7 +164,7 @@ async function openDoors(
     stop,
     apply: async () => {
       engine.checkRuntime()
-      return engine.apply(await readConfig())
+      return apply(await readConfig())
     },
     reopenLogs() {
       engine.checkRuntime()
@@ -195,8 +211,8 @@ export function ownLogPath({ logDir }: SupervisorSpec): string {
 }
 
 /** Every state change in a readable line, rotated like the logs of the services. */
-function ownLog(spec: SupervisorSpec): OwnLog {
-  const file = new LogFile({ path: ownLogPath(spec) })
+function ownLog(path: string): OwnLog {
+  const file = new LogFile({ path })
   // On a disk that does not take them they are left out: the supervisor must not grow for its log.
   const put = (at: string, text: string) => {
     if (!file.full) file.append(formatLine({ at, worker: 'holdfast', stream: 'out', line: text }))

@@ -91,7 +91,7 @@ async function applyConfig(running: RunningSupervisor, say: (text: string) => vo
 }
 
 /** ENXIO: this process has no controlling terminal, or has it no more. */
-function terminalOpens(): boolean {
+export function terminalOpens(): boolean {
   try {
     closeSync(openSync('/dev/tty', 'r'))
     return true

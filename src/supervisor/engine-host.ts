@@ -1,5 +1,27 @@
 import type { Engine, JournalEntry } from './engine-api.ts'
 
+/** For a program whose workers are its own: the library's. */
+export interface WorkerHost {
+  /** Called before each start: what the new process finds in its environment besides. */
+  environment(worker: { readonly service: string; readonly slot: number }): Readonly<Record<string, string>>
+  /** What a reload tells the workers. JSON. */
+  config(): unknown
+  /** False: they take their sockets by name, and need no shell between that knows their pid (half a floor of a start). */
+  readonly wantsListenPid: boolean
+  /** Its process is there. */
+  spawned?(process: WorkerProcess): void
+  /** Its process has ended; `reason` as in `exited with code 1`. */
+  exited?(process: WorkerProcess, reason: string): void
+  /** It has moved its deadline, or said WATCHDOG=1. */
+  beat?(process: WorkerProcess): void
+}
+
+export interface WorkerProcess {
+  readonly service: string
+  readonly slot: number
+  readonly identity: { readonly pid: number }
+}
+
 /** What the engine is given by whoever runs it: the daemon, or a program that embeds it. */
 export interface EngineHost {
   /**
@@ -9,6 +31,7 @@ export interface EngineHost {
   readonly ownsProcess: boolean
   /** The environment that services inherit, and in which sockets of systemd or start_server are looked for. */
   readonly environment: Readonly<Record<string, string | undefined>>
+  readonly workers?: WorkerHost
   /** End the workers of a dead supervisor first, by their stop ladder. */
   readonly clean?: boolean
   /** Every journal entry from the first one on; `Engine.onEvent` comes too late for those of the start. */

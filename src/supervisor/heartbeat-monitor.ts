@@ -29,6 +29,7 @@ export class HeartbeatMonitor {
   private readonly onOverdue: (process: RunningProcess, overdue: Overdue) => void
   private readonly onFinishing: (process: RunningProcess) => void
   private readonly onUnseen: (service: ServiceRuntime, process: RunningProcess, note: ProcessEffect) => void
+  private readonly onBeat: (process: RunningProcess) => void
   private timer: NodeJS.Timeout | null = null
   private interval = LONGEST_TICK
 
@@ -37,11 +38,13 @@ export class HeartbeatMonitor {
     onOverdue: (process: RunningProcess, overdue: Overdue) => void,
     onFinishing: (process: RunningProcess) => void,
     onUnseen: (service: ServiceRuntime, process: RunningProcess, note: ProcessEffect) => void = () => {},
+    onBeat: (process: RunningProcess) => void = () => {},
   ) {
     this.clock = clock
     this.onOverdue = onOverdue
     this.onFinishing = onFinishing
     this.onUnseen = onUnseen
+    this.onBeat = onBeat
   }
 
   /** From ready on. Services without heartbeat and request deadlines cost nothing. */
@@ -66,6 +69,7 @@ export class HeartbeatMonitor {
     const deadline = monotonicMillis() + process.spec.heartbeat.timeout
     process.vitals = heard(process.vitals, deadline, process.vitals.requestDeadline)
     process.lastSeen = this.clock.now()
+    this.onBeat(process)
   }
 
   /** The supervisor did not run for so long. */
@@ -93,6 +97,7 @@ export class HeartbeatMonitor {
         const timeout = process.spec.heartbeat?.timeout ?? 0
         process.lastSeen =
           this.clock.now() - Math.max(0, monotonicMillis() - (process.vitals.heartbeatDeadline - timeout))
+        this.onBeat(process)
       }
       if (entry.state === 'finishing') this.onFinishing(process)
     }

@@ -69,6 +69,7 @@ export class Interpreter {
       (process, late) => this.tell(process, { is: 'overdue', at: this.clock.now(), ...late }),
       (process) => this.tell(process, { is: 'finishing', at: this.clock.now() }),
       (service, process, note) => this.effects.perform(service, process, note),
+      (process) => parts.host.workers?.beat?.(process),
     )
     this.reaper = parts.makeReaper(
       (pid, status) => this.onExit(pid, status),
@@ -308,6 +309,7 @@ export class Interpreter {
     if (service === undefined) return
     slotRuntime(service, process.slot).processes.set(process.number, process)
     this.byPid.set(process.identity.pid, process)
+    this.parts.host.workers?.spawned?.(process)
     this.tell(process, { is: 'spawned', at: process.startedAt, process: process.identity })
   }
 
@@ -360,6 +362,10 @@ export class Interpreter {
     if (service !== undefined) slotRuntime(service, process.slot).lastOutput = process.lane.lastOutput(LAST_LINES)
     const leftover = process.spec.session && process.spec.stop.group && groupExists(pid)
     const signal = status.signal?.replace(/^SIG/, '') ?? null
+    this.parts.host.workers?.exited?.(
+      process,
+      signal === null ? `exited with code ${status.code}` : `killed by SIG${signal}`,
+    )
     this.tell(process, { is: 'exited', at: this.clock.now(), code: status.code, signal, leftover })
   }
 

@@ -7,6 +7,7 @@ import type { EpollLoop } from '../os/epoll.ts'
 import type { FifoReaders } from '../os/fifo-readers.ts'
 import type { SpawnOptions } from '../os/spawn.ts'
 import type { BaseEnvironment } from './base-environment.ts'
+import type { EngineHost } from './engine-host.ts'
 import { executableFor, softNoFile } from './exec-settings.ts'
 import { type IpcChannel, openIpcChannel } from './ipc-channel.ts'
 import { Lane, type LaneFds } from './lane.ts'
@@ -38,6 +39,7 @@ export interface PreparedSpawn {
 }
 
 export interface PreparationContext {
+  readonly host: EngineHost
   readonly paths: RuntimePaths
   readonly epoll: EpollLoop
   readonly readers: FifoReaders
@@ -107,7 +109,9 @@ export class SpawnPreparation {
       if (stopTimeout !== null) ours.HOLDFAST_STOP_TIMEOUT_MS = String(stopTimeout)
       const { path, shellUnsafe } = context.environment.of(spec)
       const { find } = this
-      const listenPid = spec.sockets.length > 0
+      const own = context.host.workers
+      if (own !== undefined) Object.assign(ours, own.environment({ service: spec.name, slot }))
+      const listenPid = spec.sockets.length > 0 && (own?.wantsListenPid ?? true)
       const { file, argv } = executableFor(spec, spec.command, { listenPid, path, shellUnsafe, find })
       const env = context.environment.linesFor(spec, ours)
       const { session, cwd } = spec

@@ -116,7 +116,7 @@ export class ProcessEffects {
         sent(ok ? null : `the reload command ${text}`),
       )
     } else if (reload.by === 'signal') {
-      this.send(process, { reload: { config: {} } })
+      this.send(process, { reload: { config: this.context.host.workers?.config() ?? {} } })
       const number = parseSignal(reload.signal)?.number ?? 0
       sent(signalProcess(process.identity, number) === 'sent' ? null : 'it is gone')
     }

@@ -31,6 +31,7 @@ export async function openFixture(
     engine: asEngine(engine),
     process: { pid: process.pid, startTime: 1 },
     readConfig: async () => engine.spec,
+    apply: (spec, how) => engine.apply(spec, how),
     down: (given) => engine.down(given),
   }
   const access = { owner: process.getuid?.() ?? 0, allowed: new Set<number>() }

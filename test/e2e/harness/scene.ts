@@ -86,8 +86,13 @@ export class Scene {
 
   /** Runs the command line to its end. */
   run(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+    return this.runFile(process.execPath, [CLI, ...args], options)
+  }
+
+  /** Any program, to its end. */
+  runFile(file: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
     const started = performance.now()
-    const child = this.start(args, options)
+    const child = this.launch(file, args, options)
     return new Promise((resolve, reject) => {
       let out = ''
       let err = ''
@@ -96,7 +101,7 @@ export class Scene {
       child.stdin?.end(options.input ?? '')
       const timer = setTimeout(() => {
         child.kill('SIGKILL')
-        reject(new Error(`holdfast ${args.join(' ')} did not end; so far:\n${out}${err}`))
+        reject(new Error(`${file} ${args.join(' ')} did not end; so far:\n${out}${err}`))
       }, options.timeout ?? 30_000)
       child.on('close', (code) => {
         clearTimeout(timer)

@@ -51,6 +51,11 @@ export function reportStart(report: StartReport): void {
 
 /** In the process that starts it: hands over, and resolves to the report; null if the supervisor died without one. */
 export function handOver(fd: number, handover: Handover): Promise<StartReport | null> {
+  return awaitReport(fd, `${JSON.stringify(handover)}\n`)
+}
+
+/** For a process that needs no handover: resolves to its report; null if it died without one. */
+export function awaitReport(fd: number, handover = ''): Promise<StartReport | null> {
   return new Promise((resolve) => {
     const socket = new Socket({ fd, readable: true, writable: true })
     let text = ''
@@ -60,6 +65,6 @@ export function handOver(fd: number, handover: Handover): Promise<StartReport | 
     })
     socket.on('error', () => {})
     socket.on('close', () => resolve(text.endsWith('\n') ? JSON.parse(text) : null))
-    socket.write(`${JSON.stringify(handover)}\n`)
+    if (handover !== '') socket.write(handover)
   })
 }

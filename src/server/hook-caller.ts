@@ -1,0 +1,66 @@
+// Calls a program's hooks, and stands between their mistakes and the server.
+import type { WorkerProcess } from '../supervisor/engine-host.ts'
+import type { RunningServer } from './running-server.ts'
+import type { ServerHooks } from './server-hooks.ts'
+import type { ServerOptions } from './server-options.ts'
+import { isModule } from './worker-command.ts'
+import type { WorkerDefinition, WorkerStart } from './worker-definition.ts'
+
+type Hooks = Required<ServerHooks<never>>
+
+export class HookCaller<Config> {
+  private readonly hooks: ServerHooks<Config>
+  private readonly worker: WorkerDefinition<Config> | null
+  private readonly server: RunningServer<Config>
+  private readonly log: (text: string) => void
+  private waiting: NodeJS.Immediate | null = null
+
+  constructor(options: ServerOptions<Config>, server: RunningServer<Config>, log: (text: string) => void) {
+    this.hooks = options.server ?? {}
+    this.worker = isModule(options.worker) ? null : options.worker
+    this.server = server
+    this.log = log
+  }
+
+  /** What it throws is reported, and changes nothing. */
+  call<H extends keyof Hooks>(hook: H, ...args: Parameters<NonNullable<ServerHooks<Config>[H]>>): void {
+    this.guarded(hook, () => (this.hooks[hook] as ((...given: unknown[]) => unknown) | undefined)?.(...args))
+  }
+
+  ofWorker(hook: 'beforeFork' | 'afterStart', start: WorkerStart): void {
+    this.guarded(`worker.${hook}`, () => this.worker?.[hook]?.(start))
+  }
+
+  spawned({ slot, identity: { pid } }: WorkerProcess): void {
+    this.call('onSpawn', { workerId: slot, pid })
+    this.ofWorker('afterStart', { workerId: slot, pid })
+  }
+
+  exited({ slot, identity: { pid } }: WorkerProcess, reason: string): void {
+    this.call('onReap', { workerId: slot, pid, reason })
+  }
+
+  beat({ slot, identity: { pid } }: WorkerProcess): void {
+    this.call('onHeartbeat', { workerId: slot, pid })
+  }
+
+  /** Something happened: `onWait` is called when all that follows from it at once is done. */
+  waitSoon(): void {
+    if (this.hooks.onWait === undefined) return
+    this.waiting ??= setImmediate(() => {
+      this.waiting = null
+      this.call('onWait', this.server)
+    })
+  }
+
+  private guarded(name: string, act: () => unknown): void {
+    const report = (error: unknown): void =>
+      this.log(`the hook ${name} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+    try {
+      const result = act()
+      if (result instanceof Promise) result.catch(report)
+    } catch (error) {
+      report(error)
+    }
+  }
+}

@@ -1,0 +1,112 @@
+// Opens a server: in a process of its own, with control socket and log, or as a guest in somebody's program.
+import { join } from 'node:path'
+import type { SupervisorSpec } from '../config/effective.ts'
+import type { JournalEntry } from '../supervisor/engine-api.ts'
+import { openEngine } from '../supervisor/open-engine.ts'
+import { LiveServer, type ServerBody } from './running-server.ts'
+import { openSupervisor } from './running-supervisor.ts'
+import type { ServerOptions } from './server-options.ts'
+import { evaluateOptions } from './server-spec.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+export interface OpenServerOptions {
+  readonly program: string
+  readonly environment: Environment
+  readonly onEvent?: (entry: JournalEntry) => void
+  /** Sockets and directories are there, no worker yet. */
+  readonly onOpen?: (server: LiveServer<never>) => void
+}
+
+/**
+ * The process is the server's. @throws whatever `config`, `initialize` or `beforeRun` threw; HoldfastError for what is wrong with
+ * the options, or can not be had. Nothing is left then.
+ */
+export async function openServerProcess<Config>(
+  options: ServerOptions<Config>,
+  { program, environment, onEvent, onOpen }: OpenServerOptions,
+): Promise<LiveServer<Config>> {
+  let log = (text: string): void => void process.stderr.write(`${text}\n`)
+  const server = await newServer(options, program, environment, (text) => log(text))
+  const uid = process.getuid?.() ?? 0
+  const running = await openSupervisor(server.spec, {
+    environment,
+    uid,
+    clean: true,
+    pointers: false,
+    ownLog: serverLogPath(server.spec),
+    workers: server.workerHost,
+    readConfig: () => server.readConfig(),
+    apply: (engine, ...args) => server.apply(engine, ...args),
+    async onOpen(engine) {
+      server.attach(guestBody(engine))
+      await options.server?.beforeRun?.(server)
+      onOpen?.(server as LiveServer<never>)
+    },
+    onEvent(entry) {
+      server.take(entry)
+      onEvent?.(entry)
+    },
+  })
+  log = (text) => running.log(text)
+  server.attach({ ...running, stop: ({ immediate }) => running.stop({ immediate }) })
+  void server.settled().then(({ ok }) => ok && server.hooks.call('afterStart', server))
+  return server
+}
+
+/** As openServerProcess, but nothing that belongs to the whole process is touched: no signals, no subreaper, no log file of its own. */
+export async function openGuestServer<Config>(
+  options: ServerOptions<Config>,
+  { program, environment, onEvent }: OpenServerOptions,
+): Promise<LiveServer<Config>> {
+  const server = await newServer(options, program, environment, (text) => void process.stderr.write(`${text}\n`))
+  const engine = await openEngine(server.spec, {
+    ownsProcess: false,
+    environment,
+    clean: true,
+    workers: server.workerHost,
+    async beforeStart(opened) {
+      server.attach(guestBody(opened))
+      await options.server?.beforeRun?.(server)
+    },
+    onEvent(entry) {
+      server.take(entry)
+      onEvent?.(entry)
+    },
+  })
+  void engine.settled().then(({ ok }) => ok && server.hooks.call('afterStart', server))
+  void server.ended.then(() => server.hooks.call('afterRun', server))
+  return server
+}
+
+/** What happens to the server and its workers. What the workers say is in `<logDir>/<name>.log`. */
+export function serverLogPath({ logDir, name }: SupervisorSpec): string {
+  return join(logDir, `${name}.server.log`)
+}
+
+async function newServer<Config>(
+  options: ServerOptions<Config>,
+  program: string,
+  environment: Environment,
+  log: (text: string) => void,
+): Promise<LiveServer<Config>> {
+  const first = await evaluateOptions(options, program, environment)
+  await options.server?.initialize?.(first.config)
+  return new LiveServer(options, program, environment, first, log)
+}
+
+function guestBody(engine: ServerBody['engine']): ServerBody {
+  let finish = (_code: number): void => {}
+  const ended = new Promise<number>((resolve) => {
+    finish = resolve
+  })
+  return {
+    engine,
+    ended,
+    reopenLogs: () => engine.reopenLogs(),
+    async stop(how) {
+      const { ok } = await engine.down(how)
+      finish(ok ? 0 : 1)
+    },
+  }
+}

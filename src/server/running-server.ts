@@ -1,0 +1,228 @@
+// A server while it runs: what its hooks and the embedding program can ask of it.
+import type { SupervisorSpec } from '../config/effective.ts'
+import type { ApplyReport, Engine, JournalEntry, OperationOutcome } from '../supervisor/engine-api.ts'
+import type { WorkerHost } from '../supervisor/engine-host.ts'
+import type { StatusReport } from '../supervisor/status-report.ts'
+import { HookCaller } from './hook-caller.ts'
+import type { ServerOptions } from './server-options.ts'
+import { type EvaluatedOptions, evaluateOptions } from './server-spec.ts'
+import { TIER_VARIABLES } from './tier.ts'
+import { isModule } from './worker-command.ts'
+
+export interface RunningServer<Config = unknown> {
+  readonly name: string
+  /** In force: what `config` returned when it was last evaluated with success. */
+  readonly config: Config
+  /** Supervisor, services and workers, as `holdfast status --json` shows them. */
+  status(): StatusReport
+  /** Workers that are ready now. */
+  healthy(): number
+  /** `4`, `'+1'`, `'-2'`. Resolves when they are ready, or gone. */
+  scale(count: number | string): Promise<OperationOutcome>
+  /** Evaluates `config` again, and hands it to every worker. @throws what `config` or `reloadConfig` threw: nothing changed */
+  reload(): Promise<ApplyReport>
+  /**
+   * `rolling` (the default): one after the other, no gap. Otherwise all at once: `graceful` lets each finish what it has,
+   * else they are killed.
+   */
+  restart(how?: { readonly rolling?: boolean; readonly graceful?: boolean }): Promise<OperationOutcome>
+  reopenLogs(): void
+  /** Resolves to the exit code when everything has ended. A second call hurries. Default: graceful. */
+  stop(how?: { readonly graceful?: boolean }): Promise<number>
+  /** Resolves when every worker is ready, or has failed to be. */
+  settled(): Promise<OperationOutcome>
+  /** Each change of state, with its cause. @returns the unsubscription */
+  onEvent(listener: (entry: JournalEntry) => void): () => void
+  /** Resolves to the exit code. */
+  readonly ended: Promise<number>
+}
+
+/** How the server is stopped depends on what it runs in: a process of its own, or somebody's program. */
+export interface ServerBody {
+  readonly engine: Engine
+  stop(options: { immediate: boolean }): Promise<unknown>
+  /** Resolves to 0 when all was stopped as it should. */
+  readonly ended: Promise<number>
+  reopenLogs(): void
+}
+
+export class LiveServer<Config> implements RunningServer<Config> {
+  readonly hooks: HookCaller<Config>
+  private readonly options: ServerOptions<Config>
+  private readonly program: string
+  private readonly environment: Readonly<Record<string, string | undefined>>
+  private readonly evaluated = new WeakMap<SupervisorSpec, EvaluatedOptions<Config>>()
+  private inForce: EvaluatedOptions<Config>
+  private readonly writeLog: (text: string) => void
+  private body: ServerBody | null = null
+  private stopAsked = false
+  /** Of the worker whose exit ended the server. */
+  private exitCode = 0
+
+  constructor(
+    options: ServerOptions<Config>,
+    program: string,
+    environment: Readonly<Record<string, string | undefined>>,
+    first: EvaluatedOptions<Config>,
+    writeLog: (text: string) => void,
+  ) {
+    this.options = options
+    this.program = program
+    this.environment = environment
+    this.inForce = first
+    this.writeLog = writeLog
+    this.hooks = new HookCaller(options, this, writeLog)
+  }
+
+  get name(): string {
+    return this.options.name
+  }
+
+  get config(): Config {
+    return this.inForce.config
+  }
+
+  get spec(): SupervisorSpec {
+    return this.inForce.spec
+  }
+
+  get engine(): Engine {
+    return this.opened.engine
+  }
+
+  /** A line of the server's log. */
+  log(text: string): void {
+    this.writeLog(text)
+  }
+
+  /** For the engine. */
+  get workerHost(): WorkerHost {
+    const { worker, workerType = 'process', orphans = 'finish' } = this.options
+    const base = {
+      [TIER_VARIABLES.server]: this.name,
+      [TIER_VARIABLES.tier]: 'worker',
+      [TIER_VARIABLES.pid]: String(process.pid),
+      [TIER_VARIABLES.orphans]: orphans,
+    }
+    return {
+      wantsListenPid: workerType === 'spawn',
+      config: () => this.config,
+      spawned: (process) => this.hooks.spawned(process),
+      exited: (process, reason) => this.hooks.exited(process, reason),
+      beat: (process) => this.hooks.beat(process),
+      environment: ({ slot }) => {
+        if (!isModule(worker)) this.hooks.ofWorker('beforeFork', { workerId: slot, pid: null })
+        const config = JSON.stringify(this.config)
+        return config === undefined ? base : { ...base, [TIER_VARIABLES.config]: config }
+      },
+    }
+  }
+
+  attach(body: ServerBody): void {
+    this.body = body
+  }
+
+  /** Evaluates the options again; in force only after `apply`. */
+  async readConfig(): Promise<SupervisorSpec> {
+    const next = await evaluateOptions(this.options, this.program, this.environment)
+    await this.options.server?.reloadConfig?.(next.config)
+    this.evaluated.set(next.spec, next)
+    return next.spec
+  }
+
+  /** The workers see the new configuration as soon as the engine has taken the new spec. */
+  async apply(engine: Engine, ...[spec, how, onProgress]: Parameters<Engine['apply']>): Promise<ApplyReport> {
+    if (how?.dryRun) return engine.apply(spec, how, onProgress)
+    const before = this.inForce
+    this.inForce = this.evaluated.get(spec) ?? before
+    let report: ApplyReport
+    try {
+      report = await engine.apply(spec, how, onProgress)
+    } catch (error) {
+      this.inForce = before
+      throw error
+    }
+    if (this.healthy() === 0) return report
+    const outcome = await engine.operate({ verb: 'reload', targets: [this.name] }, onProgress)
+    return outcome.ok ? report : { ...report, outcome }
+  }
+
+  status(): StatusReport {
+    return this.engine.status()
+  }
+
+  healthy(): number {
+    return this.status().services[0]?.ready ?? 0
+  }
+
+  scale(count: number | string): Promise<OperationOutcome> {
+    return this.engine.operate({ verb: 'scale', targets: [this.name], count: String(count) })
+  }
+
+  async reload(): Promise<ApplyReport> {
+    return this.apply(this.engine, await this.readConfig())
+  }
+
+  restart({ rolling = true, graceful = true } = {}): Promise<OperationOutcome> {
+    this.hooks.call('restart', graceful)
+    const { engine } = this
+    const targets = [this.name]
+    if (!graceful) return engine.operate({ verb: 'signal', targets, signal: 'KILL', group: true })
+    return engine.operate({ verb: 'restart', targets, cold: !rolling })
+  }
+
+  reopenLogs(): void {
+    this.opened.reopenLogs()
+  }
+
+  async stop({ graceful = true } = {}): Promise<number> {
+    this.tellStop(graceful)
+    await this.opened.stop({ immediate: !graceful })
+    return this.ended
+  }
+
+  settled(): Promise<OperationOutcome> {
+    return this.engine.settled()
+  }
+
+  onEvent(listener: (entry: JournalEntry) => void): () => void {
+    return this.engine.onEvent(listener)
+  }
+
+  get ended(): Promise<number> {
+    return this.opened.ended.then((code) => (code === 0 ? this.exitCode : code))
+  }
+
+  /** For the engine: each entry of its journal. */
+  take(entry: JournalEntry): void {
+    this.hooks.waitSoon()
+    if (entry.event === 'down') this.tellStop(true)
+    if (entry.to === 'fatal') setImmediate(() => this.endWhenNobodyIsLeft(entry))
+  }
+
+  /** Once, whoever asked. */
+  private tellStop(graceful: boolean): void {
+    if (this.stopAsked) return
+    this.stopAsked = true
+    this.hooks.call('stop', graceful)
+    this.hooks.call('onFinish', graceful)
+  }
+
+  /** A server all of whose workers ended with codes that say "do not start me again" has nothing left to do. */
+  private endWhenNobodyIsLeft({ worker }: JournalEntry): void {
+    const workers = this.body?.engine.status().services[0]?.workers ?? []
+    const { unrecoverable = [], stopAllOnUnrecoverable = false } = this.spec.services[this.name]?.restart ?? {}
+    const codeOf = (id: string | undefined) => workers.find((one) => one.id === id)?.lastExit?.code ?? 0
+    if (!unrecoverable.includes(codeOf(worker))) return
+    const all = workers.length > 0 && workers.every(({ state }) => state === 'fatal')
+    if (!all && !stopAllOnUnrecoverable) return
+    // The highest slot's, as ServerEngine; with stopAllOnUnrecoverable that of the one that said so.
+    this.exitCode ||= codeOf(stopAllOnUnrecoverable ? worker : workers.at(-1)?.id)
+    if (!this.stopAsked) void this.stop()
+  }
+
+  private get opened(): ServerBody {
+    if (this.body === null) throw new Error(`server "${this.name}" is not open yet`)
+    return this.body
+  }
+}

@@ -1,0 +1,113 @@
+// From the options of `defineServer` to what the engine runs on: a supervisor with one service.
+import { dirname, join } from 'node:path'
+import type { SupervisorSpec } from '../config/effective.ts'
+import type { Problem } from '../config/problem.ts'
+import { HoldfastError } from '../errors/holdfast-error.ts'
+import type { DynamicSettings, ServerOptions } from './server-options.ts'
+import { workerCommand } from './worker-command.ts'
+
+/** Keys of `ServerOptions` that mean something to the server alone. */
+const OF_THE_SERVER = [
+  'name',
+  'workers',
+  'workerType',
+  'config',
+  'server',
+  'worker',
+  'command',
+  'signals',
+  'orphans',
+  'pidFile',
+  'daemonizeErrorExitCode',
+  'quiet',
+] as const satisfies readonly (keyof ServerOptions)[]
+
+const OF_THE_SUPERVISOR = [
+  'runtimeDir',
+  'logDir',
+  'stateDir',
+  'control',
+  'sockets',
+] as const satisfies readonly (keyof ServerOptions)[]
+
+const DYNAMIC = [
+  'workers',
+  'startTimeout',
+  'heartbeat',
+  'requestTimeout',
+  'restart',
+  'stop',
+  'rollout',
+  'env',
+  'nice',
+  'umask',
+] as const satisfies readonly (keyof DynamicSettings)[]
+
+/** What `config()` returned, and the spec that follows from it. */
+export interface EvaluatedOptions<Config> {
+  readonly config: Config
+  readonly spec: SupervisorSpec
+}
+
+/** What stands for the config of a server: the program, and which of its servers. */
+export function configNameOf(program: string, name: string): string {
+  return `${program}#${name}`
+}
+
+/**
+ * Evaluates `config` and checks everything.
+ * @throws HoldfastError HF_CONFIG_INVALID with all problems in `detail.problems`; whatever `config` throws
+ */
+export async function evaluateOptions<Config>(
+  options: ServerOptions<Config>,
+  program: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<EvaluatedOptions<Config>> {
+  const { config: given } = options
+  const config = (typeof given === 'function' ? await (given as () => Config | Promise<Config>)() : given) as Config
+  const merged = { ...options, ...dynamicPart(config) } as ServerOptions<Config>
+  const { allProblems, checkServices, loadConfigObject } = await import('../config/load.ts')
+  const result = await loadConfigObject(written(merged, program), dirname(program), environment)
+  const problems = allProblems(result, (spec) => checkServices(spec, environment))
+  if (!result.ok || problems.length > 0) throw invalid(options.name, problems)
+  return { config, spec: { ...result.spec, configFile: configNameOf(program, options.name) } }
+}
+
+function dynamicPart(config: unknown): DynamicSettings {
+  if (typeof config !== 'object' || config === null) return {}
+  const known = DYNAMIC.filter((key) => Object.hasOwn(config, key))
+  return Object.fromEntries(known.map((key) => [key, (config as Record<string, unknown>)[key]])) as DynamicSettings
+}
+
+/** As it would stand in a config file. A key that nobody knows is left to the service, where it is refused. */
+function written(options: ServerOptions, program: string): Record<string, unknown> {
+  const { name, workers = 1, sockets = {} } = options
+  const kept = (keys: readonly string[]) =>
+    Object.fromEntries(Object.entries(options).filter(([key, value]) => keys.includes(key) && value !== undefined))
+  const others = Object.fromEntries(
+    Object.entries(options).filter(
+      ([key, value]) =>
+        value !== undefined && !([...OF_THE_SERVER, ...OF_THE_SUPERVISOR] as readonly string[]).includes(key),
+    ),
+  )
+  const ready = options.workerType === 'spawn' ? {} : { ready: 'notify', reload: { signal: 'HUP' } }
+  const service = {
+    ...ready,
+    ...others,
+    command: workerCommand(options, program),
+    instances: workers,
+    sockets: Object.keys(sockets),
+  }
+  // Several servers of one program share its directory of logs.
+  const stateDir = join(options.logDir ?? 'log', `${name}.state`)
+  return { name, stateDir, ...kept(OF_THE_SUPERVISOR), services: { [name]: service } }
+}
+
+function invalid(name: string, problems: readonly Problem[]): HoldfastError {
+  const lines = problems.map(({ path, message, hint }) => {
+    const key = path.replace(`services.${name}.`, '').replace(/^instances/, 'workers')
+    return `  ${key === '' ? '' : `${key}: `}${message}${hint === '' ? '' : `\n    ${hint}`}`
+  })
+  const file = `the options of server "${name}"`
+  return new HoldfastError('HF_CONFIG_INVALID', { count: problems.length, file, problems: lines.join('\n') })
+}

@@ -1,0 +1,113 @@
+// The commands of a program that is its own server, and their exit codes (LSB).
+import { existsSync, readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { newLibraryScene } from './harness/library-scene.ts'
+import { waitFor } from './harness/wait-for.ts'
+
+const get = async (port: number): Promise<{ pid: number; id: number; greeting: string }> =>
+  (await fetch(`http://127.0.0.1:${port}/`)).json() as never
+
+test('start, status, stop: each says what it did, and again changes nothing', async () => {
+  const scene = newLibraryScene()
+  scene.options({ workers: 2, sockets: { http: 'tcp://127.0.0.1:0' } })
+  expect(await scene.command('status')).toMatchObject({ code: 3, out: 'shop: is not running\n' })
+  expect(await scene.command('stop')).toMatchObject({ code: 0, out: 'shop: is not running\n' })
+  expect(await scene.command('start')).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/^shop: started, pid \d+, 2 workers ready\n$/),
+  })
+  const pid = scene.serverPid
+  expect(await get(await scene.port('http'))).toMatchObject({ greeting: 'hello', server: { name: 'shop', pid } })
+  expect(await scene.command('start')).toMatchObject({ code: 0, out: `shop: is running already, pid ${pid}\n` })
+  expect(await scene.command('--status')).toMatchObject({ code: 0, out: expect.stringContaining('shop/1  running') })
+  expect(await scene.command('stop')).toMatchObject({ code: 0, out: 'shop: stopped\n' })
+  expect(existsSync(scene.path('shop.pid'))).toBe(false)
+  expect(await scene.command('status')).toMatchObject({ code: 3 })
+})
+
+test('what does not run can not be reloaded or restarted: 7; what nobody knows: 2', async () => {
+  const scene = newLibraryScene()
+  for (const command of ['reload', 'rolling-restart', 'live-restart', 'upgrade']) {
+    expect(await scene.command(command), command).toMatchObject({ code: 7, err: 'shop: is not running\n' })
+  }
+  const unknown = await scene.command('restrat')
+  expect(unknown).toMatchObject({ code: 2, err: expect.stringContaining('did you mean restart?') })
+  expect((await scene.command('help')).out).toContain('rolling-restart')
+})
+
+test('restart starts what does not run; hard_restart and restart bring new processes', async () => {
+  const scene = newLibraryScene()
+  expect((await scene.command('restart')).code).toBe(0)
+  const first = scene.serverPid
+  expect((await scene.command('hard_restart')).code).toBe(0)
+  expect(scene.serverPid).not.toBe(first)
+  const [before] = (await scene.service('shop')).workers
+  expect(await scene.command('rolling-restart')).toMatchObject({ code: 0, out: 'shop: restarted, 1 worker ready\n' })
+  const [after] = (await scene.service('shop')).workers
+  expect(after?.pid).not.toBe(before?.pid)
+  expect((await scene.command('stop')).code).toBe(0)
+})
+
+test('a worker that does not come up: start says why, with its last words, and nothing is left', async () => {
+  const scene = newLibraryScene()
+  scene.options({ fail: { 'worker.run': true }, daemonizeErrorExitCode: 9 })
+  const { code, err } = await scene.command('start')
+  expect(code, err).toBe(9)
+  expect(err).toContain('worker.run fails as it was told to')
+  expect(err).toContain('shop: did not start')
+  expect(await scene.command('status')).toMatchObject({ code: 3 })
+})
+
+test('options that can not be: all of them, by their names, exit code 2', async () => {
+  const scene = newLibraryScene()
+  scene.options({ workers: 'many', restart: { initail: '1s' }, stopp: 1 })
+  const { code, err } = await scene.command('start')
+  expect(code, err).toBe(2)
+  expect(err).toMatch(/^shop: 3 errors in the options of server "shop"\n/)
+  for (const key of ['workers:', 'restart.initail:', 'stopp:']) expect(err).toContain(key)
+})
+
+test('the server was killed: status 1, and stop ends what is left of it', async () => {
+  const scene = newLibraryScene()
+  scene.options({ orphans: 'stay' })
+  expect((await scene.command('start')).code).toBe(0)
+  const { serverPid } = scene
+  process.kill(serverPid, 'SIGKILL')
+  await waitFor(() => !existsSync(`/proc/${serverPid}`))
+  expect(await scene.command('status')).toMatchObject({ code: 1, err: expect.stringContaining('shop/0 (pid') })
+  expect(await scene.command('stop')).toMatchObject({ code: 0, out: expect.stringContaining('its server was dead') })
+})
+
+test('orphans finish by themselves when their server is gone', async () => {
+  const scene = newLibraryScene()
+  expect((await scene.command('start')).code).toBe(0)
+  process.kill(scene.serverPid, 'SIGKILL')
+  await waitFor(() => scene.processes().length === 0)
+  expect(scene.notes).toContain('worker.stop 0')
+  // Its sockets and directories are gone with the next command.
+  expect((await scene.command('start')).code).toBe(0)
+  expect((await scene.command('stop')).code).toBe(0)
+})
+
+test('in the foreground: the output of the workers, and Ctrl-C stops everything', async () => {
+  const scene = newLibraryScene()
+  const server = scene.launch(process.execPath, [scene.program])
+  let out = ''
+  server.stdout?.on('data', (chunk) => (out += chunk))
+  const ended = new Promise((resolve) => server.on('close', resolve))
+  await waitFor(() => /shop\/0: process \d+ is ready/.test(out))
+  expect((await scene.command('foreground')).code).toBe(1)
+  server.kill('SIGINT')
+  expect(await ended).toBe(0)
+  expect(out).toContain('everything is stopped')
+})
+
+test('two servers in one program: each command is for both, and a worker is of one', async () => {
+  const scene = newLibraryScene('two.mjs')
+  expect(await scene.command('start')).toMatchObject({ code: 0, out: expect.stringContaining('codes 0 0') })
+  expect(scene.processes()).toHaveLength(4)
+  expect(await scene.command('status')).toMatchObject({ out: expect.stringContaining('codes 0 0') })
+  expect(await scene.command('stop')).toMatchObject({ out: expect.stringContaining('codes 0 0') })
+  expect(scene.processes()).toEqual([])
+  expect(readFileSync(scene.path('log/left/left.server.log'), 'utf8')).toContain('the supervisor goes down')
+})

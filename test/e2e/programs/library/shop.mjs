@@ -1,0 +1,79 @@
+// A server whose every hook leaves a line in a file, and whose options come from one.
+import { appendFileSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { join } from 'node:path'
+import { defineServer } from 'holdfast'
+
+const directory = process.env.E2E_SCENE
+const note = (text) => appendFileSync(join(directory, 'notes.txt'), `${text}\n`)
+const read = (file) => JSON.parse(readFileSync(join(directory, file), 'utf8'))
+const { fail = {}, ...options } = read('options.json')
+const throwIf = (name) => {
+  if (fail[name]) throw new Error(`${name} fails as it was told to`)
+}
+const hook =
+  (name) =>
+  (...given) => {
+    note(
+      [
+        name,
+        ...given.map((one) =>
+          typeof one === 'object' && 'workerId' in one ? one.workerId : typeof one === 'boolean' ? one : '-',
+        ),
+      ].join(' '),
+    )
+    throwIf(name)
+  }
+const serverHooks = [
+  'initialize',
+  'beforeRun',
+  'afterStart',
+  'afterRun',
+  'stop',
+  'restart',
+  'reloadConfig',
+  'onSpawn',
+  'onReap',
+  'onFinish',
+]
+
+export const server = defineServer({
+  name: 'shop',
+  runtimeDir: join(directory, 'run'),
+  logDir: join(directory, 'log'),
+  pidFile: join(directory, 'shop.pid'),
+  config: () => {
+    throwIf('config')
+    return read('config.json')
+  },
+  server: Object.fromEntries(serverHooks.map((name) => [name, hook(name)])),
+  worker: {
+    initialize: (ctx) => note(`worker.initialize ${ctx.workerId}`),
+    beforeFork: hook('worker.beforeFork'),
+    afterStart: hook('worker.afterStart'),
+    async run(ctx) {
+      note(`worker.run ${ctx.workerId}`)
+      throwIf('worker.run')
+      if (ctx.config.exitWith) process.exit(ctx.config.exitWith[ctx.workerId])
+      const http = createServer((request, response) => {
+        if (request.url === '/hang') for (;;);
+        response.end(
+          JSON.stringify({ pid: process.pid, id: ctx.workerId, greeting: ctx.config.greeting, server: ctx.server }),
+        )
+      })
+      if (options.sockets) await ctx.listen('http', http)
+      else {
+        setInterval(() => {}, 1_000)
+        ctx.ready()
+      }
+    },
+    stop: (ctx) => note(`worker.stop ${ctx.workerId}`),
+    reload: (config, ctx) => {
+      note(`worker.reload ${ctx.workerId} ${config.greeting}`)
+      throwIf('worker.reload')
+    },
+  },
+  ...options,
+})
+
+await server.run()
