@@ -70,7 +70,7 @@ async function bundleAll(outdir) {
     bundle: true,
     platform: 'node',
     target: 'node20.19',
-    external: ['koffi', './run-worker.js'],
+    external: ['koffi', './run-worker.js', './cli.cjs'],
     define: { __HOLDFAST_VERSION__: JSON.stringify(version) },
     legalComments: 'none',
     logLevel: 'warning',
@@ -106,6 +106,12 @@ async function bundleAll(outdir) {
       plugins: [neighbours()],
     }),
     build({ ...cjs, entryPoints: ['src/cli/offline.ts'], outfile: join(outdir, 'offline.cjs') }),
+    build({
+      ...cjs,
+      entryPoints: ['src/server/server-bundle.ts'],
+      outfile: join(outdir, 'server.cjs'),
+      plugins: [neighbours()],
+    }),
     build({ ...cjs, entryPoints: ['src/config/load.ts'], outfile: join(outdir, 'load.cjs') }),
     build({ ...cjs, entryPoints: ['src/index.ts'], outfile: join(outdir, 'index.cjs'), plugins: [neighbours()] }),
     build({
@@ -135,6 +141,7 @@ function neighbours() {
     'cli/supervise.ts': './supervise.cjs',
     'cli/offline.ts': './offline.cjs',
     'config/load.ts': './load.cjs',
+    'server/server-bundle.ts': './server.cjs',
   }
   return {
     name: 'neighbours',

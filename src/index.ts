@@ -55,7 +55,7 @@ export class ConfigError extends HoldfastError {
  */
 export async function createSupervisor(config: unknown, options: SupervisorOptions = {}): Promise<Supervisor> {
   const { directory = process.cwd(), environment = process.env, onDown } = options
-  const { openEngine } = await import('./supervisor/open-engine.ts')
+  const { openEngine } = await import('./server/server-bundle.ts')
   const host = { ownsProcess: false, environment: { ...environment }, ...(onDown === undefined ? {} : { onDown }) }
   const engine = await openEngine(await read(config), host)
   return {

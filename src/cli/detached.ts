@@ -3,8 +3,9 @@ import { errorBody } from '../control/reply.ts'
 import { requirePlatform } from '../os/libc.ts'
 import { redirectOutput } from '../os/redirect-output.ts'
 import { startThreadPool } from '../os/thread-pool.ts'
-import { readHandover, reportStart } from '../server/handover.ts'
+import { type Handover, readHandover, reportStart } from '../server/handover.ts'
 import { compileLittle } from '../server/late-compilation.ts'
+import { removePidFile, writePidFile } from '../server/pid-file.ts'
 import { openSupervisor, ownLogPath, type RunningSupervisor } from '../server/running-supervisor.ts'
 import { holdSignals, ignoreInspectorSignal, installSignals } from '../server/supervisor-signals.ts'
 import type { Context } from './context.ts'
@@ -17,21 +18,46 @@ export async function supervise({ environment: own, uid }: Context): Promise<num
   const handover = readHandover()
   // Whoever started us has found the config wrong, or is gone.
   if (handover === null) return 1
-  const { spec, clean } = handover
+  const { spec, clean, library } = handover
   let running: RunningSupervisor
   const held = holdSignals()
   const compileAgain = compileLittle()
   try {
-    redirectOutput(ownLogPath(spec))
-    running = await openSupervisor(spec, { environment, uid, clean })
+    const ownLog = library?.log ?? ownLogPath(spec)
+    redirectOutput(ownLog)
+    running = await openSupervisor(spec, {
+      environment,
+      uid,
+      clean,
+      ownLog,
+      pointers: library === undefined,
+      onOpen() {
+        if (library?.pidFile) writePidFile(library.pidFile)
+      },
+    })
   } catch (error) {
     reportStart({ error: errorBody(error) })
     throw error
   }
   void running.engine.settled().then(compileAgain, compileAgain)
   installSignals(held, running, running.log)
+  if (library !== undefined) handSignalsOn(library, running)
   reportStart({ up: true })
-  return running.ended
+  const code = await running.ended
+  if (library?.pidFile) removePidFile(library.pidFile)
+  return code
+}
+
+/** The signals of its program mean something to the server, not to us. */
+function handSignalsOn({ forwards }: NonNullable<Handover['library']>, { engine, log }: RunningSupervisor): void {
+  for (const signal of forwards.signals) {
+    process.removeAllListeners(signal)
+    process.on(signal, () => {
+      engine
+        .operate({ verb: 'signal', signal, targets: [forwards.to] })
+        .catch((error: Error) => log(`${signal}: not handed on: ${error.message}`))
+    })
+  }
 }
 
 /** What every start needs, while the config is still being read in the other process: 45 ms. */

@@ -29,11 +29,15 @@ export function defineServer<Config = unknown>(options: ServerOptions<Config>): 
     const environment = { ...process.env }
     if (tier.is === 'server') {
       if (tier.server !== name) return 0
-      const { serveInBackground } = await import('./server-process.ts')
-      process.exit(await serveInBackground(options, { program, environment }))
+      const { serveInBackground, serveSupervised } = await import('./server-bundle.ts')
+      const { above } = tier
+      const serve =
+        above === null
+          ? serveInBackground(options, { program, environment })
+          : serveSupervised(options, { program, environment, above })
+      process.exit(await serve)
     }
-    const { parseProgramCommand } = await import('./program-command.ts')
-    const { Program } = await import('./program.ts')
+    const { parseProgramCommand, Program } = await import('./server-bundle.ts')
     return new Program(options, program, environment).command(parseProgramCommand(word), args)
   }
 
@@ -60,7 +64,7 @@ export function defineServer<Config = unknown>(options: ServerOptions<Config>): 
     },
     command: (word, args = []) => told(word, args),
     async open() {
-      const { openGuestServer } = await import('./open-server.ts')
+      const { openGuestServer } = await import('./server-bundle.ts')
       return openGuestServer(options, { program: programOfThisProcess(), environment: { ...process.env } })
     },
   }

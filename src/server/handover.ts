@@ -12,6 +12,14 @@ const BY_HAND = 'this is for holdfast itself; run holdfast up --detach'
 export interface Handover {
   readonly spec: SupervisorSpec
   readonly clean: boolean
+  /** For the supervisor of a server made with the library. */
+  readonly library?: {
+    /** Of the supervisor. */
+    readonly log: string
+    readonly pidFile: string | null
+    /** Signals that it hands on, and the service that gets them. */
+    readonly forwards: { readonly signals: readonly NodeJS.Signals[]; readonly to: string }
+  }
 }
 
 export type StartReport = { readonly up: true } | { readonly error: ReturnType<typeof errorBody> }

@@ -38,6 +38,7 @@ export async function openServerProcess<Config>(
     workers: server.workerHost,
     readConfig: () => server.readConfig(),
     apply: (engine, ...args) => server.apply(engine, ...args),
+    onStop: (immediate) => server.tellStop(!immediate),
     async onOpen(engine) {
       server.attach(guestBody(engine))
       await options.server?.beforeRun?.(server)

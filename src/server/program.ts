@@ -1,6 +1,6 @@
 // What the commands of a program do: each finds its server, asks it, and says how that came out.
 import { closeSync, rmSync, writeSync } from 'node:fs'
-import { basename } from 'node:path'
+import { basename, join } from 'node:path'
 import { callSupervisor, errorFrom } from '../control/client.ts'
 import { paintFor } from '../control/colours.ts'
 import { printableCount } from '../control/human-units.ts'
@@ -12,9 +12,10 @@ import { socketPair } from '../os/socket-pair.ts'
 import { spawnProcess } from '../os/spawn.ts'
 import type { OperationOutcome } from '../supervisor/engine-api.ts'
 import { endLeftovers } from '../supervisor/leftover.ts'
+import { prepareDirectories } from '../supervisor/runtime-directory.ts'
 import type { StatusReport } from '../supervisor/status-report.ts'
 import { awaitDeath } from './await-exit.ts'
-import { awaitReport, HANDOVER_FD } from './handover.ts'
+import { awaitReport, HANDOVER_FD, handOver, type StartReport } from './handover.ts'
 import { failureText } from './outcome-text.ts'
 import { type ProgramCommand, programHelp } from './program-command.ts'
 import { environmentList } from './running-supervisor.ts'
@@ -22,12 +23,17 @@ import type { ServerOptions } from './server-options.ts'
 import { type ServerPlace, type ServerPresence, serverPlace, serverPresence } from './server-place.ts'
 import { serveInForeground } from './server-process.ts'
 import { configNameOf, evaluateOptions } from './server-spec.ts'
-import { SMALL_NURSERY } from './small-nursery.ts'
-import { TIER_VARIABLES } from './tier.ts'
+import { FORWARDED, placeBelow, serverServiceName, supervisorSpecOf } from './supervised-server.ts'
+import { SERVER_TIER_FLAGS, TIER_VARIABLES } from './tier.ts'
 
 /** Exit codes of init scripts (LSB 3.2, "Init Script Actions"). */
 export const LSB = { ok: 0, failed: 1, usage: 2, unimplemented: 3, noPermission: 4, notRunning: 7 } as const
 const STATUS = { running: 0, dead: 1, notRunning: 3, unknown: 4 } as const
+
+interface Started {
+  readonly pid: number
+  readonly report: StartReport | null
+}
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -59,15 +65,17 @@ export class Program<Config> {
       case 'stop':
         return this.stop()
       case 'restart':
+        return this.restart()
       case 'hard-restart':
         return this.hardRestart()
       case 'rolling-restart':
-        return this.operate('restarted', `/v1/targets/${this.options.name}/restart`)
+        return this.askServer('restarted', `/v1/targets/${this.options.name}/restart`)
       case 'reload':
-        return this.operate('reloaded', '/v1/apply')
+        return this.askServer('reloaded', '/v1/apply')
       case 'status':
         return this.status()
       case 'live-restart':
+        return this.liveRestart()
       case 'upgrade':
         return this.notAvailable(command)
       case 'init-file':
@@ -91,8 +99,7 @@ export class Program<Config> {
     if (presence.is === 'silent') return this.refuse(`${presence.why} (pid ${presence.pid})`)
     // What is wrong with the options is said by this process, in its terminal.
     await evaluateOptions(this.options, this.program, this.environment)
-    const { pid, channel } = this.startServer()
-    const report = await awaitReport(channel)
+    const { pid, report } = await (this.options.supervised ? this.startSupervisor() : this.startServer())
     if (report === null) return this.notUp(`its process (pid ${pid}) ended before it was up`)
     if ('error' in report) return this.notUp(errorFrom(report.error).message)
     const { body } = await callSupervisor(this.place.socket, { method: 'GET', path: '/v1/settled' })
@@ -105,21 +112,32 @@ export class Program<Config> {
     return this.notUp('it is stopped again')
   }
 
-  private startServer(): { pid: number; channel: number } {
-    const [channel, theirs] = socketPair()
-    const devNull = openDevNull()
-    try {
-      const fds = [devNull, 2, 2]
-      fds[HANDOVER_FD] = theirs
-      const { execPath, execArgv, argv: given } = process
-      const argv = [execPath, SMALL_NURSERY, ...execArgv, this.program, ...given.slice(2)]
-      const tier = { [TIER_VARIABLES.server]: this.options.name, [TIER_VARIABLES.tier]: 'server' }
-      const env = environmentList({ ...this.environment, ...tier })
-      const pid = spawnProcess({ file: execPath, argv, env, cwd: process.cwd(), fds, session: true, softNoFile: null })
-      return { pid, channel }
-    } finally {
-      for (const fd of [theirs, devNull]) closeSync(fd)
+  private async startServer(): Promise<Started> {
+    const { execPath, execArgv, argv } = process
+    const tier = { [TIER_VARIABLES.server]: this.options.name, [TIER_VARIABLES.tier]: 'server' }
+    const { pid, channel } = startInBackground(
+      [execPath, ...SERVER_TIER_FLAGS, ...execArgv, this.program, ...argv.slice(2)],
+      { ...this.environment, ...tier },
+    )
+    return { pid, report: await awaitReport(channel) }
+  }
+
+  /** The daemon, with the server as its service. */
+  private async startSupervisor(): Promise<Started> {
+    const { options, program, environment } = this
+    const { spec: server } = await evaluateOptions(options, program, environment)
+    const spec = await supervisorSpecOf(options as ServerOptions<never>, server, program, environment)
+    prepareDirectories(spec)
+    const { pid, channel } = startInBackground(
+      [process.execPath, ...SERVER_TIER_FLAGS, require.resolve('./cli.cjs'), 'supervise', '-c', program],
+      environment,
+    )
+    const library = {
+      log: join(spec.logDir, `${spec.name}.supervisor.log`),
+      pidFile: options.pidFile ?? null,
+      forwards: { signals: FORWARDED, to: serverServiceName(spec.name) },
     }
+    return { pid, report: await handOver(channel, { spec, clean: true, library }) }
   }
 
   private async stop(): Promise<number> {
@@ -157,16 +175,41 @@ export class Program<Config> {
     return stopped === LSB.ok ? this.start() : stopped
   }
 
-  /** What only a running server can do. */
-  private async operate(done: string, path: string): Promise<number> {
-    const presence = await this.presence()
-    if (presence.is !== 'running') return this.refuse('is not running', LSB.notRunning)
-    const { body } = await callSupervisor(this.place.socket, { method: 'POST', path, body: {} })
+  /** Without a gap where that can be; what does not run is started. */
+  private async restart(): Promise<number> {
+    const { is } = await this.presence()
+    return is === 'running' && this.options.supervised ? this.liveRestart() : this.hardRestart()
+  }
+
+  private async liveRestart(): Promise<number> {
+    if (this.options.supervised) {
+      return this.operate('replaced', this.place.socket, `/v1/targets/${serverServiceName(this.options.name)}/restart`)
+    }
+    if ((await this.presence()).is !== 'running') return this.refuse('is not running', LSB.notRunning)
+    return this.refuse('a live restart needs a supervisor above the server: set supervised: true', LSB.unimplemented)
+  }
+
+  /** What the server itself has to do, supervised or not. */
+  private async askServer(done: string, path: string): Promise<number> {
+    const { socket } = this.serverPlace(await this.presence())
+    return this.operate(done, socket, path)
+  }
+
+  /** What only something that runs can do. */
+  private async operate(done: string, socket: string, path: string): Promise<number> {
+    if ((await this.presence()).is !== 'running') return this.refuse('is not running', LSB.notRunning)
+    const { body } = await callSupervisor(socket, { method: 'POST', path, body: {} })
     const outcome = outcomeOf(body)
     for (const service of outcome?.services ?? []) {
       if (!service.ok) writeSync(2, failureText(service, done.replace(/ed$/, ''), this.paint, null))
     }
     return outcome === null || outcome.ok ? this.say(`${done}, ${await this.workersText()}`) : LSB.failed
+  }
+
+  /** Of the server itself: below a supervisor that of its present process. */
+  private serverPlace(presence: ServerPresence): ServerPlace {
+    const pid = presence.is === 'running' ? presence.report.services[0]?.workers[0]?.pid : null
+    return this.options.supervised && pid != null ? placeBelow(this.place.runtimeDir, pid) : this.place
   }
 
   private async notAvailable(command: string): Promise<number> {
@@ -186,8 +229,9 @@ export class Program<Config> {
       case 'running': {
         const { paint } = this
         const width = process.stdout.isTTY ? process.stdout.columns : null
-        this.print(statusText(presence.report, { paint, width, now: Date.now() }))
-        return STATUS.running
+        const own = this.options.supervised ? await this.serverReport(presence) : presence.report
+        this.print(statusText(own ?? presence.report, { paint, width, now: Date.now() }))
+        return own === null ? STATUS.unknown : STATUS.running
       }
       case 'silent':
         return this.refuse(`${presence.why} (pid ${presence.pid})`, STATUS.unknown)
@@ -209,9 +253,21 @@ export class Program<Config> {
     return serverPresence(this.options, this.place)
   }
 
+  /** Null: its supervisor is there, and the server is not, just now. */
+  private async serverReport(presence: ServerPresence): Promise<StatusReport | null> {
+    const own = await serverPresence(this.options, this.serverPlace(presence))
+    return own.is === 'running' ? own.report : null
+  }
+
   private async workersText(): Promise<string> {
     const presence = await this.presence()
-    const service = presence.is === 'running' ? presence.report.services[0] : undefined
+    const report =
+      presence.is === 'running' && this.options.supervised
+        ? await this.serverReport(presence)
+        : presence.is === 'running'
+          ? presence.report
+          : null
+    const service = report?.services[0]
     return service === undefined ? 'no workers' : `${printableCount(service.ready, 'worker')} ready`
   }
 
@@ -242,4 +298,19 @@ function outcomeOf(body: unknown): OperationOutcome | null {
 function pidText(presence: { readonly is: string; readonly report?: StatusReport; readonly pid?: number }): string {
   const pid = presence.report?.supervisor.pid ?? presence.pid
   return pid === undefined ? '' : `, pid ${pid}`
+}
+
+function startInBackground(argv: readonly string[], environment: Environment): { pid: number; channel: number } {
+  const [channel, theirs] = socketPair()
+  const devNull = openDevNull()
+  try {
+    const fds = [devNull, 2, 2]
+    fds[HANDOVER_FD] = theirs
+    const [file = ''] = argv
+    const env = environmentList(environment)
+    const pid = spawnProcess({ file, argv, env, cwd: process.cwd(), fds, session: true, softNoFile: null })
+    return { pid, channel }
+  } finally {
+    for (const fd of [theirs, devNull]) closeSync(fd)
+  }
 }

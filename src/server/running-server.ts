@@ -55,6 +55,8 @@ export class LiveServer<Config> implements RunningServer<Config> {
   private inForce: EvaluatedOptions<Config>
   private readonly writeLog: (text: string) => void
   private body: ServerBody | null = null
+  /** Below a supervisor: asks it for another server in place of this one. */
+  liveRestart: (() => Promise<OperationOutcome>) | null = null
   private stopAsked = false
   /** Of the worker whose exit ended the server. */
   private exitCode = 0
@@ -72,6 +74,10 @@ export class LiveServer<Config> implements RunningServer<Config> {
     this.inForce = first
     this.writeLog = writeLog
     this.hooks = new HookCaller(options, this, writeLog)
+  }
+
+  exitWith(code: number): void {
+    this.exitCode ||= code
   }
 
   get name(): string {
@@ -196,12 +202,11 @@ export class LiveServer<Config> implements RunningServer<Config> {
   /** For the engine: each entry of its journal. */
   take(entry: JournalEntry): void {
     this.hooks.waitSoon()
-    if (entry.event === 'down') this.tellStop(true)
     if (entry.to === 'fatal') setImmediate(() => this.endWhenNobodyIsLeft(entry))
   }
 
   /** Once, whoever asked. */
-  private tellStop(graceful: boolean): void {
+  tellStop(graceful: boolean): void {
     if (this.stopAsked) return
     this.stopAsked = true
     this.hooks.call('stop', graceful)

@@ -37,6 +37,8 @@ export interface SupervisorOptions {
   /** In place of `engine.apply`. */
   readonly apply?: ApplyConfig
   readonly workers?: WorkerHost
+  /** A stop was asked, by whomever; before anything is told to end. */
+  readonly onStop?: (immediate: boolean) => void
 }
 
 export interface RunningSupervisor {
@@ -127,6 +129,7 @@ async function openDoors(
   let ending = false
 
   const stop: RunningSupervisor['stop'] = async ({ timeout, immediate = false } = {}) => {
+    options.onStop?.(immediate)
     const late = timeout === undefined ? undefined : setTimeout(() => void engine.down({ immediate: true }), timeout)
     const outcome = await engine.down({ immediate }).catch((error: unknown) => notDown(error, log))
     clearTimeout(late)

@@ -46,6 +46,11 @@ export interface ServerOptions<Config = unknown> extends ServerSettings {
    * throws at a reload changes nothing.
    */
   readonly config?: (() => Config | Promise<Config>) | Config
+  /**
+   * A supervisor above the server: it owns the sockets, restarts a server that dies, and makes `live-restart` possible. Only for
+   * `start`; in the foreground the terminal is above the server.
+   */
+  readonly supervised?: boolean
   readonly server?: ServerHooks<Config>
   /** What a worker does; or the URL of a module whose default export says so. */
   readonly worker: WorkerDefinition<Config> | URL | string

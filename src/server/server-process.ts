@@ -1,17 +1,23 @@
 // The process that is the server: in the background (`start`), or in the terminal (`foreground`).
+import { writeSync } from 'node:fs'
 import { paintFor } from '../control/colours.ts'
 import { errorBody } from '../control/reply.ts'
 import { exitNow } from '../os/exit-now.ts'
 import { requirePlatform } from '../os/libc.ts'
 import { redirectOutput } from '../os/redirect-output.ts'
+import { removeTree } from '../os/remove-tree.ts'
 import { startThreadPool } from '../os/thread-pool.ts'
+import { removeDeadFastDirectories } from '../supervisor/fast-directory.ts'
 import { type ForegroundView, openForegroundView } from './foreground-view.ts'
 import { reportStart } from './handover.ts'
+import { compileLittle } from './late-compilation.ts'
 import { openServerProcess, serverLogPath } from './open-server.ts'
+import { failureText } from './outcome-text.ts'
 import { removePidFile, writePidFile } from './pid-file.ts'
 import type { LiveServer } from './running-server.ts'
 import type { ServerOptions } from './server-options.ts'
 import { ServerSignals } from './server-signals.ts'
+import { askLiveRestart, placeBelow, removeDeadPlaces, sayReady } from './supervised-server.ts'
 
 export interface ServerProcessOptions {
   readonly program: string
@@ -26,7 +32,7 @@ export async function serveInBackground<Config>(
   const signals = prepareProcess(options)
   let server: LiveServer<Config>
   try {
-    server = await openServerProcess(options, {
+    server = await openQuickly(options, {
       program,
       environment,
       onOpen({ spec }) {
@@ -41,6 +47,41 @@ export async function serveInBackground<Config>(
   signals.release(server, (text) => server.log(text))
   reportStart({ up: true })
   return untilItsEnd(server, options)
+}
+
+/**
+ * Below a supervisor, which hears that the server is ready when all of its workers are. One whose workers do not come up ends, and
+ * the supervisor decides what follows.
+ */
+export async function serveSupervised<Config>(
+  options: ServerOptions<Config>,
+  { program, environment, above }: ServerProcessOptions & { readonly above: string },
+): Promise<number> {
+  const { pidFile: _ofTheSupervisor, ...own } = options
+  const signals = prepareProcess(options)
+  removeDeadPlaces(above)
+  const { runtimeDir } = placeBelow(above, process.pid)
+  const { socket: _, ...control } = options.control ?? {}
+  const server = await openQuickly({ ...own, runtimeDir, control }, { program, environment })
+  server.liveRestart = () => askLiveRestart(server.name, above)
+  signals.release(server, (text) => server.log(text))
+  const { ok, services, goingDown } = await server.settled()
+  if (ok) sayReady(environment)
+  else if (!goingDown) {
+    for (const service of services)
+      if (!service.ok)
+        writeSync(
+          2,
+          failureText(service, 'start', (_colour, text) => text, null),
+        )
+    server.exitWith(1)
+    void server.stop()
+  }
+  const code = await untilItsEnd(server, own)
+  removeTree(runtimeDir)
+  // Those of servers before us that were killed: their workers have ended since.
+  removeDeadFastDirectories()
+  return code
 }
 
 /** With everything that happens and that the workers say on the terminal. Ctrl-C stops everything. */
@@ -75,6 +116,21 @@ function prepareProcess({ signals: choice = 'holdfast' }: Pick<ServerOptions, 's
   requirePlatform()
   startThreadPool()
   return signals
+}
+
+/** V8's optimizing compiler waits until the workers are up: they need the cores. */
+async function openQuickly<Config>(
+  ...given: Parameters<typeof openServerProcess<Config>>
+): Promise<LiveServer<Config>> {
+  const compileAgain = compileLittle()
+  try {
+    const server = await openServerProcess(...given)
+    void server.settled().then(compileAgain, compileAgain)
+    return server
+  } catch (error) {
+    compileAgain()
+    throw error
+  }
 }
 
 async function untilItsEnd<Config>(server: LiveServer<Config>, { pidFile }: ServerOptions<Config>): Promise<number> {

@@ -68,8 +68,8 @@ const ACTS: Readonly<Record<Exclude<SignalStep, (...args: never[]) => unknown>, 
   restart: (server) => server.reload().then(() => server.restart({ rolling: false })),
   'restart-now': (server) => server.reload().then(() => server.restart({ rolling: false, graceful: false })),
   'rolling-restart': (server) => server.restart(),
-  'live-restart': notAvailable('live-restart'),
-  detach: (server) => void server.stop(),
+  'live-restart': (server, say) => liveRestart(server, say),
+  detach: (server, say) => (server.liveRestart === null ? void server.stop() : liveRestart(server, say)),
   'more-workers': (server) => server.scale('+1'),
   'fewer-workers': (server) => server.scale('-1'),
   'stop-workers': (server) => server.engine.operate({ verb: 'stop', targets: [server.name] }),
@@ -82,6 +82,8 @@ function act(step: keyof typeof ACTS, signal: string, server: LiveServer<never>,
   return ACTS[step](server, say)
 }
 
-function notAvailable(what: string): Act {
-  return (_, say) => say(`${what} is not available yet`)
+async function liveRestart(server: LiveServer<never>, say: Say): Promise<void> {
+  if (server.liveRestart === null) return say('a live restart needs a supervisor above the server: supervised: true')
+  const { ok, services } = await server.liveRestart()
+  if (!ok) say(`the live restart failed: ${services.map(({ message }) => message).join('; ')}`)
 }

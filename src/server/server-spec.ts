@@ -19,6 +19,7 @@ const OF_THE_SERVER = [
   'orphans',
   'pidFile',
   'daemonizeErrorExitCode',
+  'supervised',
   'quiet',
 ] as const satisfies readonly (keyof ServerOptions)[]
 
@@ -66,11 +67,22 @@ export async function evaluateOptions<Config>(
   const { config: given } = options
   const config = (typeof given === 'function' ? await (given as () => Config | Promise<Config>)() : given) as Config
   const merged = { ...options, ...dynamicPart(config) } as ServerOptions<Config>
+  const spec = await loadServerConfig(options.name, written(merged, program), program, environment)
+  return { config, spec: { ...spec, configFile: configNameOf(program, options.name) } }
+}
+
+/** @throws HoldfastError HF_CONFIG_INVALID with all problems in `detail.problems` */
+export async function loadServerConfig(
+  name: string,
+  config: Record<string, unknown>,
+  program: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<SupervisorSpec> {
   const { allProblems, checkServices, loadConfigObject } = await import('../config/load.ts')
-  const result = await loadConfigObject(written(merged, program), dirname(program), environment)
+  const result = await loadConfigObject(config, dirname(program), environment)
   const problems = allProblems(result, (spec) => checkServices(spec, environment))
-  if (!result.ok || problems.length > 0) throw invalid(options.name, problems)
-  return { config, spec: { ...result.spec, configFile: configNameOf(program, options.name) } }
+  if (!result.ok || problems.length > 0) throw invalid(name, problems)
+  return result.spec
 }
 
 function dynamicPart(config: unknown): DynamicSettings {

@@ -10,12 +10,20 @@ export const TIER_VARIABLES = {
   /** For a worker: pid of its server. */
   pid: 'HOLDFAST_SERVER_PID',
   orphans: 'HOLDFAST_ORPHANS',
+  /** For a server that is supervised: the runtime directory of its supervisor. */
+  above: 'HOLDFAST_ABOVE',
 } as const
+
+import { SMALL_NURSERY } from './small-nursery.ts'
+
+/** Node's, of a server's process. */
+export const SERVER_TIER_FLAGS = [SMALL_NURSERY] as const
 
 export type Tier =
   /** Somebody's command. */
   | { readonly is: 'program' }
-  | { readonly is: 'server'; readonly server: string }
+  /** `above`: the runtime directory of its supervisor, null without one. */
+  | { readonly is: 'server'; readonly server: string; readonly above: string | null }
   | {
       readonly is: 'worker'
       readonly server: string
@@ -41,9 +49,9 @@ function take(environment: NodeJS.ProcessEnv): Tier {
       return [name, value]
     }),
   ) as Record<keyof typeof TIER_VARIABLES, string | undefined>
-  const { server, tier, config, pid, orphans } = given
+  const { server, tier, config, pid, orphans, above } = given
   if (server === undefined) return { is: 'program' }
-  if (tier === 'server') return { is: 'server', server }
+  if (tier === 'server') return { is: 'server', server, above: above ?? null }
   if (tier !== 'worker') return { is: 'program' }
   return {
     is: 'worker',

@@ -2,6 +2,7 @@
 // process does not give it back. The daemon does, when it has become quiet; an embedded engine leaves its host's heap alone.
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { trimMalloc } from '../os/malloc-trim.ts'
 import type { Engine } from '../supervisor/engine-api.ts'
 
 /** Quiet for so long, in milliseconds. */
@@ -13,7 +14,7 @@ const QUIET = 3_000
 const ROUNDS = [{}, { type: 'major', execution: 'sync', flavor: 'last-resort' }, {}] as const
 const BETWEEN_ROUNDS = 1_000
 /** Less is not worth a pause of some 30 ms. */
-const WORTH = 12 * 1024 * 1024
+const WORTH = 4 * 1024 * 1024
 
 export function trimMemoryWhenQuiet(engine: Engine): void {
   let lastEvent = performance.now()
@@ -29,6 +30,7 @@ export function trimMemoryWhenQuiet(engine: Engine): void {
   const trim = (round: number): void => {
     const options = ROUNDS[round]
     if (options === undefined) {
+      trimMalloc()
       afterLastTrim = process.memoryUsage().heapTotal
       return
     }

@@ -5,7 +5,7 @@ import { newLibraryScene } from './harness/library-scene.ts'
 import { waitFor } from './harness/wait-for.ts'
 
 const get = async (port: number): Promise<{ pid: number; id: number; greeting: string }> =>
-  (await fetch(`http://127.0.0.1:${port}/`)).json() as never
+  (await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } })).json() as never
 
 test('start, status, stop: each says what it did, and again changes nothing', async () => {
   const scene = newLibraryScene()

@@ -41,6 +41,15 @@ export class LibraryScene extends Scene {
     return Number(this.read('shop.pid'))
   }
 
+  override down(): Promise<RunResult> {
+    return this.command('stop')
+  }
+
+  override async close(): Promise<void> {
+    if (this.isUp()) await this.down().catch(() => {})
+    await super.close()
+  }
+
   override isUp(): boolean {
     return this.exists('run/holdfast.sock')
   }

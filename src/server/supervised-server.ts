@@ -1,0 +1,96 @@
+// The tier above a `supervised` server: the daemon's engine with one service, which is the server. It owns the sockets, so that
+// a server that dies, or is replaced by a live restart, loses no connection.
+import { readdirSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import type { SupervisorSpec } from '../config/effective.ts'
+import { callSupervisor } from '../control/client.ts'
+import { ladderFor, timeUntilKill } from '../lifecycle/stop-ladder.ts'
+import { removeTree } from '../os/remove-tree.ts'
+import type { OperationOutcome } from '../supervisor/engine-api.ts'
+import { VARIABLES } from '../wire/worker-environment.ts'
+import type { ServerOptions } from './server-options.ts'
+import { type ServerPlace, serverPlace } from './server-place.ts'
+import { configNameOf, loadServerConfig } from './server-spec.ts'
+import { SERVER_TIER_FLAGS, TIER_VARIABLES } from './tier.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Beyond what its workers may take to stop, in milliseconds: for itself. */
+const OWN_STOP = 5_000
+/** Signals that mean something to a server; its supervisor hands them on. */
+export const FORWARDED = ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGTTIN', 'SIGTTOU', 'SIGCONT', 'SIGWINCH'] as const
+
+/** In the supervisor's `status`, and for its targets. */
+export function serverServiceName(name: string): string {
+  return `${name}-server`
+}
+
+/** @param server what the server itself will run on */
+export async function supervisorSpecOf(
+  options: ServerOptions<never>,
+  server: SupervisorSpec,
+  program: string,
+  environment: Environment,
+): Promise<SupervisorSpec> {
+  const { name, sockets = {}, restart } = options
+  const place = serverPlace(options, program, environment)
+  const own = server.services[name]
+  if (own === undefined) throw new Error(`server "${name}" has no service (bug)`)
+  const workersStop = timeUntilKill(ladderFor({ kind: 'stop', text: '' }, own))
+  const { unrecoverable = [] } = restart ?? {}
+  const command = [process.execPath, ...SERVER_TIER_FLAGS, ...process.execArgv, program, ...process.argv.slice(2)]
+  const service = {
+    command,
+    cwd: process.cwd(),
+    env: {
+      [TIER_VARIABLES.server]: name,
+      [TIER_VARIABLES.tier]: 'server',
+      [TIER_VARIABLES.above]: place.runtimeDir,
+    },
+    sockets: Object.keys(sockets),
+    ready: 'notify',
+    // Its workers have deadlines of their own.
+    startTimeout: '1d',
+    stop: { signals: ['TERM', 'KILL'], timeout: workersStop === null ? 'never' : (workersStop + OWN_STOP) / 1_000 },
+    restart: { unrecoverable, stopAllOnUnrecoverable: true },
+    rollout: { maxSurge: 1, maxUnavailable: 0 },
+  }
+  const config = {
+    name,
+    runtimeDir: place.runtimeDir,
+    logDir: server.logDir,
+    stateDir: join(server.stateDir, 'supervisor'),
+    control: options.control ?? {},
+    sockets,
+    services: { [serverServiceName(name)]: service },
+  }
+  return { ...(await loadServerConfig(name, config, program, environment)), configFile: configNameOf(program, name) }
+}
+
+/** Where a server of a supervisor runs: each process has a place of its own, for during a live restart there are two. */
+export function placeBelow(above: string, pid: number): ServerPlace {
+  const runtimeDir = join(above, `server-${pid}`)
+  return { runtimeDir, socket: join(runtimeDir, 'holdfast.sock') }
+}
+
+/** What servers have left that were killed. */
+export function removeDeadPlaces(above: string): void {
+  const living = new Set(readdirSync('/proc'))
+  for (const entry of readdirSync(above)) {
+    const [, pid] = /^server-(\d+)$/.exec(entry) ?? []
+    if (pid !== undefined && !living.has(pid)) removeTree(join(above, entry))
+  }
+}
+
+/** To the supervisor: this server, and all of its workers, are ready. */
+export function sayReady(environment: Environment): void {
+  const fd = Number(environment[VARIABLES.notifyFd])
+  if (Number.isInteger(fd) && fd > 2) writeSync(fd, 'READY=1\n')
+}
+
+/** Asks the supervisor at `above` to replace the server. Resolves when the new one serves, or could not. */
+export async function askLiveRestart(name: string, above: string): Promise<OperationOutcome> {
+  const path = `/v1/targets/${serverServiceName(name)}/restart`
+  const socket = join(above, 'holdfast.sock')
+  return (await callSupervisor(socket, { method: 'POST', path, body: {} })).body as OperationOutcome
+}

@@ -1,0 +1,101 @@
+// A server below a supervisor: it can die, and be replaced, without a client noticing.
+import { existsSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { startLoad } from './harness/http-load.ts'
+import { type LibraryScene, newLibraryScene } from './harness/library-scene.ts'
+import { CLI } from './harness/scene.ts'
+import { waitFor } from './harness/wait-for.ts'
+
+const OPTIONS = { workers: 2, supervised: true, sockets: { http: 'tcp://127.0.0.1:0' } }
+
+async function start(scene: LibraryScene, options: object = {}): Promise<void> {
+  scene.options({ ...OPTIONS, ...options })
+  const { code, all } = await scene.command('start')
+  expect(code, all).toBe(0)
+}
+
+/** Of the server, not of its supervisor. */
+async function serverPid(scene: LibraryScene): Promise<number> {
+  return (await scene.service('shop-server')).workers[0]?.pid ?? 0
+}
+
+test('a live restart under load: the new server serves before the old one ends, and no request fails', async () => {
+  const scene = newLibraryScene()
+  await start(scene)
+  const supervisor = scene.serverPid
+  const load = startLoad({ port: await scene.port('http'), newPerSecond: 200, keepAlive: 10 })
+  const before = await serverPid(scene)
+  for (let round = 0; round < 3; round++) {
+    expect(await scene.command('live-restart')).toMatchObject({ code: 0, out: 'shop: replaced, 2 workers ready\n' })
+  }
+  const { requests, failures } = await load.stop()
+  expect(failures).toEqual({})
+  expect(requests).toBeGreaterThan(100)
+  expect(await serverPid(scene)).not.toBe(before)
+  expect(scene.serverPid).toBe(supervisor)
+  expect((await scene.command('stop')).code).toBe(0)
+  expect(existsSync(scene.path('shop.pid'))).toBe(false)
+})
+
+test('a server that is killed: another takes its sockets over, nobody is refused, its workers finish what they have', async () => {
+  const scene = newLibraryScene()
+  await start(scene)
+  const load = startLoad({ port: await scene.port('http'), newPerSecond: 200, keepAlive: 10 })
+  const before = await serverPid(scene)
+  process.kill(before, 'SIGKILL')
+  await waitFor(async () => {
+    const { ready, workers } = await scene.service('shop-server')
+    return ready === 1 && workers[0]?.pid !== before
+  })
+  const { failures } = await load.stop()
+  expect(failures).toEqual({})
+  // Its orphans end by themselves: supervisor, server and two workers are left.
+  await waitFor(() => scene.processes().length === 4)
+  expect(await scene.command('status')).toMatchObject({ code: 0 })
+  expect((await scene.command('stop')).code).toBe(0)
+})
+
+test('a new server that does not come up: the old one stays, and the command says why', async () => {
+  const scene = newLibraryScene()
+  await start(scene)
+  const before = await serverPid(scene)
+  scene.options({ ...OPTIONS, fail: { beforeRun: true } })
+  const { code, err } = await scene.command('live-restart')
+  expect(code, err).toBe(1)
+  expect(err).toContain('beforeRun fails as it was told to')
+  expect(await serverPid(scene)).toBe(before)
+  scene.options(OPTIONS)
+  expect((await scene.command('restart')).code).toBe(0)
+  await scene.command('stop')
+})
+
+test('signals go through the supervisor: HUP reloads, USR2 is a live restart, TERM stops everything', async () => {
+  const scene = newLibraryScene()
+  await start(scene)
+  const supervisor = scene.serverPid
+  const before = await serverPid(scene)
+  scene.setConfig({ greeting: 'good day' })
+  process.kill(supervisor, 'SIGHUP')
+  await waitFor(() => scene.notes.some((note) => note.endsWith('good day')))
+  process.kill(supervisor, 'SIGUSR2')
+  await waitFor(async () => (await serverPid(scene)) !== before && (await scene.service('shop-server')).ready === 1)
+  process.kill(supervisor, 'SIGTERM')
+  await waitFor(() => scene.processes().length === 0)
+})
+
+test('a start that fails leaves nothing', async () => {
+  const scene = newLibraryScene()
+  scene.options({ ...OPTIONS, fail: { 'worker.run': true }, daemonizeErrorExitCode: 7 })
+  const { code, err } = await scene.command('start')
+  expect(code, err).toBe(7)
+  expect(err).toContain('worker.run fails as it was told to')
+  expect(scene.processes()).toEqual([])
+})
+
+test('the daemon’s command line reaches both tiers', async () => {
+  const scene = newLibraryScene()
+  await start(scene)
+  const status = await scene.runFile(process.execPath, [CLI, '--socket', scene.path('run/holdfast.sock'), 'status'])
+  expect(status.out).toMatch(/shop-server +running/)
+  await scene.command('stop')
+})
