@@ -34,7 +34,7 @@ function checkReferences(service: DeclaredService, declared: Declared, findings:
       })
     }
   }
-  if (stdin) mustExist('socket', stdin.socket, service.at('stdin'), 'value')
+  if (stdin && stdin !== 'commands') mustExist('socket', stdin.socket, service.at('stdin'), 'value')
 }
 
 function checkWorkers(service: DeclaredService, findings: Findings): void {

@@ -87,7 +87,7 @@ function diffService(service: string, oldSpec: SupervisorSpec, newSpec: Supervis
 }
 
 function socketsUsed({ sockets, stdin }: ServiceSpec): readonly string[] {
-  return stdin === null ? sockets : [...new Set([...sockets, stdin.socket])]
+  return stdin === null || stdin === 'commands' ? sockets : [...new Set([...sockets, stdin.socket])]
 }
 
 /** Objects of which the keys are told: `env.PORT` rather than `env`. Lists and unions are told as a whole. */

@@ -54,7 +54,7 @@ function writeService({ name: _, ...service }: ServiceSpec) {
     ...service,
     umask: umask === null ? null : formatPermissionBits(umask),
     limits: mapValues(limits, writeLimit),
-    stdin: stdin === null ? null : `socket:${stdin.socket}`,
+    stdin: stdin === null || stdin === 'commands' ? stdin : `socket:${stdin.socket}`,
     stdout: writeOutput(stdout),
     stderr: writeOutput(stderr),
     startTimeout: formatDuration(service.startTimeout),

@@ -116,7 +116,8 @@ export interface ServiceSpec {
   readonly limits: Readonly<Record<string, LimitSpec>>
   readonly session: boolean
   readonly sockets: readonly string[]
-  readonly stdin: null | { readonly socket: string }
+  /** `commands`: stop, reload and the like come as words on stdin, in place of signals. */
+  readonly stdin: null | 'commands' | { readonly socket: string }
   readonly stdout: OutputSpec
   readonly stderr: OutputSpec
   readonly startTimeout: Millis

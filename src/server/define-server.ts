@@ -42,9 +42,11 @@ export function defineServer<Config = unknown>(options: ServerOptions<Config>): 
   }
 
   const work = async (): Promise<never> => {
-    if (isModule(options.worker) || tier.is !== 'worker') throw new Error(`server "${name}" has no worker here (bug)`)
+    const { worker: definition } = options
+    if (definition === undefined || isModule(definition) || tier.is !== 'worker')
+      throw new Error(`server "${name}" has no worker here (bug)`)
     const [{ runWorker }, { worker }] = await Promise.all([import('./worker-program.ts'), import('../worker/index.ts')])
-    return runWorker(options.worker, tier, worker)
+    return runWorker(definition, tier, worker)
   }
 
   const told = async (word: string | undefined, args: readonly string[]): Promise<number> => {

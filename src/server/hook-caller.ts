@@ -17,7 +17,8 @@ export class HookCaller<Config> {
 
   constructor(options: ServerOptions<Config>, server: RunningServer<Config>, log: (text: string) => void) {
     this.hooks = options.server ?? {}
-    this.worker = isModule(options.worker) ? null : options.worker
+    const { worker } = options
+    this.worker = worker === undefined || isModule(worker) ? null : worker
     this.server = server
     this.log = log
   }

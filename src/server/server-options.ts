@@ -53,9 +53,14 @@ export interface ServerOptions<Config = unknown> extends ServerSettings {
   readonly supervised?: boolean
   readonly server?: ServerHooks<Config>
   /** What a worker does; or the URL of a module whose default export says so. */
-  readonly worker: WorkerDefinition<Config> | URL | string
+  readonly worker?: WorkerDefinition<Config> | URL | string
   /** For `workerType: 'spawn'`: what to run. */
   readonly command?: Written<typeof serviceSettings>['command']
+  /**
+   * For `workerType: 'spawn'`: how a worker is told to stop or to reload. `pipe`: by words on its stdin, one a line
+   * (`GRACEFUL_STOP IMMEDIATE_STOP RELOAD DUMP …`). Default `signal`.
+   */
+  readonly commandSender?: 'signal' | 'pipe'
   /** What signals mean to the server. Default `holdfast`. */
   readonly signals?: SignalMapName | OwnSignalMap
   /** What workers do when their server dies (`kill -9`): finish what they have and end, or go on. Default `finish`. */

@@ -4,7 +4,7 @@ import type { SupervisorSpec } from '../config/effective.ts'
 import type { Problem } from '../config/problem.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import type { DynamicSettings, ServerOptions } from './server-options.ts'
-import { workerCommand } from './worker-command.ts'
+import { isModule, workerCommand } from './worker-command.ts'
 
 /** Keys of `ServerOptions` that mean something to the server alone. */
 const OF_THE_SERVER = [
@@ -20,6 +20,7 @@ const OF_THE_SERVER = [
   'pidFile',
   'daemonizeErrorExitCode',
   'supervised',
+  'commandSender',
   'quiet',
 ] as const satisfies readonly (keyof ServerOptions)[]
 
@@ -64,11 +65,34 @@ export async function evaluateOptions<Config>(
   program: string,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<EvaluatedOptions<Config>> {
+  refuseWhatCanNotBe(options)
   const { config: given } = options
   const config = (typeof given === 'function' ? await (given as () => Config | Promise<Config>)() : given) as Config
   const merged = { ...options, ...dynamicPart(config) } as ServerOptions<Config>
   const spec = await loadServerConfig(options.name, written(merged, program), program, environment)
   return { config, spec: { ...spec, configFile: configNameOf(program, options.name) } }
+}
+
+const WORKER_TYPES = ['process', 'thread', 'embedded', 'spawn', 'fork']
+
+function refuseWhatCanNotBe<Config>({ name, worker, workerType = 'process', command }: ServerOptions<Config>): void {
+  const refuse = (key: string, problem: string, mend: string): never => {
+    const problems = `  ${key}: ${problem}\n    ${mend}`
+    throw new HoldfastError('HF_CONFIG_INVALID', { count: 1, file: `the options of server "${name}"`, problems })
+  }
+  if (!WORKER_TYPES.includes(workerType)) {
+    refuse('workerType', `there is no type "${workerType}"`, `Types: ${WORKER_TYPES.join(', ')}.`)
+  }
+  if (workerType === 'fork')
+    refuse('workerType', 'fork is not available yet: it needs a forkserver', "Write 'process'.")
+  if (workerType === 'spawn') {
+    if (command === undefined) refuse('command', 'it is missing', "With workerType: 'spawn', say what to run.")
+    return
+  }
+  const isDefinition = typeof worker === 'object' && worker !== null && 'run' in worker
+  if (worker === undefined || !(isModule(worker) || (isDefinition && typeof worker.run === 'function'))) {
+    refuse('worker', 'it has no function run', 'Write worker: { async run(ctx) { … } }, or the URL of a module.')
+  }
 }
 
 /** @throws HoldfastError HF_CONFIG_INVALID with all problems in `detail.problems` */
@@ -102,9 +126,8 @@ function written(options: ServerOptions, program: string): Record<string, unknow
         value !== undefined && !([...OF_THE_SERVER, ...OF_THE_SUPERVISOR] as readonly string[]).includes(key),
     ),
   )
-  const ready = options.workerType === 'spawn' ? {} : { ready: 'notify', reload: { signal: 'HUP' } }
   const service = {
-    ...ready,
+    ...defaultsOf(options),
     ...others,
     command: workerCommand(options, program),
     instances: workers,
@@ -113,6 +136,13 @@ function written(options: ServerOptions, program: string): Record<string, unknow
   // Several servers of one program share its directory of logs.
   const stateDir = join(options.logDir ?? 'log', `${name}.state`)
   return { name, stateDir, ...kept(OF_THE_SUPERVISOR), services: { [name]: service } }
+}
+
+/** Of the service, where the program does not say otherwise. */
+function defaultsOf({ workerType = 'process', commandSender = 'signal' }: ServerOptions): Record<string, unknown> {
+  if (workerType !== 'spawn') return { ready: 'notify', reload: { signal: 'HUP' } }
+  if (commandSender === 'signal') return {}
+  return { stdin: 'commands', reload: { signal: 'USR2' }, stop: { signals: ['TERM', 'QUIT', 'KILL'] } }
 }
 
 function invalid(name: string, problems: readonly Problem[]): HoldfastError {

@@ -11,7 +11,7 @@ export function workerCommand({ worker, workerType = 'process', command }: Serve
   return [...node, program, ...process.argv.slice(2)]
 }
 
-export function isModule(worker: ServerOptions['worker']): worker is URL | string {
+export function isModule(worker: unknown): worker is URL | string {
   return worker instanceof URL || typeof worker === 'string'
 }
 

@@ -131,7 +131,9 @@ export class SpawnPreparation {
     channel: number | null,
   ) {
     const { listeners, devNull } = this.context
-    const stdin = spec.stdin === null ? devNull : listeners.get(spec.stdin.socket).fd
+    // Commands as words come on stdin, from the same FIFO as otherwise the messages.
+    const byWords = spec.stdin === 'commands'
+    const stdin = this.standardInput(spec, fds.command)
     const sockets = spec.sockets.map((name, index) => {
       const { address, spec: socket } = listeners.get(name)
       return { name, fd: 3 + index, starterKey: starterKey(address), backlog: socket.backlog }
@@ -143,13 +145,23 @@ export class SpawnPreparation {
       fds.err,
       ...spec.sockets.map((name) => listeners.get(name).fd),
       fds.notify,
-      fds.command,
+      byWords ? devNull : fds.command,
     ]
     if (channel !== null) all.push(channel)
     return {
       fds: all,
-      gifts: { sockets, notifyFd, commandFd: notifyFd + 1, channelFd: channel === null ? null : notifyFd + 2 },
+      gifts: {
+        sockets,
+        notifyFd,
+        commandFd: byWords ? null : notifyFd + 1,
+        channelFd: channel === null ? null : notifyFd + 2,
+      },
     }
+  }
+
+  private standardInput({ stdin }: ServiceSpec, commands: number): number {
+    if (stdin === null) return this.context.devNull
+    return stdin === 'commands' ? commands : this.context.listeners.get(stdin.socket).fd
   }
 
   /** Somebody may have removed the directories under us (a cleaner of /run or /dev/shm): then they are made anew, once. */

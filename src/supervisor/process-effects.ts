@@ -7,6 +7,7 @@ import type { ProcessExit } from '../lifecycle/process-state.ts'
 import { groupExists, signalGroup, signalProcess } from '../os/send-signal.ts'
 import { parseSignal } from '../os/signals.ts'
 import { type CommandMessage, formatCommandMessage } from '../wire/command-messages.ts'
+import { commandWord } from '../wire/command-words.ts'
 import { BackgroundWatch } from './background-watch.ts'
 import type { EngineParts } from './engine-parts.ts'
 import type { GroupSweeper } from './group-sweeper.ts'
@@ -80,6 +81,8 @@ export class ProcessEffects {
 
   private signal(process: RunningProcess, { signal, scope, why }: ProcessEffect & { do: 'signal' }): void {
     const { identity, spec } = process
+    const word = spec.stdin === 'commands' ? commandWord(signal) : null
+    if (word !== null && process.lane.send(`${word}\n`)) return this.note(process, 'signal', `${word} on stdin: ${why}`)
     const number = parseSignal(signal)?.number
     if (number === undefined) throw new Error(`unknown signal ${signal} (bug: the config was checked)`)
     // A worker in the supervisor's own session has no group of its own: the group would be us.
@@ -116,6 +119,8 @@ export class ProcessEffects {
         sent(ok ? null : `the reload command ${text}`),
       )
     } else if (reload.by === 'signal') {
+      const word = process.spec.stdin === 'commands' ? commandWord(reload.signal) : null
+      if (word !== null) return sent(process.lane.send(`${word}\n`) ? null : 'its stdin is full: it does not read it')
       this.send(process, { reload: { config: this.context.host.workers?.config() ?? {} } })
       const number = parseSignal(reload.signal)?.number ?? 0
       sent(signalProcess(process.identity, number) === 'sent' ? null : 'it is gone')
@@ -123,7 +128,7 @@ export class ProcessEffects {
   }
 
   private send(process: RunningProcess, message: CommandMessage): void {
-    process.lane.send(formatCommandMessage(message))
+    if (process.spec.stdin !== 'commands') process.lane.send(formatCommandMessage(message))
   }
 
   private runFor(

@@ -35,7 +35,8 @@ export interface ProcessGifts {
     readonly backlog: number
   }[]
   readonly notifyFd: number
-  readonly commandFd: number
+  /** Null: commands come on stdin. */
+  readonly commandFd: number | null
   readonly channelFd: number | null
   readonly heartbeat: string
 }
@@ -50,9 +51,9 @@ export function giftEnvironment(spec: ServiceSpec, gifts: ProcessGifts): Record<
     HOLDFAST_ROLE: gifts.role,
     HOLDFAST_ID: gifts.id,
     HOLDFAST_NOTIFY_FD: String(gifts.notifyFd),
-    HOLDFAST_COMMAND_FD: String(gifts.commandFd),
     HOLDFAST_HEARTBEAT: gifts.heartbeat,
   }
+  if (gifts.commandFd !== null) ours.HOLDFAST_COMMAND_FD = String(gifts.commandFd)
   if (spec.heartbeat !== null) {
     ours.HOLDFAST_HEARTBEAT_INTERVAL_MS = String(spec.heartbeat.interval)
     ours.HOLDFAST_HEARTBEAT_TIMEOUT_MS = String(spec.heartbeat.timeout)

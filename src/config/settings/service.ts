@@ -113,7 +113,7 @@ export const serviceSettings = {
   }),
   stdin: setting(nullable(standardInput), {
     default: null,
-    doc: '`socket:NAME`: the listening socket as stdin, for programs in the manner of inetd. Left out: `/dev/null`.',
+    doc: '`socket:NAME`: the listening socket as stdin, for programs in the manner of inetd. `commands`: instead of signals (but for KILL) the program reads words on stdin, one a line: `GRACEFUL_STOP` for TERM, `IMMEDIATE_STOP` for QUIT, `RELOAD` for USR2, `GRACEFUL_RESTART` for USR1, `IMMEDIATE_RESTART` for HUP, `DETACH` for INT, `DUMP` for CONT. Left out: `/dev/null`.',
   }),
   stdout: setting(output, {
     default: 'log',

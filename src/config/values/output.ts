@@ -27,15 +27,16 @@ export const output: ValueType<OutputSpec, string> = scalar(
   },
 )
 
-/** `socket:NAME` */
-export const standardInput: ValueType<{ readonly socket: string }, string> = scalar(
-  '`socket:NAME`',
-  { type: 'string', pattern: '^socket:.+|\\$\\{' },
+/** `socket:NAME` or `commands`. */
+export const standardInput: ValueType<'commands' | { readonly socket: string }, string> = scalar(
+  '`socket:NAME` or `commands`',
+  { type: 'string', pattern: '^commands$|^socket:.+|\\$\\{' },
   (raw) => {
-    const text = readText(raw, 'socket:NAME')
+    const text = readText(raw, 'socket:NAME or commands')
     if (text instanceof Refusal) return text
+    if (text === 'commands') return text
     if (!text.startsWith('socket:'))
-      return wrongValue(`"${shorten(text)}" can not be stdin`, 'Write socket:NAME, or leave it out.')
+      return wrongValue(`"${shorten(text)}" can not be stdin`, 'Write socket:NAME or commands, or leave it out.')
     const name = text.slice('socket:'.length)
     return checkName(name, 'socket') ?? { socket: name }
   },
