@@ -1,4 +1,5 @@
 // The library's face: a program becomes its own prefork server.
+import { dirname, resolve } from 'node:path'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import type { RunningServer } from './running-server.ts'
 import type { ServerOptions } from './server-options.ts'
@@ -19,13 +20,14 @@ export interface Server<Config = unknown> {
 }
 
 /** Nothing happens before `run`, `command` or `open`. */
-export function defineServer<Config = unknown>(options: ServerOptions<Config>): Server<Config> {
-  const { name } = options
+export function defineServer<Config = unknown>(given: ServerOptions<Config>): Server<Config> {
+  const { name } = given
   const tier = tierOfThisProcess()
 
   const command = async (word: string | undefined, args: readonly string[]): Promise<number> => {
     if (tier.is === 'worker') return tier.server === name ? work() : 0
     const program = programOfThisProcess()
+    const options = withPathsFrom(program, given)
     const environment = { ...process.env }
     if (tier.is === 'server') {
       if (tier.server !== name) return 0
@@ -42,7 +44,7 @@ export function defineServer<Config = unknown>(options: ServerOptions<Config>): 
   }
 
   const work = async (): Promise<never> => {
-    const { worker: definition } = options
+    const { worker: definition } = given
     if (definition === undefined || isModule(definition) || tier.is !== 'worker')
       throw new Error(`server "${name}" has no worker here (bug)`)
     const [{ runWorker }, { worker }] = await Promise.all([import('./worker-program.ts'), import('../worker/index.ts')])
@@ -67,14 +69,21 @@ export function defineServer<Config = unknown>(options: ServerOptions<Config>): 
     command: (word, args = []) => told(word, args),
     async open() {
       const { openGuestServer } = await import('./server-bundle.ts')
-      return openGuestServer(options, { program: programOfThisProcess(), environment: { ...process.env } })
+      const program = programOfThisProcess()
+      return openGuestServer(withPathsFrom(program, given), { program, environment: { ...process.env } })
     },
   }
+}
+
+/** Relative paths are relative to the program, wherever it is started from. */
+function withPathsFrom<Config>(program: string, options: ServerOptions<Config>): ServerOptions<Config> {
+  const { pidFile } = options
+  return pidFile === undefined ? options : { ...options, pidFile: resolve(dirname(program), pidFile) }
 }
 
 async function textOf(error: unknown, name: string): Promise<string> {
   if (!(error instanceof HoldfastError)) return `${name}: ${error instanceof Error ? error.stack : String(error)}\n`
   const { problems } = error.detail
-  const hint = error.hint === '' || problems !== undefined ? '' : `\n  ${error.hint}`
-  return `${name}: ${error.message}${problems === undefined ? '' : `\n${problems}`}${hint}\n`
+  const hint = problems !== undefined ? '' : error.code === 'HF_USAGE' ? 'Its commands: help' : error.hint
+  return `${name}: ${error.message}\n${problems === undefined ? '' : `${problems}\n`}${hint === '' ? '' : `  ${hint}\n`}`
 }

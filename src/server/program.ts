@@ -16,6 +16,8 @@ import { prepareDirectories } from '../supervisor/runtime-directory.ts'
 import type { StatusReport } from '../supervisor/status-report.ts'
 import { awaitDeath } from './await-exit.ts'
 import { awaitReport, HANDOVER_FD, handOver, type StartReport } from './handover.ts'
+import { INIT_FILE_KINDS, type InitFileKind, initFile } from './init-file.ts'
+import { initFileFacts } from './init-file-facts.ts'
 import { failureText } from './outcome-text.ts'
 import { type ProgramCommand, programHelp } from './program-command.ts'
 import { environmentList } from './running-supervisor.ts'
@@ -79,8 +81,7 @@ export class Program<Config> {
       case 'upgrade':
         return this.notAvailable(command)
       case 'init-file':
-        void args
-        return this.refuse(`${command} is not available yet`, LSB.unimplemented)
+        return this.initFile(args)
     }
   }
 
@@ -210,6 +211,19 @@ export class Program<Config> {
   private serverPlace(presence: ServerPresence): ServerPlace {
     const pid = presence.is === 'running' ? presence.report.services[0]?.workers[0]?.pid : null
     return this.options.supervised && pid != null ? placeBelow(this.place.runtimeDir, pid) : this.place
+  }
+
+  private async initFile([kind = 'sysv', ...programArguments]: readonly string[]): Promise<number> {
+    if (!INIT_FILE_KINDS.some((known) => known === kind)) {
+      throw new HoldfastError('HF_USAGE', {
+        problem: `there is no init file "${kind}"; there are ${INIT_FILE_KINDS.join(', ')}`,
+        verb: '',
+      })
+    }
+    const { options, program, environment } = this
+    const { spec } = await evaluateOptions(options, program, environment)
+    this.print(initFile(kind as InitFileKind, initFileFacts(options, spec, program, programArguments)))
+    return LSB.ok
   }
 
   private async notAvailable(command: string): Promise<number> {

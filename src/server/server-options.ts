@@ -34,6 +34,21 @@ export type DynamicSettings = Pick<
   | 'umask'
 >
 
+/** What stands in the file that starts the server at boot. */
+export interface InitFileOptions {
+  /** Default: the server's name. */
+  readonly description?: string
+  /** LSB facilities, or names of other services. Default `['$remote_fs', '$network']`. */
+  readonly requiredStart?: readonly string[]
+  readonly requiredStop?: readonly string[]
+  /** A shell file that is read first, if it is there: `/etc/default/shop`. */
+  readonly config?: string
+  /** Shell code that runs before the program; put in as it is. */
+  readonly code?: string
+  /** Path of the program, where it is not the file that runs now (a link that a deployment moves). */
+  readonly program?: string
+}
+
 export interface ServerOptions<Config = unknown> extends ServerSettings {
   /** Of the server, its workers (`shop/0`), its log and its runtime directory. */
   readonly name: string
@@ -69,6 +84,8 @@ export interface ServerOptions<Config = unknown> extends ServerSettings {
   readonly pidFile?: string
   /** Exit code of `start` when the server does not come up. Default 1. */
   readonly daemonizeErrorExitCode?: number
+  /** For `init-file`: what the program does not know of itself. */
+  readonly initFile?: InitFileOptions
   /** Says nothing but errors. */
   readonly quiet?: boolean
 }

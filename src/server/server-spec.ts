@@ -21,6 +21,7 @@ const OF_THE_SERVER = [
   'daemonizeErrorExitCode',
   'supervised',
   'commandSender',
+  'initFile',
   'quiet',
 ] as const satisfies readonly (keyof ServerOptions)[]
 

@@ -111,3 +111,17 @@ test('two servers in one program: each command is for both, and a worker is of o
   expect(scene.processes()).toEqual([])
   expect(readFileSync(scene.path('log/left/left.server.log'), 'utf8')).toContain('the supervisor goes down')
 })
+
+test('init-file: the script starts, shows and stops the server, with its exit codes', async () => {
+  const scene = newLibraryScene()
+  const { out } = await scene.command('init-file')
+  const script = scene.write('shop.init', out, 0o755)
+  const init = (...words: string[]) => scene.runFile(script, words)
+  expect(await init('status')).toMatchObject({ code: 3 })
+  expect(await init('start')).toMatchObject({ code: 0 })
+  expect(await init('status')).toMatchObject({ code: 0 })
+  expect(await init('stop')).toMatchObject({ code: 0 })
+  expect((await scene.command('init-file', 'systemd')).out).toContain('ExecStart=')
+  expect((await scene.command('init_file', 'openrc')).out).toMatch(/^#!\/sbin\/openrc-run/)
+  expect(await scene.command('init-file', 'launchd')).toMatchObject({ code: 2, err: expect.stringContaining('openrc') })
+})

@@ -1,0 +1,44 @@
+// What an init file has to know of a server.
+import { resolve } from 'node:path'
+import type { SupervisorSpec } from '../config/effective.ts'
+import { ladderFor, timeUntilKill } from '../lifecycle/stop-ladder.ts'
+import { VERSION } from '../supervisor/version.ts'
+import type { InitFileFacts } from './init-file.ts'
+import type { ServerOptions } from './server-options.ts'
+
+/** Facilities of LSB 3.2 without which few servers can do anything. */
+const NEEDED = ['$remote_fs', '$network'] as const
+/** Milliseconds beyond the workers' own stop. */
+const MARGIN = 10_000
+
+export function initFileFacts<Config>(
+  { name, pidFile, initFile: given = {} }: ServerOptions<Config>,
+  spec: SupervisorSpec,
+  program: string,
+  programArguments: readonly string[],
+): InitFileFacts {
+  const own = spec.services[name]
+  const stop = own === undefined ? 0 : timeUntilKill(ladderFor({ kind: 'stop', text: '' }, own))
+  const { description = `${name}, a server made with Holdfast`, requiredStart = NEEDED, requiredStop = NEEDED } = given
+  return {
+    name,
+    program: resolve(given.program ?? program),
+    node: process.execPath,
+    execArgv: process.execArgv,
+    programArguments,
+    workingDirectory: process.cwd(),
+    // The server keeps the rights to bind its sockets; its workers take their user themselves.
+    user: null,
+    group: null,
+    description,
+    shortDescription: description.split('\n')[0] ?? name,
+    pidFile: pidFile === undefined ? null : resolve(pidFile),
+    requiredStart,
+    requiredStop,
+    initConfig: given.config ?? null,
+    initCode: given.code ?? null,
+    stopTimeoutMillis: stop === null ? Number.POSITIVE_INFINITY : stop + MARGIN,
+    version: VERSION,
+    date: new Date(),
+  }
+}
