@@ -6,7 +6,16 @@ import type { Engine } from './supervisor/engine-api.ts'
 export type { Problem } from './config/problem.ts'
 export { HoldfastError } from './errors/holdfast-error.ts'
 export type { ErrorCode } from './errors/table.ts'
+export { BlockingFlag, type FlagWaitOptions, type TransferredFlag } from './server/blocking-flag.ts'
 export { defineServer, type Server } from './server/define-server.ts'
+export type {
+  ListenTcpOptions,
+  ListenUdpOptions,
+  ListenUnixOptions,
+  SocketOnDemand,
+  UnixSocketOnDemand,
+} from './server/listen-on-demand.ts'
+export { createLogger, type Logger, type LoggerOptions, type LogLevel } from './server/logger.ts'
 export type { RunningServer } from './server/running-server.ts'
 export type { ServerHooks, WorkerEnd, WorkerEvent } from './server/server-hooks.ts'
 export type { DynamicSettings, ServerOptions, ServerSettings, WorkerType } from './server/server-options.ts'
@@ -24,7 +33,7 @@ export type {
 export type { ServiceReport, StatusReport, WorkerReport } from './supervisor/status-report.ts'
 
 /** An engine in your own process. Its methods are those that the command line uses. */
-export interface Supervisor extends Omit<Engine, 'apply' | 'serviceLogs'> {
+export interface Supervisor extends Omit<Engine, 'apply' | 'serviceLogs' | 'tell'> {
   /** Converges to another config; touches only what changed. @throws HoldfastError */
   apply(config: unknown, options?: { dryRun?: boolean; replace?: boolean }): ReturnType<Engine['apply']>
 }

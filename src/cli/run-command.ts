@@ -36,6 +36,7 @@ const RUNNERS: Readonly<Record<string, RunVerb>> = {
   reload: operate,
   scale: operate,
   signal: operate,
+  failover: operate,
   logs,
   events,
   why,

@@ -167,6 +167,16 @@ const DRIVE: readonly VerbRow[] = [
     ],
   },
   {
+    name: 'failover',
+    arguments: ['TARGET…'],
+    group: 'drive',
+    summary: 'planned switch: the main ends, the standby that waits longest takes over',
+    details:
+      'For services with `slots`. The old main finishes its work first; a fresh standby is started in its place.',
+    options: [...waiting],
+    examples: [['holdfast failover db', 'before the machine of the main goes into maintenance']],
+  },
+  {
     name: 'reload',
     arguments: ['TARGET…'],
     group: 'drive',
@@ -239,7 +249,6 @@ const LATER: readonly VerbRow[] = [
   later('top', [], 'live view'),
   later('exec', ['SERVICE', '--', 'CMD…'], "a command in the service's environment"),
   later('run', ['JOB'], 'a scheduled job now'),
-  later('failover', ['SERVICE'], 'planned switch of the main'),
   later('lock', ['status', 'NAME'], 'who holds a lock'),
   later('doctor', [], 'checks of the machine'),
   later('console', ['[FILE|-]'], 'the one-line command language'),

@@ -34,7 +34,8 @@ export function assemble(
   const [main] = files
   const declared = collectDeclared(files, findings)
   const sockets = resolveSockets(declared)
-  const services = resolveServices(declared, options, findings)
+  const directories = resolveDirectories(main.settings, options)
+  const services = resolveServices(declared, options, directories.stateDir, findings)
   checkSockets(declared, sockets, findings)
   warnSharing(declared, services, sockets, findings)
   reportCircles(declared, findings)
@@ -46,7 +47,6 @@ export function assemble(
       'Declare something under services.',
     )
   }
-  const directories = resolveDirectories(main.settings, options)
   const control = resolveControl(main.settings, directories.runtimeDir)
   checkControlSocket(control.socket, main.source, findings)
   return {
@@ -95,12 +95,15 @@ function resolveSocket({ name, settings }: DeclaredSocket): SocketSpec | null {
 function resolveServices(
   declared: Declared,
   { directory }: AssembleOptions,
+  stateDir: string,
   findings: Findings,
 ): ReadonlyMap<string, ServiceSpec> {
   const specs = new Map<string, ServiceSpec>()
   const readEnvironmentFiles = environmentFileReader(findings)
+  const lockDirectory = (lock: string | null, service: string): string =>
+    (lock === null ? undefined : declared.locks.get(lock)?.directory) ?? join(stateDir, 'locks', lock ?? service)
   for (const service of declared.services.values()) {
-    const spec = resolveService(service, { directory, readEnvironmentFiles })
+    const spec = resolveService(service, { directory, readEnvironmentFiles, lockDirectory })
     specs.set(service.name, spec)
     checkService(service, spec, declared, findings)
   }

@@ -1,5 +1,5 @@
 // What must hold between the keys of one service, and between services and what they name.
-import type { Declared, DeclaredService } from './declared.ts'
+import type { Declarable, Declared, DeclaredService } from './declared.ts'
 import type { ServiceSpec, SignalStep } from './effective.ts'
 import type { Findings, Standing } from './findings.ts'
 import { formatDuration } from './values/duration.ts'
@@ -11,7 +11,7 @@ export function checkService(
   findings: Findings,
 ): void {
   checkReferences(service, declared, findings)
-  checkWorkers(service, findings)
+  checkWorkers(service, spec, findings)
   checkRestart(service, spec, findings)
   checkRollout(service, spec, findings)
   checkHeartbeat(service, spec, findings)
@@ -19,8 +19,8 @@ export function checkService(
 }
 
 function checkReferences(service: DeclaredService, declared: Declared, findings: Findings): void {
-  const { dependsOn = {}, sockets = [], stdin } = service.settings
-  const mustExist = (what: 'service' | 'socket', name: string, where: Standing, at: 'key' | 'value') => {
+  const { dependsOn = {}, sockets = [], stdin, slots } = service.settings
+  const mustExist = (what: Declarable, name: string, where: Standing, at: 'key' | 'value') => {
     if (declared.has(what, name)) return
     findings.error(where, at, 'HF_CONFIG_REFERENCE', { what, name, mend: declared.suggest(what, name) })
   }
@@ -34,10 +34,11 @@ function checkReferences(service: DeclaredService, declared: Declared, findings:
       })
     }
   }
+  if (slots?.lock !== undefined) mustExist('lock', slots.lock, service.at('slots', 'lock'), 'value')
   if (stdin && stdin !== 'commands') mustExist('socket', stdin.socket, service.at('stdin'), 'value')
 }
 
-function checkWorkers(service: DeclaredService, findings: Findings): void {
+function checkWorkers(service: DeclaredService, spec: ServiceSpec, findings: Findings): void {
   const { command, forkserver, slots, instances } = service.settings
   if (command === undefined && forkserver === undefined) reportNoCommand(service, findings)
   if (service.name === 'holdfast') {
@@ -47,6 +48,7 @@ function checkWorkers(service: DeclaredService, findings: Findings): void {
     }
     findings.error(service.at(), 'key', 'HF_CONFIG_NAME', detail)
   }
+  checkLockFds(service, spec, findings)
   if (slots !== undefined && instances !== undefined) {
     const detail = {
       problem: 'slots and instances can not be used together',
@@ -54,6 +56,20 @@ function checkWorkers(service: DeclaredService, findings: Findings): void {
     }
     findings.error(service.at('instances'), 'key', 'HF_CONFIG_CONFLICT', detail)
   }
+}
+
+/** A Node process closes what it inherits below 16 for its own children: a child of a main must not keep its lock. */
+const LOCK_FDS_END = 16
+
+/** stdin, stdout, stderr, sockets, notification and command FIFO, a channel; then the slots and the place of a standby. */
+function checkLockFds(service: DeclaredService, { slots, sockets, ready }: ServiceSpec, findings: Findings): void {
+  if (slots === null) return
+  const free = LOCK_FDS_END - (3 + sockets.length + 2 + (ready.by === 'ipc' ? 1 : 0)) - 1
+  if (slots.mains <= free) return
+  findings.error(service.at('slots'), 'key', 'HF_CONFIG_CONFLICT', {
+    problem: `${slots.mains} mains need ${slots.mains} file descriptors below ${LOCK_FDS_END}, and beside ${sockets.length} sockets ${Math.max(0, free)} are left`,
+    mend: 'Take fewer mains, or fewer sockets.',
+  })
 }
 
 function reportNoCommand(service: DeclaredService, findings: Findings): void {

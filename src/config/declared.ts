@@ -6,6 +6,7 @@ import { type Findings, type Standing, standing } from './findings.ts'
 import { mergeSparse } from './read-table.ts'
 import type { Sparse } from './setting.ts'
 import { serviceSettings } from './settings/service.ts'
+import type { lockSettings } from './settings/slots.ts'
 import type { socketSettings } from './settings/socket.ts'
 import { keysAt, type SourceFile } from './source-file.ts'
 
@@ -26,13 +27,17 @@ export interface DeclaredSocket {
   at(...keys: (string | number)[]): Standing
 }
 
+export type Declarable = 'service' | 'socket' | 'lock'
+type Declarables = `${Declarable}s`
+
 export interface Declared {
   readonly services: ReadonlyMap<string, DeclaredService>
   readonly sockets: ReadonlyMap<string, DeclaredSocket>
+  readonly locks: ReadonlyMap<string, Sparse<typeof lockSettings>>
   /** Whether a file declares it; also if the declaration was refused. */
-  has(what: 'service' | 'socket', name: string): boolean
+  has(what: Declarable, name: string): boolean
   /** How to mend a name that nothing declares. */
-  suggest(what: 'service' | 'socket', name: string): string
+  suggest(what: Declarable, name: string): string
 }
 
 export function collectDeclared(files: readonly ConfigFile[], findings: Findings): Declared {
@@ -40,6 +45,8 @@ export function collectDeclared(files: readonly ConfigFile[], findings: Findings
   const sockets = new Map<string, DeclaredSocket>()
   const serviceNames = collectNames(files, 'services', findings)
   const socketNames = collectNames(files, 'sockets', findings)
+  const lockNames = collectNames(files, 'locks', findings)
+  const locks = new Map(files.flatMap(({ settings }) => Object.entries(settings.locks ?? {})))
   for (const file of files) {
     const defaults = defaultsFor(file)
     for (const [name, given] of Object.entries(file.settings.services ?? {})) {
@@ -51,16 +58,14 @@ export function collectDeclared(files: readonly ConfigFile[], findings: Findings
       if (socketNames.get(name) === file.source) sockets.set(name, { name, settings, at })
     }
   }
-  const names = { service: serviceNames, socket: socketNames }
-  return { services, sockets, has: (what, name) => names[what].has(name), suggest: suggestionsFrom(names) }
+  const names = { service: serviceNames, socket: socketNames, lock: lockNames }
+  return { services, sockets, locks, has: (what, name) => names[what].has(name), suggest: suggestionsFrom(names) }
 }
 
 // A name is compared with every name there is: thousands of wrong names among thousands would take minutes.
 const MOST_SUGGESTIONS = 100
 
-function suggestionsFrom(
-  names: Readonly<Record<'service' | 'socket', ReadonlyMap<string, unknown>>>,
-): Declared['suggest'] {
+function suggestionsFrom(names: Readonly<Record<Declarable, ReadonlyMap<string, unknown>>>): Declared['suggest'] {
   const known = new Map<string, string>()
   return (what, name) => {
     const key = `${what} ${name}`
@@ -74,17 +79,13 @@ function suggestionsFrom(
   }
 }
 
-function declareIt(what: 'service' | 'socket', name: string): string {
-  const example = what === 'service' ? '{ command: … }' : 'tcp://0.0.0.0:8080'
+function declareIt(what: Declarable, name: string): string {
+  const example = { service: '{ command: … }', socket: 'tcp://0.0.0.0:8080', lock: '{ type: file }' }[what]
   return `Declare it at the top of the file, ${what}s: { ${name}: ${example} }, or correct the name.`
 }
 
 /** Which file declares each name; a name that a second file declares too is an error. */
-function collectNames(
-  files: readonly ConfigFile[],
-  key: 'services' | 'sockets',
-  findings: Findings,
-): Map<string, SourceFile> {
+function collectNames(files: readonly ConfigFile[], key: Declarables, findings: Findings): Map<string, SourceFile> {
   const names = new Map<string, SourceFile>()
   for (const { source } of files) {
     for (const name of keysAt(source, [key])) {
@@ -97,7 +98,7 @@ function collectNames(
 }
 
 function reportDuplicate(
-  key: 'services' | 'sockets',
+  key: Declarables,
   name: string,
   first: SourceFile,
   source: SourceFile,

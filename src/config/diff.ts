@@ -20,6 +20,7 @@ const NEEDS_NEW_PROCESS = [
   'ready',
   'heartbeat',
   'requestTimeout',
+  'slots',
 ] as const satisfies readonly (keyof ServiceSpec)[]
 const needNewProcess: ReadonlySet<string> = new Set(NEEDS_NEW_PROCESS)
 

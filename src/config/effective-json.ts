@@ -1,7 +1,7 @@
 // The effective config as a config: with every default written out, in the units a user writes. Loading it again gives the
 // same spec.
 import { stringify } from 'yaml'
-import type { LimitSpec, OutputSpec, ServiceSpec, SocketSpec, SupervisorSpec } from './effective.ts'
+import type { LimitSpec, OutputSpec, ServiceSpec, SlotsSpec, SocketSpec, SupervisorSpec } from './effective.ts'
 import { writeReady } from './settings/ready.ts'
 import { writeReload } from './settings/reload.ts'
 import type { SupervisorConfig } from './settings/supervisor.ts'
@@ -20,8 +20,13 @@ export function effectiveConfig(spec: SupervisorSpec): SupervisorConfig {
     stateDir,
     control: { ...control, mode: formatPermissionBits(control.mode) },
     sockets: mapValues(spec.sockets, writeSocket),
+    locks: writeLocks(spec),
     services: mapValues(spec.services, writeService),
   })
+}
+
+function writeSlots({ directory: _, ...slots }: SlotsSpec) {
+  return slots
 }
 
 /** For people: `holdfast config`. */
@@ -48,9 +53,16 @@ function writeSocket({ name: _, listen, mode, ...rest }: SocketSpec) {
   return { listen: formatListenAddress(listen), mode: mode === null ? null : formatPermissionBits(mode), ...rest }
 }
 
-function writeService({ name: _, ...service }: ServiceSpec) {
+/** Each with its directory, which by default is that of a service or of a lock. */
+function writeLocks({ services }: SupervisorSpec): Record<string, { type: 'file'; directory: string }> {
+  const slots = Object.values(services).flatMap((service) => service.slots ?? [])
+  return Object.fromEntries(slots.map(({ lock, directory }) => [lock, { type: 'file' as const, directory }]))
+}
+
+function writeService({ name: _, instances, slots, ...service }: ServiceSpec) {
   const { umask, limits, stdin, stdout, stderr, heartbeat, requestTimeout, restart, stop, rollout } = service
   return {
+    ...(slots === null ? { instances } : { slots: writeSlots(slots) }),
     ...service,
     umask: umask === null ? null : formatPermissionBits(umask),
     limits: mapValues(limits, writeLimit),

@@ -96,6 +96,16 @@ export interface LimitSpec {
   readonly hard: number | null
 }
 
+/** Main and standby. `instances` is mains + standbys. */
+export interface SlotsSpec {
+  /** Name of the lock; the service's own where none was given. */
+  readonly lock: string
+  readonly directory: string
+  readonly mains: number
+  readonly standbys: number
+  readonly warm: boolean
+}
+
 export interface ServiceSpec {
   readonly name: string
   readonly description: string
@@ -128,6 +138,7 @@ export interface ServiceSpec {
   readonly stop: StopSpec
   readonly reload: ReloadSpec
   readonly rollout: RolloutSpec
+  readonly slots: SlotsSpec | null
 }
 
 export interface ControlSpec {

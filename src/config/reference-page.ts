@@ -7,6 +7,7 @@ import { reloadSettings } from './settings/reload.ts'
 import { restartSettings } from './settings/restart.ts'
 import { rolloutSettings } from './settings/rollout.ts'
 import { serviceSettings } from './settings/service.ts'
+import { lockSettings, slotSettings } from './settings/slots.ts'
 import { socketSettings } from './settings/socket.ts'
 import { stopSettings } from './settings/stop.ts'
 import { controlSettings, supervisorSettings } from './settings/supervisor.ts'
@@ -30,6 +31,7 @@ const SECTIONS: readonly Section[] = [
     introduction: 'An address as text (`http: tcp://0.0.0.0:8080`), or an object:',
     table: socketSettings,
   },
+  { title: 'locks.NAME', introduction: 'What decides who is main.', table: lockSettings },
   {
     title: 'services.NAME and defaults',
     introduction: 'What to run. The same keys under `defaults` hold for every service.',
@@ -54,6 +56,11 @@ const SECTIONS: readonly Section[] = [
     table: reloadSettings,
   },
   { title: 'rollout', introduction: 'How a rolling restart goes.', table: rolloutSettings },
+  {
+    title: 'slots',
+    introduction: 'Main and standby, see [main-and-standby.md](../main-and-standby.md).',
+    table: slotSettings,
+  },
   { title: 'heartbeat', introduction: 'Signs of life.', table: heartbeatSettings },
   {
     title: 'limits',

@@ -1,13 +1,14 @@
 // A declared service to the spec that the engine runs: built-in defaults, ladders, environment files.
 
 import type { DeclaredService } from './declared.ts'
-import type { HeartbeatSpec, RestartSpec, RolloutSpec, ServiceSpec, StopSpec } from './effective.ts'
+import type { HeartbeatSpec, RestartSpec, RolloutSpec, ServiceSpec, SlotsSpec, StopSpec } from './effective.ts'
 import { withDefaults } from './read-table.ts'
 import type { Complete, Sparse } from './setting.ts'
 import { heartbeatSettings } from './settings/heartbeat.ts'
 import { restartSettings } from './settings/restart.ts'
 import { rolloutSettings } from './settings/rollout.ts'
 import { serviceSettings } from './settings/service.ts'
+import { slotSettings } from './settings/slots.ts'
 import { stopSettings } from './settings/stop.ts'
 import { completeLadder } from './values/ladder.ts'
 
@@ -16,21 +17,24 @@ export interface ServiceSurroundings {
   readonly directory: string
   /** Variables of the service's `envFile`s, joined. */
   readEnvironmentFiles(service: DeclaredService): Readonly<Record<string, string>>
+  /** Where the files of a lock lie. Null: its own, by default. */
+  lockDirectory(lock: string | null, service: string): string
 }
 
 /** Without a command, which is reported elsewhere, that is empty. */
 export function resolveService(
   declared: DeclaredService,
-  { directory, readEnvironmentFiles }: ServiceSurroundings,
+  { directory, readEnvironmentFiles, lockDirectory }: ServiceSurroundings,
 ): ServiceSpec {
   const given: Complete<typeof serviceSettings> = withDefaults(serviceSettings, declared.settings)
   const stop = resolveStop(given.stop, given.session)
+  const slots = given.slots === undefined ? null : resolveSlots(given.slots, declared.name, lockDirectory)
   return {
     name: declared.name,
     description: given.description,
     tags: given.tags,
     command: given.command ?? [],
-    instances: given.instances,
+    instances: slots === null ? given.instances : slots.mains + slots.standbys,
     autostart: given.autostart,
     dependsOn: given.dependsOn,
     cwd: given.cwd ?? directory,
@@ -52,8 +56,19 @@ export function resolveService(
     restart: resolveRestart(given.restart),
     stop,
     reload: given.reload,
-    rollout: resolveRollout(given.rollout, given.sockets.length > 0),
+    // A main has to go before its standby can follow it.
+    rollout: resolveRollout(given.rollout, slots === null && given.sockets.length > 0),
+    slots,
   }
+}
+
+function resolveSlots(
+  given: Sparse<typeof slotSettings>,
+  service: string,
+  lockDirectory: ServiceSurroundings['lockDirectory'],
+): SlotsSpec {
+  const { lock, ...counts } = withDefaults(slotSettings, given)
+  return { lock: lock ?? service, directory: lockDirectory(lock ?? null, service), ...counts }
 }
 
 function resolveRestart(given: Sparse<typeof restartSettings> | undefined): RestartSpec {

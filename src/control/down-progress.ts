@@ -4,9 +4,9 @@ import { Narrator } from '../supervisor/narrator.ts'
 
 /** Each worker that has ended, and each that has to be asked again. @returns what ends it */
 export function reportDown(engine: Engine, report: (progress: Progress) => void): () => void {
-  const pids = new Map<string, number>()
+  const pids = new Map<string, number | null>()
   for (const { workers } of engine.status({ brief: true }).services)
-    for (const { id, pid } of workers) if (pid !== null) pids.set(id, pid)
+    for (const { id, pid, startedAt } of workers) if (startedAt !== null) pids.set(id, pid)
   const narrator = new Narrator({ pidOf: (worker) => pids.get(worker) ?? null, minReady: () => 0, desired: () => 0 })
   const total = pids.size
   let done = 0

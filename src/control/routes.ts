@@ -63,6 +63,7 @@ const OPERATIONS: Readonly<Record<OperationVerb, { summary: string; body: Fields
     summary: 'Set or change the number of workers.',
     body: { wait, count: { type: 'string', doc: '`4`, `+1` or `-2`. Required.' } },
   },
+  failover: { summary: 'Planned switch: the main makes room for the standby that waits longest.', body: { wait } },
   signal: {
     summary: "Send a signal to the workers' processes, after the identity check.",
     body: {

@@ -60,7 +60,7 @@ function workerRow(worker: WorkerReport, service: ServiceReport | null, { now }:
     { text: state, colour: colourOfState(state) },
     service ? readyCell(service) : { text: worker.ready ? 'yes' : '', right: true },
     ...rightCells([worker.pid === null ? '' : String(worker.pid)]),
-    ...rightCells([worker.pid === null || worker.startedAt === null ? '' : age(worker.startedAt, now)]),
+    ...rightCells([worker.startedAt === null ? '' : age(worker.startedAt, now)]),
     ...rightCells([String(worker.restarts)]),
     ...rightCells([worker.cpuSeconds === null ? '' : cpu(worker.cpuSeconds)]),
     ...rightCells([memoryOf(worker) === null ? '' : humanSize(memoryOf(worker) ?? 0)]),
@@ -97,8 +97,9 @@ function workerMessage(worker: WorkerReport, now: number): string {
 
 /** Beside the process in service: its successor, or its predecessor. */
 function otherMessage({ pid, state, ready }: NonNullable<WorkerReport['other']>): string {
-  if (state === 'coming') return `new process ${pid} ${ready ? 'is ready' : 'is starting'}`
-  return `old process ${pid} is stopping`
+  const one = pid === null ? 'one' : `process ${pid}`
+  if (state === 'coming') return `new ${one} ${ready ? 'is ready' : 'is starting'}`
+  return `old ${one} is stopping`
 }
 
 function socketTable({ sockets }: StatusReport, options: StatusTextOptions): string {

@@ -105,6 +105,17 @@ export const ERRORS = {
   },
   HF_NOT_RUNNING: { message: '{target} is not running', hint: 'Start it with: holdfast start {target}', ...failed },
   HF_OPERATION_FAILED: { message: '{verb} failed: {services}', hint: 'Ask: holdfast why {first}', ...failed },
+  HF_FAILOVER_REFUSED: {
+    message: '{service} can not be switched: {why}',
+    about: 'A planned switch needs a main that works here, and a standby that waits.',
+    hint: 'Look with: holdfast status {service}',
+    ...failed,
+  },
+  HF_SLOTS_FIXED: {
+    message: '{service} has slots: the number of its workers is mains + standbys',
+    hint: 'Change slots in the config; then holdfast down, and holdfast up.',
+    ...failed,
+  },
   HF_GOING_DOWN: {
     message: 'the supervisor is going down',
     hint: 'When it is gone, start it again with: holdfast up',
@@ -149,6 +160,28 @@ export const ERRORS = {
     ...failed,
   },
   HF_DIRECTORY: { message: '{what} {dir}: {problem}', hint: '{mend}', ...failed },
+  HF_LOCK_NETWORK: {
+    message: 'the lock directory {dir} is on a network file system ({type})',
+    about: 'Its locks do not hold on other machines, or are lost with the connection.',
+    hint: 'Give the lock a directory on a local disk: locks: { NAME: { directory: … } }.',
+    ...failed,
+  },
+  HF_LOCK_BACKEND: {
+    message: 'the lock directory {dir} is used for locks of another kind ({found})',
+    hint: 'Give the lock a directory of its own.',
+    ...failed,
+  },
+  HF_LOCK_COUNTER: {
+    message: 'the lock directory {dir}: its file counter holds no token',
+    about: 'Somebody has written to it, or the disk lost it.',
+    hint: 'Write a number of ten digits into it that is above every token given so far.',
+    ...failed,
+  },
+  HF_LOCK_PROGRAM: {
+    message: 'flock(1), which waits for locks, is not there',
+    hint: 'Install util-linux.',
+    ...failed,
+  },
   HF_SOCKET_BIND: { message: 'socket {socket}: cannot listen on {listen}: {problem}', hint: '{mend}', ...failed },
   HF_PLATFORM: {
     message: '{problem}',

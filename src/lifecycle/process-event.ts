@@ -3,6 +3,8 @@ import type { Instant, ProcessIdentity, StopReason } from './process-state.ts'
 
 export type ProcessEvent =
   | { readonly is: 'spawned'; readonly at: Instant; readonly process: ProcessIdentity }
+  /** Its process has to wait for something else than its turn. */
+  | { readonly is: 'parked'; readonly at: Instant }
   | { readonly is: 'spawn-failed'; readonly at: Instant; readonly error: string }
   /** The answer to `cancel-spawn` that came in time; otherwise `spawned` or `spawn-failed` is on its way. */
   | { readonly is: 'spawn-cancelled'; readonly at: Instant }

@@ -49,6 +49,8 @@ export interface Descent {
 export type ProcessState =
   /** Waiting for its turn in the spawn queue; a stop asked meanwhile calls it back. */
   | { readonly is: 'spawning' }
+  /** Kept back, without a process, for as long as it takes: a standby that is only started when it is promoted. */
+  | { readonly is: 'parked'; readonly since: Instant }
   /** Called back. Whether that came in time the interpreter says: what was spawned already takes the ladder at once. */
   | { readonly is: 'cancelling'; readonly why: StopReason; readonly rungs: readonly Rung[] }
   /** `deadline` is the end of the boot time; with `ready: { delay }` the moment it counts as ready. */

@@ -46,34 +46,40 @@ export const RELOAD_ANSWER: Millis = 1_000
 export const LONGEST_EXTENSION: Millis = 3_600_000
 
 const notYet = ignored('there is no process yet')
+const keptBackNoMore = ignored('it is not kept back')
 const dead = ignored('the process is dead')
 const alreadyThere = ignored('it has a process already')
 const leaving = ignored('it is on its way out')
 const reloadsLater = ignored('only a ready process reloads')
 
+/** What is the same before there is a process, whatever it waits for. */
+const withoutProcess = {
+  spawned: (_: unknown, { at, process }: ProcessEventOf<'spawned'>, spec: ServiceSpec) => boot(process, at, spec),
+  'spawn-failed': (_: unknown, { at, error }: ProcessEventOf<'spawn-failed'>) => end(spawnFailure(at, error, null)),
+  'spawn-cancelled': ignored('nobody has called it back'),
+  ready: notYet,
+  reloading: notYet,
+  finishing: notYet,
+  extend: notYet,
+  overdue: notYet,
+  reload: notYet,
+  'reload-sent': notYet,
+  stop: (_: unknown, { why }: ProcessEventOf<'stop'>, spec: ServiceSpec) => cancel(why, ladderFor(why, spec)),
+  hurry: notYet,
+  kill: (_: unknown, { why }: ProcessEventOf<'kill'>, spec: ServiceSpec) => cancel(why, killLadder(spec)),
+  exited: notYet,
+  swept: notYet,
+  tick: notYet,
+} as const
+
 export const PROCESS_TABLE: ProcessTable = {
-  spawning: {
-    spawned: (_, { at, process }, spec) => boot(process, at, spec),
-    'spawn-failed': (_, { at, error }) => end(spawnFailure(at, error, null)),
-    'spawn-cancelled': ignored('nobody has called it back'),
-    ready: notYet,
-    reloading: notYet,
-    finishing: notYet,
-    extend: notYet,
-    overdue: notYet,
-    reload: notYet,
-    'reload-sent': notYet,
-    stop: (_, { why }, spec) => cancel(why, ladderFor(why, spec)),
-    hurry: notYet,
-    kill: (_, { why }, spec) => cancel(why, killLadder(spec)),
-    exited: notYet,
-    swept: notYet,
-    tick: notYet,
-  },
+  spawning: { ...withoutProcess, parked: (_, { at }) => [{ is: 'parked', since: at }, []] },
+  parked: { ...withoutProcess, parked: ignored('it is kept back already') },
   cancelling: {
     spawned: (state, { at, process }) => goDown({ process }, at, state.why, state.rungs),
     'spawn-failed': (state, { at, error }) => end(spawnFailure(at, error, state.why)),
     'spawn-cancelled': (state, { at }) => [{ is: 'gone', exit: spawnFailure(at, 'called back', state.why) }, []],
+    parked: ignored('it is called back'),
     ready: notYet,
     reloading: notYet,
     finishing: notYet,
@@ -92,6 +98,7 @@ export const PROCESS_TABLE: ProcessTable = {
     spawned: alreadyThere,
     'spawn-failed': alreadyThere,
     'spawn-cancelled': alreadyThere,
+    parked: keptBackNoMore,
     ready: (state, { at }) => becomeReady(state, at),
     reloading: ignored('it is not ready yet'),
     finishing: (state, { at }, spec) => finish(state, null, at, spec),
@@ -116,6 +123,7 @@ export const PROCESS_TABLE: ProcessTable = {
     spawned: alreadyThere,
     'spawn-failed': alreadyThere,
     'spawn-cancelled': alreadyThere,
+    parked: keptBackNoMore,
     ready: ignored('it is ready already'),
     reloading: (state, { at }, spec) => [
       { ...state, is: 'reloading', deadline: at + spec.reload.timeout, announced: true },
@@ -140,6 +148,7 @@ export const PROCESS_TABLE: ProcessTable = {
     spawned: alreadyThere,
     'spawn-failed': alreadyThere,
     'spawn-cancelled': alreadyThere,
+    parked: keptBackNoMore,
     ready: (state) => reloaded(state, null),
     reloading: (state, { at }, spec) => [{ ...state, announced: true, deadline: at + spec.reload.timeout }, []],
     finishing: (state, { at }, spec) => {
@@ -176,6 +185,7 @@ export const PROCESS_TABLE: ProcessTable = {
     spawned: alreadyThere,
     'spawn-failed': alreadyThere,
     'spawn-cancelled': alreadyThere,
+    parked: keptBackNoMore,
     ready: leaving,
     reloading: leaving,
     finishing: leaving,
@@ -194,6 +204,7 @@ export const PROCESS_TABLE: ProcessTable = {
     spawned: alreadyThere,
     'spawn-failed': alreadyThere,
     'spawn-cancelled': alreadyThere,
+    parked: keptBackNoMore,
     ready: leaving,
     reloading: leaving,
     finishing: (state) => [{ ...state, announced: true }, []],
@@ -227,6 +238,7 @@ export const PROCESS_TABLE: ProcessTable = {
     spawned: dead,
     'spawn-failed': dead,
     'spawn-cancelled': dead,
+    parked: keptBackNoMore,
     ready: dead,
     reloading: dead,
     finishing: dead,
@@ -252,6 +264,7 @@ export const PROCESS_TABLE: ProcessTable = {
     spawned: dead,
     'spawn-failed': dead,
     'spawn-cancelled': dead,
+    parked: keptBackNoMore,
     ready: dead,
     reloading: dead,
     finishing: dead,

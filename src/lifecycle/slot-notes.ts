@@ -3,7 +3,7 @@ import { describeExit } from './exit-reason.ts'
 import { isServing } from './process-state.ts'
 import { seconds } from './process-transition.ts'
 import type { SlotEffect, SlotEvent } from './slot-event.ts'
-import { currentOf, type Live, type SlotContext, type SlotState } from './slot-state.ts'
+import { currentOf, type Live, type SlotContext, type SlotState, slotIsParked } from './slot-state.ts'
 
 /** Every change of phase, and of the process beside, is written down with its cause. */
 export function notesOn(before: SlotState, event: SlotEvent, after: SlotState, context: SlotContext): SlotEffect[] {
@@ -55,6 +55,7 @@ function explain(before: SlotState, event: SlotEvent, after: SlotState): string 
     case 'starting':
       return startReason(before, event, after)
     case 'running':
+      if (slotIsParked(after)) return 'is started when it is needed'
       return before.other?.is === 'coming' ? `generation ${phase.live.generation} takes over` : 'ready'
     case 'stopping':
       return stoppingReason(phase.live)

@@ -90,6 +90,16 @@ export function slotServes(slot: SlotState): boolean {
   return slot.phase.is === 'running' && isServing(slot.phase.live.state)
 }
 
+/** As far as it can be now: it serves, or is kept back until it is needed. */
+export function slotIsUp(slot: SlotState): boolean {
+  return slotServes(slot) || slotIsParked(slot)
+}
+
+/** A standby without a process. */
+export function slotIsParked({ phase }: SlotState): boolean {
+  return phase.is === 'running' && phase.live.state.is === 'parked'
+}
+
 export function deadlineOfSlot(slot: SlotState): Instant | null {
   const current = currentOf(slot.phase)
   const ofPhase =

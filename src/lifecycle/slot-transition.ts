@@ -269,6 +269,7 @@ function phaseOf(live: Live, at: Instant): SlotPhase {
     case 'spawning':
     case 'booting':
       return { is: 'starting', since: at, live }
+    case 'parked':
     case 'ready':
     case 'reloading':
       return { is: 'running', since: at, live }

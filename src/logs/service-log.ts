@@ -1,5 +1,5 @@
 import type { OutputSpec } from '../config/effective.ts'
-import type { FifoReader } from '../os/fifo-reader.ts'
+import type { ByteReader } from './byte-reader.ts'
 import { type CaptureSink, LayoutSink, RawSink } from './capture-sink.ts'
 import { formatLine, timestamp } from './layout.ts'
 import { LogFile, type LogOutage } from './log-file.ts'
@@ -61,7 +61,7 @@ export class ServiceLog {
 
   /** Captures a stream of a worker. @throws Error for a stream that is not captured (`ignore`, `inherit`) */
   openStream(stream: {
-    readonly reader: FifoReader
+    readonly reader: ByteReader
     readonly worker: string
     readonly stream: LogStream
   }): StreamCapture {

@@ -1,4 +1,4 @@
-import type { FifoReader } from '../os/fifo-reader.ts'
+import type { ByteReader } from './byte-reader.ts'
 import type { CaptureSink, LineSource } from './capture-sink.ts'
 import { timestamp } from './layout.ts'
 import { LineListeners } from './line-listeners.ts'
@@ -10,7 +10,7 @@ import { comesSoon, mayReadInThisTurn, READ_SIZE, readBuffer, restBeforeReading 
 
 export interface StreamCaptureOptions {
   /** Closed with the capture. */
-  readonly reader: FifoReader
+  readonly reader: ByteReader
   /** `web/0` */
   readonly worker: string
   readonly stream: LogStream
@@ -28,13 +28,13 @@ const LISTENED_READ_SIZE = 64 * 1024
 const processWideGrowth = new PipeGrowth()
 
 /**
- * Reads one FIFO, an output stream of one worker, and hands whole lines to the sink. Cheap for a stream that says much:
+ * Reads one FIFO (or what stands for one), an output stream of one worker, and hands whole lines to the sink. Cheap for a stream that says much:
  * a read that comes less than 5 ms after the last is followed by a rest of 5 ms. While the sink is full it does not
  * read: what the worker says waits in the pipe, and when that is full the worker waits.
  */
 export class StreamCapture {
   readonly stream: LogStream
-  readonly #reader: FifoReader
+  readonly #reader: ByteReader
   readonly #sink: CaptureSink
   readonly #pipe: PipeGrowth
   readonly #splitter: LineSplitter

@@ -7,6 +7,7 @@ import { resolveHost } from './resolve-host.ts'
 import { AF_INET, AF_INET6, AF_UNIX, encodeUnixAddress, type ListenAddress, withPort } from './socket-address.ts'
 import { IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEADDR, SOL_SOCKET, setIntOption } from './socket-options.ts'
 import { formatAddress, socketAddress } from './socket-query.ts'
+import { isUnixListening } from './unix-listening.ts'
 import { lookupGroup, lookupUser } from './users.ts'
 
 export type { ListenAddress } from './socket-address.ts'
@@ -68,7 +69,20 @@ export function closeListener(
   file: { device: number | null; inode: number | null } | null = null,
 ): void {
   closeSync(fd)
-  if (path === null) return
+  if (path !== null) removeSocketFile(path, file)
+}
+
+/** As closeListener, of a socket that other processes may have as well: the last one removes the file. */
+export function closeSharedListener(
+  fd: number,
+  path: string,
+  file: { device: number | null; inode: number | null },
+): void {
+  closeSync(fd)
+  if (!isUnixListening(path)) removeSocketFile(path, file)
+}
+
+function removeSocketFile(path: string, file: { device: number | null; inode: number | null } | null): void {
   const stats = lstatSync(path, { throwIfNoEntry: false })
   if (stats === undefined || !stats.isSocket()) return
   if (file !== null && file.inode !== null && (stats.ino !== file.inode || stats.dev !== file.device)) return

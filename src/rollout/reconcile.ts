@@ -3,7 +3,7 @@
 import type { RolloutSpec } from '../config/effective.ts'
 import { type Instant, isAskedToStop, type StopReason } from '../lifecycle/process-state.ts'
 import type { SlotEvent } from '../lifecycle/slot-event.ts'
-import { currentOf, type Live, type SlotState, slotServes } from '../lifecycle/slot-state.ts'
+import { currentOf, type Live, type SlotState, slotIsUp } from '../lifecycle/slot-state.ts'
 import { isRolling, isWanted, provenAt, type ServiceState, specOf, wantedSlots } from './service-state.ts'
 
 export interface SlotCommand {
@@ -30,6 +30,15 @@ export function isOutdated(service: ServiceState, slot: SlotState, live: Live): 
   return isRolling(service.rollout) && live.number < (service.rollout.renewBelow[slot.slot] ?? 0)
 }
 
+/** The same for a process of a slot by its number; one that is not there any more is not. */
+export function isOutdatedNumber(service: ServiceState, slot: number, number: number): boolean {
+  const state = service.slots.find((one) => one.slot === slot)
+  if (state === undefined) return false
+  const current = currentOf(state.phase)
+  const live = [current, state.other?.live].find((one) => one?.number === number)
+  return live != null && isOutdated(service, state, live)
+}
+
 /** The same for what has ended in the slot. */
 export function isEndOutdated(service: ServiceState, slot: SlotState, generation: number): boolean {
   if (generation !== service.goal) return true
@@ -51,7 +60,7 @@ export function isConverged(service: ServiceState): boolean {
     if (slot.other !== null) return false
     if (slot.phase.is === 'exited') return !isEndOutdated(service, slot, slot.phase.generation)
     return (
-      slotServes(slot) &&
+      slotIsUp(slot) &&
       slot.phase.is === 'running' &&
       !slot.phase.live.trial &&
       !isOutdated(service, slot, slot.phase.live)
@@ -153,13 +162,19 @@ function replaceOutdated(service: ServiceState, at: Instant): SlotCommand | null
   const bounds = specOf(service, service.goal).rollout
   if (isRolling(rollout) && rollout.mode === 'cold') return retireAll(service, at)
   if (rollout.is === 'canary' && inProgress(service) > 0) return null
-  for (const slot of wantedSlots(service)) {
+  for (const slot of slotsToReplace(service)) {
     const live = replaceable(slot)
     if (live === null || slot.other !== null || !isOutdated(service, slot, live)) continue
     const command = replaceOne(service, slot, live, bounds, at)
     if (command !== null) return command
   }
   return null
+}
+
+/** In their order; with mains and standbys the election has the word. */
+function slotsToReplace(service: ServiceState): SlotState[] {
+  const wanted = wantedSlots(service)
+  return service.replaceable?.flatMap((slot) => wanted.filter((one) => one.slot === slot)) ?? wanted
 }
 
 function replaceOne(
@@ -227,7 +242,7 @@ function inProgress(service: ServiceState): number {
 }
 
 function isAvailable(service: ServiceState, slot: SlotState, at: Instant): boolean {
-  if (!slotServes(slot)) return false
+  if (!slotIsUp(slot)) return false
   const proven = provenAt(service, slot)
   return slot.other?.is === 'coming' || proven === null || at >= proven
 }

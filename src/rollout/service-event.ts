@@ -20,6 +20,8 @@ export type ServiceEvent = { readonly at: Instant; readonly random: number } & (
   | { readonly is: 'hurry' }
   | { readonly is: 'kill'; readonly text: string }
   | { readonly is: 'gate'; readonly waitsFor: readonly string[] }
+  /** The election of mains says who may be replaced now. */
+  | { readonly is: 'replaceable'; readonly slots: readonly number[] }
   | { readonly is: 'slot'; readonly slot: number; readonly event: SlotEvent }
   | { readonly is: 'tick' }
 )

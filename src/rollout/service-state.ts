@@ -50,6 +50,11 @@ export interface ServiceState {
   /** Highest process number in slots that are no more. New slots count on from it: no two processes ever share a name. */
   readonly numbersUsed: number
   readonly rollout: Rollout
+  /**
+   * Workers whose process the election of mains lets go now, the first one first; null: there is no election, and all may. As it was
+   * after the last event: who is taken is not in the next list.
+   */
+  readonly replaceable: readonly number[] | null
 }
 
 export function newService(spec: ServiceSpec, generation: number): ServiceState {
@@ -66,6 +71,7 @@ export function newService(spec: ServiceSpec, generation: number): ServiceState 
     slots: [],
     numbersUsed: 0,
     rollout: { is: 'stable' },
+    replaceable: spec.slots === null ? null : [],
   }
 }
 
@@ -113,6 +119,7 @@ export function provenAt(service: ServiceState, slot: SlotState): Instant | null
       : slot.phase.is === 'running' && slot.phase.live.trial
         ? slot.phase.live
         : null
+  if (live?.state.is === 'parked') return live.state.since
   if (live === null || (live.state.is !== 'ready' && live.state.is !== 'reloading')) return null
   return live.state.readyAt + specOf(service, live.generation).rollout.minReady
 }

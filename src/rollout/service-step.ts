@@ -65,6 +65,9 @@ class Run {
       case 'gate':
         this.service = { ...this.service, waitsFor: event.waitsFor }
         return
+      case 'replaceable':
+        this.service = { ...this.service, replaceable: event.slots }
+        return
       case 'slot':
         return this.slot(event.slot, event.event)
       case 'tick':

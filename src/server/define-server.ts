@@ -1,10 +1,10 @@
 // The library's face: a program becomes its own prefork server.
 import { dirname, resolve } from 'node:path'
 import { HoldfastError } from '../errors/holdfast-error.ts'
+import { isModule, programOfThisProcess } from './program-file.ts'
 import type { RunningServer } from './running-server.ts'
 import type { ServerOptions } from './server-options.ts'
 import { tierOfThisProcess } from './tier.ts'
-import { isModule, programOfThisProcess } from './worker-command.ts'
 
 export interface Server<Config = unknown> {
   readonly name: string
@@ -68,6 +68,8 @@ export function defineServer<Config = unknown>(given: ServerOptions<Config>): Se
     },
     command: (word, args = []) => told(word, args),
     async open() {
+      // A worker of a server that was opened so comes here again.
+      if (tier.is === 'worker' && tier.server === name) return work()
       const { openGuestServer } = await import('./server-bundle.ts')
       const program = programOfThisProcess()
       return openGuestServer(withPathsFrom(program, given), { program, environment: { ...process.env } })
@@ -77,8 +79,9 @@ export function defineServer<Config = unknown>(given: ServerOptions<Config>): Se
 
 /** Relative paths are relative to the program, wherever it is started from. */
 function withPathsFrom<Config>(program: string, options: ServerOptions<Config>): ServerOptions<Config> {
-  const { pidFile } = options
-  return pidFile === undefined ? options : { ...options, pidFile: resolve(dirname(program), pidFile) }
+  const { pidFile, slots } = options
+  const tiers = slots === undefined ? options : { ...options, supervised: true }
+  return pidFile === undefined ? tiers : { ...tiers, pidFile: resolve(dirname(program), pidFile) }
 }
 
 async function textOf(error: unknown, name: string): Promise<string> {

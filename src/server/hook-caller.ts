@@ -1,9 +1,9 @@
 // Calls a program's hooks, and stands between their mistakes and the server.
 import type { WorkerProcess } from '../supervisor/engine-host.ts'
+import { isModule } from './program-file.ts'
 import type { RunningServer } from './running-server.ts'
 import type { ServerHooks } from './server-hooks.ts'
 import type { ServerOptions } from './server-options.ts'
-import { isModule } from './worker-command.ts'
 import type { WorkerDefinition, WorkerStart } from './worker-definition.ts'
 
 type Hooks = Required<ServerHooks<never>>
@@ -32,16 +32,16 @@ export class HookCaller<Config> {
     this.guarded(`worker.${hook}`, () => this.worker?.[hook]?.(start))
   }
 
-  spawned({ slot, identity: { pid } }: WorkerProcess): void {
+  spawned({ slot, pid }: WorkerProcess): void {
     this.call('onSpawn', { workerId: slot, pid })
     this.ofWorker('afterStart', { workerId: slot, pid })
   }
 
-  exited({ slot, identity: { pid } }: WorkerProcess, reason: string): void {
+  exited({ slot, pid }: WorkerProcess, reason: string): void {
     this.call('onReap', { workerId: slot, pid, reason })
   }
 
-  beat({ slot, identity: { pid } }: WorkerProcess): void {
+  beat({ slot, pid }: WorkerProcess): void {
     this.call('onHeartbeat', { workerId: slot, pid })
   }
 

@@ -6,6 +6,7 @@ import { openEngine } from '../supervisor/open-engine.ts'
 import { LiveServer, type ServerBody } from './running-server.ts'
 import { openSupervisor } from './running-supervisor.ts'
 import type { ServerOptions } from './server-options.ts'
+import { type Handover, ServerSockets } from './server-sockets.ts'
 import { evaluateOptions } from './server-spec.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -16,6 +17,8 @@ export interface OpenServerOptions {
   readonly onEvent?: (entry: JournalEntry) => void
   /** Sockets and directories are there, no worker yet. */
   readonly onOpen?: (server: LiveServer<never>) => void
+  /** Below a supervisor. */
+  readonly handover?: Handover
 }
 
 /**
@@ -24,11 +27,12 @@ export interface OpenServerOptions {
  */
 export async function openServerProcess<Config>(
   options: ServerOptions<Config>,
-  { program, environment, onEvent, onOpen }: OpenServerOptions,
+  { program, environment, onEvent, onOpen, handover }: OpenServerOptions,
 ): Promise<LiveServer<Config>> {
   let log = (text: string): void => void process.stderr.write(`${text}\n`)
   const server = await newServer(options, program, environment, (text) => log(text))
   const uid = process.getuid?.() ?? 0
+  const sockets = new ServerSockets(server, handover ?? null)
   const running = await openSupervisor(server.spec, {
     environment,
     uid,
@@ -39,8 +43,10 @@ export async function openServerProcess<Config>(
     readConfig: () => server.readConfig(),
     apply: (engine, ...args) => server.apply(engine, ...args),
     onStop: (immediate) => server.tellStop(!immediate),
-    async onOpen(engine) {
-      server.attach(guestBody(engine))
+    sideDoor: sockets,
+    async onOpen(engine, listeners) {
+      server.attach(guestBody(engine, () => {}))
+      await sockets.open(listeners)
       await options.server?.beforeRun?.(server)
       onOpen?.(server as LiveServer<never>)
     },
@@ -51,7 +57,11 @@ export async function openServerProcess<Config>(
   })
   log = (text) => running.log(text)
   server.attach({ ...running, stop: ({ immediate }) => running.stop({ immediate }) })
-  void server.settled().then(({ ok }) => ok && server.hooks.call('afterStart', server))
+  void server.settled().then(({ ok }) => {
+    if (!ok) return
+    sockets.everybodyIsReady()
+    server.hooks.call('afterStart', server)
+  })
   return server
 }
 
@@ -61,13 +71,17 @@ export async function openGuestServer<Config>(
   { program, environment, onEvent }: OpenServerOptions,
 ): Promise<LiveServer<Config>> {
   const server = await newServer(options, program, environment, (text) => void process.stderr.write(`${text}\n`))
-  const engine = await openEngine(server.spec, {
+  const sockets = new ServerSockets(server, null)
+  const opening = openEngine(server.spec, {
     ownsProcess: false,
     environment,
     clean: true,
     workers: server.workerHost,
-    async beforeStart(opened) {
-      server.attach(guestBody(opened))
+    isRuntimeWhole: () => sockets.isInPlace(),
+    restoreRuntime: () => sockets.reopen(),
+    async beforeStart(opened, listeners) {
+      server.attach(guestBody(opened, () => sockets.close()))
+      await sockets.open(listeners)
       await options.server?.beforeRun?.(server)
     },
     onEvent(entry) {
@@ -75,8 +89,15 @@ export async function openGuestServer<Config>(
       onEvent?.(entry)
     },
   })
+  const engine = await opening.catch((error: unknown) => {
+    sockets.close()
+    throw error
+  })
   void engine.settled().then(({ ok }) => ok && server.hooks.call('afterStart', server))
-  void server.ended.then(() => server.hooks.call('afterRun', server))
+  void server.ended.then(() => {
+    server.closeLifeline()
+    server.hooks.call('afterRun', server)
+  })
   return server
 }
 
@@ -96,7 +117,7 @@ async function newServer<Config>(
   return new LiveServer(options, program, environment, first, log)
 }
 
-function guestBody(engine: ServerBody['engine']): ServerBody {
+function guestBody(engine: ServerBody['engine'], onEnd: () => void): ServerBody {
   let finish = (_code: number): void => {}
   const ended = new Promise<number>((resolve) => {
     finish = resolve
@@ -107,6 +128,7 @@ function guestBody(engine: ServerBody['engine']): ServerBody {
     reopenLogs: () => engine.reopenLogs(),
     async stop(how) {
       const { ok } = await engine.down(how)
+      onEnd()
       finish(ok ? 0 : 1)
     },
   }

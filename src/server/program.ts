@@ -19,6 +19,7 @@ import { awaitReport, HANDOVER_FD, handOver, type StartReport } from './handover
 import { INIT_FILE_KINDS, type InitFileKind, initFile } from './init-file.ts'
 import { initFileFacts } from './init-file-facts.ts'
 import { failureText } from './outcome-text.ts'
+import { deskPath } from './predecessors.ts'
 import { type ProgramCommand, programHelp } from './program-command.ts'
 import { environmentList } from './running-supervisor.ts'
 import type { ServerOptions } from './server-options.ts'
@@ -26,7 +27,8 @@ import { type ServerPlace, type ServerPresence, serverPlace, serverPresence } fr
 import { serveInForeground } from './server-process.ts'
 import { configNameOf, evaluateOptions } from './server-spec.ts'
 import { FORWARDED, placeBelow, serverServiceName, supervisorSpecOf } from './supervised-server.ts'
-import { SERVER_TIER_FLAGS, TIER_VARIABLES } from './tier.ts'
+import { SERVER_TIER_FLAGS, serverTierFlags, TIER_VARIABLES } from './tier.ts'
+import { holdfastProgram } from './worker-command.ts'
 
 /** Exit codes of init scripts (LSB 3.2, "Init Script Actions"). */
 export const LSB = { ok: 0, failed: 1, usage: 2, unimplemented: 3, noPermission: 4, notRunning: 7 } as const
@@ -117,7 +119,7 @@ export class Program<Config> {
     const { execPath, execArgv, argv } = process
     const tier = { [TIER_VARIABLES.server]: this.options.name, [TIER_VARIABLES.tier]: 'server' }
     const { pid, channel } = startInBackground(
-      [execPath, ...SERVER_TIER_FLAGS, ...execArgv, this.program, ...argv.slice(2)],
+      [execPath, ...serverTierFlags(this.options.workerType), ...execArgv, this.program, ...argv.slice(2)],
       { ...this.environment, ...tier },
     )
     return { pid, report: await awaitReport(channel) }
@@ -130,7 +132,7 @@ export class Program<Config> {
     const spec = await supervisorSpecOf(options as ServerOptions<never>, server, program, environment)
     prepareDirectories(spec)
     const { pid, channel } = startInBackground(
-      [process.execPath, ...SERVER_TIER_FLAGS, require.resolve('./cli.cjs'), 'supervise', '-c', program],
+      [process.execPath, ...SERVER_TIER_FLAGS, holdfastProgram(), 'supervise', '-c', program],
       environment,
     )
     const library = {
@@ -155,7 +157,7 @@ export class Program<Config> {
 
   private async endRest(): Promise<number> {
     const { left } = await endLeftovers(this.place.runtimeDir)
-    rmSync(this.place.socket, { force: true })
+    for (const socket of [this.place.socket, deskPath(this.place.runtimeDir)]) rmSync(socket, { force: true })
     if (this.options.pidFile !== undefined) rmSync(this.options.pidFile, { force: true })
     if (left.length === 0) return this.say('its server was dead; what was left of it is stopped')
     return this.refuse(`its server is dead, and these can not be stopped: ${left.join(', ')}`)
@@ -209,7 +211,8 @@ export class Program<Config> {
 
   /** Of the server itself: below a supervisor that of its present process. */
   private serverPlace(presence: ServerPresence): ServerPlace {
-    const pid = presence.is === 'running' ? presence.report.services[0]?.workers[0]?.pid : null
+    const servers = presence.is === 'running' ? (presence.report.services[0]?.workers ?? []) : []
+    const pid = (servers.find(({ role, ready }) => role === 'main' && ready) ?? servers[0])?.pid
     return this.options.supervised && pid != null ? placeBelow(this.place.runtimeDir, pid) : this.place
   }
 

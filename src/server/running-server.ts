@@ -1,13 +1,20 @@
 // A server while it runs: what its hooks and the embedding program can ask of it.
+import { randomBytes } from 'node:crypto'
+import { closeSync } from 'node:fs'
 import type { SupervisorSpec } from '../config/effective.ts'
+import { openPipe } from '../os/pipe.ts'
 import type { ApplyReport, Engine, JournalEntry, OperationOutcome } from '../supervisor/engine-api.ts'
 import type { WorkerHost } from '../supervisor/engine-host.ts'
 import type { StatusReport } from '../supervisor/status-report.ts'
+import type { DeskPlace } from './ask-for-sockets.ts'
 import { HookCaller } from './hook-caller.ts'
+import { inProcessRunner } from './in-process-runner.ts'
+import { deskPath } from './predecessors.ts'
+import { isModule } from './program-file.ts'
 import type { ServerOptions } from './server-options.ts'
+import { ServerRole } from './server-role.ts'
 import { type EvaluatedOptions, evaluateOptions } from './server-spec.ts'
 import { TIER_VARIABLES } from './tier.ts'
-import { isModule } from './worker-command.ts'
 
 export interface RunningServer<Config = unknown> {
   readonly name: string
@@ -48,6 +55,8 @@ export interface ServerBody {
 
 export class LiveServer<Config> implements RunningServer<Config> {
   readonly hooks: HookCaller<Config>
+  /** Where its workers ask for sockets. */
+  readonly desk: DeskPlace
   private readonly options: ServerOptions<Config>
   private readonly program: string
   private readonly environment: Readonly<Record<string, string | undefined>>
@@ -55,6 +64,10 @@ export class LiveServer<Config> implements RunningServer<Config> {
   private inForce: EvaluatedOptions<Config>
   private readonly writeLog: (text: string) => void
   private body: ServerBody | null = null
+  /** Its other end is nobody's but ours: workers see it end when we do. */
+  private pipe: { readonly read: number; readonly write: number } | null = null
+  /** Main or standby. */
+  readonly role: ServerRole
   /** Below a supervisor: asks it for another server in place of this one. */
   liveRestart: (() => Promise<OperationOutcome>) | null = null
   private stopAsked = false
@@ -72,7 +85,9 @@ export class LiveServer<Config> implements RunningServer<Config> {
     this.program = program
     this.environment = environment
     this.inForce = first
+    this.desk = { path: deskPath(first.spec.runtimeDir), secret: randomBytes(16).toString('hex') }
     this.writeLog = writeLog
+    this.role = new ServerRole(environment)
     this.hooks = new HookCaller(options, this, writeLog)
   }
 
@@ -92,6 +107,22 @@ export class LiveServer<Config> implements RunningServer<Config> {
     return this.inForce.spec
   }
 
+  /** Its workers are Node processes that we have started so that their debugger can be woken without harm. */
+  get debuggable(): boolean {
+    return (this.options.workerType ?? 'process') === 'process'
+  }
+
+  private get lifeline(): { readonly read: number } {
+    this.pipe ??= openPipe()
+    return this.pipe
+  }
+
+  /** After its end. */
+  closeLifeline(): void {
+    for (const fd of Object.values(this.pipe ?? {})) closeSync(fd)
+    this.pipe = null
+  }
+
   get engine(): Engine {
     return this.opened.engine
   }
@@ -103,23 +134,41 @@ export class LiveServer<Config> implements RunningServer<Config> {
 
   /** For the engine. */
   get workerHost(): WorkerHost {
-    const { worker, workerType = 'process', orphans = 'finish' } = this.options
+    const { worker, workerType = 'process' } = this.options
+    // A thread can not outlive its server, and has another's pid as its parent's.
+    const orphans = workerType === 'thread' ? 'stay' : (this.options.orphans ?? 'finish')
     const base = {
       [TIER_VARIABLES.server]: this.name,
       [TIER_VARIABLES.tier]: 'worker',
       [TIER_VARIABLES.pid]: String(process.pid),
-      [TIER_VARIABLES.orphans]: orphans,
+      // One that worked on beside the next main would be a second one.
+      [TIER_VARIABLES.orphans]: this.role.lockFds.length > 0 ? 'die' : orphans,
+      // A program that is not ours would hand them on to all that it starts.
+      ...(workerType === 'spawn'
+        ? {}
+        : { [TIER_VARIABLES.desk]: this.desk.path, [TIER_VARIABLES.secret]: this.desk.secret }),
     }
     return {
       wantsListenPid: workerType === 'spawn',
+      inProcess: inProcessRunner(this.options, this.program, {
+        name: this.name,
+        config: () => this.config,
+        desk: this.desk,
+      }),
       config: () => this.config,
-      spawned: (process) => this.hooks.spawned(process),
+      spawned: (process) => {
+        this.role.spawned(process)
+        this.hooks.spawned(process)
+      },
       exited: (process, reason) => this.hooks.exited(process, reason),
       beat: (process) => this.hooks.beat(process),
+      inherited: () => (workerType === 'process' ? [this.lifeline.read, ...this.role.lockFds] : []),
       environment: ({ slot }) => {
         if (!isModule(worker)) this.hooks.ofWorker('beforeFork', { workerId: slot, pid: null })
+        if (workerType === 'embedded') return {}
         const config = JSON.stringify(this.config)
-        return config === undefined ? base : { ...base, [TIER_VARIABLES.config]: config }
+        const gifts = { ...base, ...this.role.giftsFor(slot) }
+        return config === undefined ? gifts : { ...gifts, [TIER_VARIABLES.config]: config }
       },
     }
   }

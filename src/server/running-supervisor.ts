@@ -12,6 +12,7 @@ import { startTimeOf } from '../os/process-identity.ts'
 import { lookupUser } from '../os/users.ts'
 import type { ApplyReport, Engine, JournalEntry, OperationOutcome } from '../supervisor/engine-api.ts'
 import type { WorkerHost } from '../supervisor/engine-host.ts'
+import type { Listeners } from '../supervisor/listeners.ts'
 import { openEngine } from '../supervisor/open-engine.ts'
 import { eventSentence } from './event-text.ts'
 import { claimRuntime, isPointerThere, leavePointer } from './runtime-claim.ts'
@@ -31,7 +32,9 @@ export interface SupervisorOptions {
   /** Every journal entry from the first one on. */
   readonly onEvent?: (entry: JournalEntry) => void
   /** Before the first service is started: who listens from here on misses nothing. When it rejects, nothing is started. */
-  readonly onOpen?: (engine: Engine) => void | Promise<void>
+  readonly onOpen?: (engine: Engine, listeners: Listeners) => void | Promise<void>
+  /** What stands beside the control socket in the runtime directory. */
+  readonly sideDoor?: { isInPlace(): boolean; reopen(): Promise<void>; close(): void }
   /** For a supervisor whose config is not a file that can be read in a process of its own. */
   readonly readConfig?: () => Promise<SupervisorSpec>
   /** In place of `engine.apply`. */
@@ -78,10 +81,10 @@ export async function openSupervisor(spec: SupervisorSpec, options: SupervisorOp
       clean,
       ...(options.workers === undefined ? {} : { workers: options.workers }),
       // Socket and pointer before the first worker: whatever happens from then on, `down` finds us.
-      async beforeStart(engine) {
+      async beforeStart(engine, listeners) {
         opened.running = await openDoors(spec, engine, log, { ...options, allowed })
         leavePointer(pointed, { environment, uid })
-        await options.onOpen?.(engine)
+        await options.onOpen?.(engine, listeners)
       },
       isRuntimeWhole: () => (opened.running?.doorsAreOpen() ?? true) && isPointerThere(pointed, { environment, uid }),
       async restoreRuntime() {
@@ -97,7 +100,8 @@ export async function openSupervisor(spec: SupervisorSpec, options: SupervisorOp
         options.onEvent?.(entry)
       },
     })
-    trimMemoryWhenQuiet(engine)
+    // Code of the program in our event loop would stand still meanwhile.
+    if (!options.workers?.inProcess) trimMemoryWhenQuiet(engine)
   } catch (error) {
     await opened.running?.closeDoors()
     await log.file.close()
@@ -142,6 +146,7 @@ async function openDoors(
   }
   const end = async (outcome: OperationOutcome) => {
     reading.abort()
+    options.sideDoor?.close()
     await control?.close(CLOSE_GRACE)
     const written = await log.file.close()
     // A write that hangs on a dead disk would hold process.exit for ever.
@@ -174,9 +179,15 @@ async function openDoors(
       engine.reopenLogs()
       log.file.reopen()
     },
-    doorsAreOpen: () => control?.isInPlace() ?? true,
-    reopenDoors: async () => control?.relisten(),
-    closeDoors: async () => control?.close(CLOSE_GRACE),
+    doorsAreOpen: () => (control?.isInPlace() ?? true) && (options.sideDoor?.isInPlace() ?? true),
+    async reopenDoors() {
+      await control?.relisten()
+      await options.sideDoor?.reopen()
+    },
+    async closeDoors() {
+      options.sideDoor?.close()
+      await control?.close(CLOSE_GRACE)
+    },
     log: (text) => log.line(text),
     ended,
   }

@@ -4,6 +4,7 @@ import type { RunningServer } from './running-server.ts'
 export interface WorkerEvent {
   /** Number of the worker, from 0. */
   readonly workerId: number
+  /** Null: it is no process. */
   readonly pid: number | null
 }
 

@@ -1,16 +1,17 @@
 // What `defineServer` takes. The keys of the supervisor and of a service are those of the config file, under the same names.
 import type { Written } from '../config/setting.ts'
 import type { serviceSettings } from '../config/settings/service.ts'
+import type { slotSettings } from '../config/settings/slots.ts'
 import type { supervisorSettings } from '../config/settings/supervisor.ts'
 import type { ServerHooks } from './server-hooks.ts'
 import type { OwnSignalMap, SignalMapName } from './signal-maps.ts'
 import type { WorkerDefinition } from './worker-definition.ts'
 
-/** How a worker runs. `process`: a Node process of its own. */
+/** How a worker runs: a Node process of its own, a thread of the server, in the event loop of the server; any program; a fork. */
 export type WorkerType = 'process' | 'thread' | 'embedded' | 'spawn' | 'fork'
 
 /** What the server gives each worker by itself. */
-type GivenByServer = 'instances' | 'command' | 'sockets' | 'autostart' | 'dependsOn'
+type GivenByServer = 'instances' | 'command' | 'sockets' | 'autostart' | 'dependsOn' | 'slots'
 
 /** Keys of the config file that a server may set, as they are written there. */
 export type ServerSettings = Omit<Written<typeof serviceSettings>, GivenByServer> &
@@ -66,6 +67,11 @@ export interface ServerOptions<Config = unknown> extends ServerSettings {
    * `start`; in the foreground the terminal is above the server.
    */
   readonly supervised?: boolean
+  /**
+   * Main and standby: so many whole servers, each with its workers, of which `mains` work and the others wait to take over. Implies
+   * `supervised`. In a standby `ctx.listen` waits for the promotion; `ctx.onPromote`, `ctx.fencingToken()`.
+   */
+  readonly slots?: Written<typeof slotSettings>
   readonly server?: ServerHooks<Config>
   /** What a worker does; or the URL of a module whose default export says so. */
   readonly worker?: WorkerDefinition<Config> | URL | string

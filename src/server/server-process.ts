@@ -14,10 +14,12 @@ import { compileLittle } from './late-compilation.ts'
 import { openServerProcess, serverLogPath } from './open-server.ts'
 import { failureText } from './outcome-text.ts'
 import { removePidFile, writePidFile } from './pid-file.ts'
+import { Predecessors } from './predecessors.ts'
 import type { LiveServer } from './running-server.ts'
 import type { ServerOptions } from './server-options.ts'
 import { ServerSignals } from './server-signals.ts'
 import { askLiveRestart, placeBelow, removeDeadPlaces, sayReady } from './supervised-server.ts'
+import type { Above } from './tier.ts'
 
 export interface ServerProcessOptions {
   readonly program: string
@@ -55,15 +57,18 @@ export async function serveInBackground<Config>(
  */
 export async function serveSupervised<Config>(
   options: ServerOptions<Config>,
-  { program, environment, above }: ServerProcessOptions & { readonly above: string },
+  { program, environment, above: { directory: above, secret } }: ServerProcessOptions & { readonly above: Above },
 ): Promise<number> {
   const { pidFile: _ofTheSupervisor, ...own } = options
   const signals = prepareProcess(options)
   removeDeadPlaces(above)
   const { runtimeDir } = placeBelow(above, process.pid)
   const { socket: _, ...control } = options.control ?? {}
-  const server = await openQuickly({ ...own, runtimeDir, control }, { program, environment })
+  const predecessors = new Predecessors(above, secret)
+  const placed = { ...own, runtimeDir, control }
+  const server = await openQuickly(placed, { program, environment, handover: { predecessors, secret } })
   server.liveRestart = () => askLiveRestart(server.name, above)
+  server.role.listen(environment, (line) => server.engine.tell(server.name, line))
   signals.release(server, (text) => server.log(text))
   const { ok, services, goingDown } = await server.settled()
   if (ok) sayReady(environment)
@@ -136,6 +141,7 @@ async function openQuickly<Config>(
 async function untilItsEnd<Config>(server: LiveServer<Config>, { pidFile }: ServerOptions<Config>): Promise<number> {
   const code = await server.ended
   if (pidFile !== undefined) removePidFile(pidFile)
+  server.closeLifeline()
   server.hooks.call('afterRun', server)
   return code
 }

@@ -1,4 +1,5 @@
 // Signals are a skin over what a running server can do.
+import { dumpServer } from './dump-server.ts'
 import type { LiveServer } from './running-server.ts'
 import { type OwnSignalMap, type SignalMapName, type SignalStep, signalMap } from './signal-maps.ts'
 import { terminalOpens } from './supervisor-signals.ts'
@@ -73,7 +74,7 @@ const ACTS: Readonly<Record<Exclude<SignalStep, (...args: never[]) => unknown>, 
   'more-workers': (server) => server.scale('+1'),
   'fewer-workers': (server) => server.scale('-1'),
   'stop-workers': (server) => server.engine.operate({ verb: 'stop', targets: [server.name] }),
-  dump: (server, say) => say(JSON.stringify(server.engine.dump())),
+  dump: async (server, say) => say(`dump written to ${await dumpServer(server)}`),
   ignore: () => {},
 }
 

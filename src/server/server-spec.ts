@@ -3,8 +3,10 @@ import { dirname, join } from 'node:path'
 import type { SupervisorSpec } from '../config/effective.ts'
 import type { Problem } from '../config/problem.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
+import { embeddedRollout, inProcessProblems } from './in-process-options.ts'
+import { isModule } from './program-file.ts'
 import type { DynamicSettings, ServerOptions } from './server-options.ts'
-import { isModule, workerCommand } from './worker-command.ts'
+import { workerCommand } from './worker-command.ts'
 
 /** Keys of `ServerOptions` that mean something to the server alone. */
 const OF_THE_SERVER = [
@@ -20,6 +22,7 @@ const OF_THE_SERVER = [
   'pidFile',
   'daemonizeErrorExitCode',
   'supervised',
+  'slots',
   'commandSender',
   'initFile',
   'quiet',
@@ -71,6 +74,9 @@ export async function evaluateOptions<Config>(
   const config = (typeof given === 'function' ? await (given as () => Config | Promise<Config>)() : given) as Config
   const merged = { ...options, ...dynamicPart(config) } as ServerOptions<Config>
   const spec = await loadServerConfig(options.name, written(merged, program), program, environment)
+  const own = spec.services[options.name]
+  const problems = own === undefined ? [] : inProcessProblems(merged as ServerOptions<never>, own)
+  if (problems.length > 0) throw invalid(options.name, problems)
   return { config, spec: { ...spec, configFile: configNameOf(program, options.name) } }
 }
 
@@ -130,6 +136,7 @@ function written(options: ServerOptions, program: string): Record<string, unknow
   const service = {
     ...defaultsOf(options),
     ...others,
+    ...embeddedRollout(options),
     command: workerCommand(options, program),
     instances: workers,
     sockets: Object.keys(sockets),
@@ -146,7 +153,7 @@ function defaultsOf({ workerType = 'process', commandSender = 'signal' }: Server
   return { stdin: 'commands', reload: { signal: 'USR2' }, stop: { signals: ['TERM', 'QUIT', 'KILL'] } }
 }
 
-function invalid(name: string, problems: readonly Problem[]): HoldfastError {
+function invalid(name: string, problems: readonly Pick<Problem, 'path' | 'message' | 'hint'>[]): HoldfastError {
   const lines = problems.map(({ path, message, hint }) => {
     const key = path.replace(`services.${name}.`, '').replace(/^instances/, 'workers')
     return `  ${key === '' ? '' : `${key}: `}${message}${hint === '' ? '' : `\n    ${hint}`}`

@@ -1,5 +1,6 @@
 // The tier above a `supervised` server: the daemon's engine with one service, which is the server. It owns the sockets, so that
 // a server that dies, or is replaced by a live restart, loses no connection.
+import { randomBytes } from 'node:crypto'
 import { readdirSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SupervisorSpec } from '../config/effective.ts'
@@ -11,7 +12,7 @@ import { VARIABLES } from '../wire/worker-environment.ts'
 import type { ServerOptions } from './server-options.ts'
 import { type ServerPlace, serverPlace } from './server-place.ts'
 import { configNameOf, loadServerConfig } from './server-spec.ts'
-import { SERVER_TIER_FLAGS, TIER_VARIABLES } from './tier.ts'
+import { serverTierFlags, TIER_VARIABLES } from './tier.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -38,7 +39,8 @@ export async function supervisorSpecOf(
   if (own === undefined) throw new Error(`server "${name}" has no service (bug)`)
   const workersStop = timeUntilKill(ladderFor({ kind: 'stop', text: '' }, own))
   const { unrecoverable = [] } = restart ?? {}
-  const command = [process.execPath, ...SERVER_TIER_FLAGS, ...process.execArgv, program, ...process.argv.slice(2)]
+  const flags = [...serverTierFlags(options.workerType), ...process.execArgv]
+  const command = [process.execPath, ...flags, program, ...process.argv.slice(2)]
   const service = {
     command,
     cwd: process.cwd(),
@@ -46,6 +48,7 @@ export async function supervisorSpecOf(
       [TIER_VARIABLES.server]: name,
       [TIER_VARIABLES.tier]: 'server',
       [TIER_VARIABLES.above]: place.runtimeDir,
+      [TIER_VARIABLES.handover]: randomBytes(16).toString('hex'),
     },
     sockets: Object.keys(sockets),
     ready: 'notify',
@@ -53,7 +56,8 @@ export async function supervisorSpecOf(
     startTimeout: '1d',
     stop: { signals: ['TERM', 'KILL'], timeout: workersStop === null ? 'never' : (workersStop + OWN_STOP) / 1_000 },
     restart: { unrecoverable, stopAllOnUnrecoverable: true },
-    rollout: { maxSurge: 1, maxUnavailable: 0 },
+    // A main has to end before its standby can follow it; otherwise the new server serves before the old one ends.
+    ...(options.slots === undefined ? { rollout: { maxSurge: 1, maxUnavailable: 0 } } : { slots: options.slots }),
   }
   const config = {
     name,

@@ -10,27 +10,55 @@ export const TIER_VARIABLES = {
   /** For a worker: pid of its server. */
   pid: 'HOLDFAST_SERVER_PID',
   orphans: 'HOLDFAST_ORPHANS',
+  /** For a worker: an fd that ends when its server does. */
+  lifeline: VARIABLES.lifelineFd,
+  /** For a worker: where it asks its server for sockets, and what it has to say there. */
+  desk: 'HOLDFAST_SERVER_SOCKETS',
+  secret: 'HOLDFAST_SERVER_SECRET',
   /** For a server that is supervised: the runtime directory of its supervisor. */
   above: 'HOLDFAST_ABOVE',
+  /** With it: what makes it known to the server whose sockets it takes over. */
+  handover: 'HOLDFAST_HANDOVER_SECRET',
 } as const
 
+import { VARIABLES } from '../wire/worker-environment.ts'
+import type { DeskPlace } from './ask-for-sockets.ts'
+import type { WorkerType } from './server-options.ts'
 import { SMALL_NURSERY } from './small-nursery.ts'
 
-/** Node's, of a server's process. */
+/** Node's, of a supervisor's process. */
 export const SERVER_TIER_FLAGS = [SMALL_NURSERY] as const
+
+/** Of a server's. V8's flags are those of all its threads: workers inside the process need their young generation. */
+export function serverTierFlags(workerType: WorkerType = 'process'): readonly string[] {
+  return workerType === 'thread' || workerType === 'embedded' ? [] : SERVER_TIER_FLAGS
+}
 
 export type Tier =
   /** Somebody's command. */
   | { readonly is: 'program' }
-  /** `above`: the runtime directory of its supervisor, null without one. */
-  | { readonly is: 'server'; readonly server: string; readonly above: string | null }
+  /** `above`: null without a supervisor. */
+  | { readonly is: 'server'; readonly server: string; readonly above: Above | null }
   | {
       readonly is: 'worker'
       readonly server: string
       readonly serverPid: number
       readonly config: unknown
-      readonly orphans: 'finish' | 'stay'
+      /** `die`: at once. */
+      readonly orphans: 'finish' | 'stay' | 'die'
+      /** Ends with the server; null: there is none. */
+      readonly lifelineFd: number | null
+      /** Null: nobody can be asked for sockets. */
+      readonly desk: DeskPlace | null
     }
+
+/** The supervisor of a server. */
+export interface Above {
+  /** Its runtime directory. */
+  readonly directory: string
+  /** The same for all servers that it starts, one after the other. */
+  readonly secret: string
+}
 
 const key = Symbol.for('holdfast.tier')
 const shared = globalThis as { [key]?: Tier }
@@ -49,15 +77,18 @@ function take(environment: NodeJS.ProcessEnv): Tier {
       return [name, value]
     }),
   ) as Record<keyof typeof TIER_VARIABLES, string | undefined>
-  const { server, tier, config, pid, orphans, above } = given
+  const { server, tier, config, pid, orphans, above, desk, secret = '', handover = '', lifeline } = given
   if (server === undefined) return { is: 'program' }
-  if (tier === 'server') return { is: 'server', server, above: above ?? null }
+  if (tier === 'server')
+    return { is: 'server', server, above: above === undefined ? null : { directory: above, secret: handover } }
   if (tier !== 'worker') return { is: 'program' }
   return {
     is: 'worker',
     server,
     serverPid: Number(pid),
     config: config === undefined ? undefined : JSON.parse(config),
-    orphans: orphans === 'stay' ? 'stay' : 'finish',
+    orphans: orphans === 'stay' || orphans === 'die' ? orphans : 'finish',
+    lifelineFd: lifeline === undefined ? null : Number(lifeline),
+    desk: desk === undefined ? null : { path: desk, secret },
   }
 }

@@ -1,28 +1,24 @@
 // How a worker's process is started.
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { HoldfastError } from '../errors/holdfast-error.ts'
+import { workerDumpFlags } from './dump-worker.ts'
+import { isModule } from './program-file.ts'
 import type { ServerOptions } from './server-options.ts'
+import type { ThreadProgram } from './thread-runner.ts'
 
 /** An inline worker is the same program once more; a module has a small program of ours around it. */
 export function workerCommand({ worker, workerType = 'process', command }: ServerOptions, program: string): unknown {
   if (workerType === 'spawn') return command
-  const node = [process.execPath, ...process.execArgv.filter((flag) => !isOfThisProcessOnly(flag))]
+  const flags = process.execArgv.filter((flag) => !isOfThisProcessOnly(flag))
+  const node = [process.execPath, ...workerDumpFlags(), ...flags]
   if (isModule(worker)) return [...node, workerModuleRunner(), moduleUrl(worker)]
   return [...node, program, ...process.argv.slice(2)]
 }
 
-export function isModule(worker: unknown): worker is URL | string {
-  return worker instanceof URL || typeof worker === 'string'
-}
-
-/** The file that was run. @throws HoldfastError where there is none: `node -e`, the REPL, a program on stdin */
-export function programOfThisProcess(): string {
-  const [, program] = process.argv
-  if (program !== undefined && program !== '' && program !== '-') return program
-  throw new HoldfastError('HF_USAGE', {
-    problem: 'a server needs a program in a file: each of its workers runs that program again',
-    verb: '',
-  })
+/** The same for a thread, whose flags are the server's. */
+export function threadProgram({ worker }: Pick<ServerOptions, 'worker'>, program: string): ThreadProgram {
+  if (isModule(worker)) return { file: workerModuleRunner(), args: [moduleUrl(worker)] }
+  return { file: program, args: process.argv.slice(2) }
 }
 
 /** A worker must not wait for the debugger of its server, nor take its port. */
@@ -38,4 +34,9 @@ function moduleUrl(worker: URL | string): string {
 /** Stands beside this bundle. */
 function workerModuleRunner(): string {
   return require.resolve('./run-worker.js')
+}
+
+/** The command line, which stands beside it too. */
+export function holdfastProgram(): string {
+  return join(dirname(workerModuleRunner()), 'cli.cjs')
 }

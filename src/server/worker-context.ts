@@ -7,11 +7,22 @@ import type {
   StopRequest,
   Worker,
 } from '../worker/worker.ts'
+import type { DeskPlace } from './ask-for-sockets.ts'
+import {
+  ListenOnDemand,
+  type ListenTcpOptions,
+  type ListenUdpOptions,
+  type ListenUnixOptions,
+  type SocketOnDemand,
+  type UnixSocketOnDemand,
+} from './listen-on-demand.ts'
 import type { WorkerContext } from './worker-definition.ts'
 
 interface ContextHost<Config> {
   readonly config: () => Config
   readonly server: { readonly name: string; readonly pid: number }
+  /** Where sockets are asked for. */
+  readonly desk: DeskPlace | null
   /** The first `listen` is bound. */
   readonly onListening: () => void
 }
@@ -20,10 +31,12 @@ interface ContextHost<Config> {
 export class ServerWorkerContext<Config> implements WorkerContext<Config> {
   readonly #worker: Worker
   readonly #host: ContextHost<Config>
+  readonly #onDemand: ListenOnDemand
 
   constructor(worker: Worker, host: ContextHost<Config>) {
     this.#worker = worker
     this.#host = host
+    this.#onDemand = new ListenOnDemand(worker, host.desk, () => host.onListening())
   }
 
   get workerId(): number {
@@ -87,9 +100,36 @@ export class ServerWorkerContext<Config> implements WorkerContext<Config> {
   }
 
   async listen(name: string, server: Listenable, fallback?: ListenFallback | number): Promise<BoundAddress> {
+    await this.#promoted()
     const address = await this.#worker.listen(name, server, fallback)
     this.#host.onListening()
     return address
+  }
+
+  /** A standby is ready for its promotion, and takes no client before it. @throws AbortError when a stop is asked first */
+  #promoted(): Promise<void> {
+    if (this.#worker.role === 'main') return Promise.resolve()
+    this.#worker.ready()
+    const { signal } = this.#worker
+    return new Promise((resolve, reject) => {
+      this.#worker.onPromote(() => resolve())
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    })
+  }
+
+  async listenTcp(host: string, port: number, options: ListenTcpOptions = {}): Promise<SocketOnDemand> {
+    await this.#promoted()
+    return this.#onDemand.tcp(host, port, options)
+  }
+
+  async listenUdp(host: string, port: number, options: ListenUdpOptions = {}): Promise<SocketOnDemand> {
+    await this.#promoted()
+    return this.#onDemand.udp(host, port, options)
+  }
+
+  async listenUnix(path: string, options: ListenUnixOptions = {}): Promise<UnixSocketOnDemand> {
+    await this.#promoted()
+    return this.#onDemand.unix(path, options)
   }
 
   ready(): void {

@@ -1,5 +1,12 @@
 // What a worker of a server does.
 import type { Worker } from '../worker/worker.ts'
+import type {
+  ListenTcpOptions,
+  ListenUdpOptions,
+  ListenUnixOptions,
+  SocketOnDemand,
+  UnixSocketOnDemand,
+} from './listen-on-demand.ts'
 
 /** What `run` is given: the SDK's worker, and what it has of its server. */
 export interface WorkerContext<Config = unknown> extends Worker {
@@ -8,12 +15,20 @@ export interface WorkerContext<Config = unknown> extends Worker {
   /** The configuration in force: what the server's `config` returned last. */
   readonly config: Config
   readonly server: { readonly name: string; readonly pid: number }
+  /**
+   * A socket that the server opens now and owns: every worker that asks for the same address gets the same one, and it outlives them.
+   * IPv6 is IPv6 alone. With port 0: a free port, the same for all who ask with the same host and `name`.
+   * @throws Error with code (EADDRINUSE …), syscall, address and port
+   */
+  listenTcp(host: string, port: number, options?: ListenTcpOptions): Promise<SocketOnDemand>
+  listenUdp(host: string, port: number, options?: ListenUdpOptions): Promise<SocketOnDemand>
+  listenUnix(path: string, options?: ListenUnixOptions): Promise<UnixSocketOnDemand>
 }
 
 /** Where a worker is about to be started, or has been. */
 export interface WorkerStart {
   readonly workerId: number
-  /** Null before it is there. */
+  /** Null before it is there, and where it is no process. */
   readonly pid: number | null
 }
 

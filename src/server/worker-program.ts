@@ -1,4 +1,4 @@
-// A worker of type `process`, in its own process: the definition's callbacks around the SDK.
+// A worker where it runs: the definition's callbacks around the SDK.
 import type { Worker } from '../worker/worker.ts'
 import type { Tier } from './tier.ts'
 import { ServerWorkerContext } from './worker-context.ts'
@@ -6,21 +6,31 @@ import type { WorkerDefinition } from './worker-definition.ts'
 
 /** Milliseconds after which a worker counts as ready that says nothing and listens nowhere. */
 const READY_AFTER = 1_000
-/** Milliseconds between two looks whether the server is still our parent: a process is told nothing of its parent's death. */
-const ORPHAN_LOOK = 1_000
+const LONGEST_TIMER = 2 ** 31 - 1
 
 type WorkerTier = Extract<Tier, { is: 'worker' }>
+
+/** What a worker runs in: a process or a thread of its own, or the event loop of its server. */
+export interface WorkerBody {
+  exit(code: number): void
+  /** `run` has returned, or thrown. */
+  ran?(): void
+}
+
+const OWN_BODY: WorkerBody = { exit: (code) => process.exit(code) }
 
 /** Resolves never: the process ends when its work has. */
 export async function runWorker<Config>(
   definition: WorkerDefinition<Config>,
   tier: WorkerTier,
   worker: Worker,
+  body: WorkerBody = OWN_BODY,
 ): Promise<never> {
   let config = tier.config as Config
   const ctx = new ServerWorkerContext<Config>(worker, {
     config: () => config,
     server: { name: tier.server, pid: tier.serverPid },
+    desk: tier.desk,
     onListening: () => worker.ready(),
   })
   worker.onReload(async (given) => {
@@ -29,18 +39,24 @@ export async function runWorker<Config>(
     await definition.reload?.(next, ctx)
     config = next
   })
-  if (tier.orphans === 'finish') endWithServer(worker, tier.serverPid)
+  endWithServer(worker, tier)
   try {
     await definition.initialize?.(ctx)
     const readySoon = setTimeout(() => worker.ready(), READY_AFTER)
-    const running = Promise.resolve(definition.run(ctx))
+    // A `run` that waits for nothing but `ctx.signal` has not ended; Node would end the process, with code 13.
+    const standing = body === OWN_BODY ? setInterval(() => {}, LONGEST_TIMER) : undefined
+    const running = (async () => definition.run(ctx))().finally(() => {
+      clearInterval(standing)
+      body.ran?.()
+    })
     stopWith(definition, ctx, worker, running)
     await running
     // Done before its time: nobody is told that it was ready for work.
     if (!worker.signal.aborted && !hasWork()) clearTimeout(readySoon)
   } catch (error) {
     if (worker.signal.aborted && isAbort(error)) return forever()
-    fail(worker, error)
+    worker.logger.error(error instanceof Error ? (error.stack ?? error.message) : String(error))
+    body.exit(1)
   }
   return forever()
 }
@@ -61,17 +77,28 @@ function stopWith<Config>(
   else worker.signal.addEventListener('abort', tell, { once: true })
   worker.onStop(async () => {
     await stopped
-    await running.catch(() => {})
+    // A standby waits in `run` for a promotion that will not come, and has no work to finish.
+    if (worker.role === 'main') await running.catch(() => {})
   })
 }
 
-function endWithServer(worker: Worker, serverPid: number): void {
-  const timer = setInterval(() => {
-    if (process.ppid === serverPid) return
-    clearInterval(timer)
-    worker.logger.warn(`the server (pid ${serverPid}) is gone: this worker finishes what it has, and ends`)
+/** Its pipe ends when the server does, also by `kill -9`. Nobody writes to it. */
+function endWithServer(worker: Worker, { orphans, serverPid, lifelineFd }: WorkerTier): void {
+  if (orphans === 'stay' || lifelineFd === null) return
+  const lifeline = new (process.getBuiltinModule('node:net').Socket)({
+    fd: lifelineFd,
+    readable: true,
+    writable: false,
+  })
+  lifeline.once('close', () => {
+    worker.logger.warn(
+      `the server (pid ${serverPid}) is gone: this worker ${orphans === 'die' ? 'ends' : 'finishes what it has, and ends'}`,
+    )
+    if (orphans === 'die') process.exit(1)
     void worker.stop('the server is gone')
-  }, ORPHAN_LOOK).unref()
+  })
+  lifeline.on('error', () => {})
+  lifeline.resume().unref()
 }
 
 function hasWork(): boolean {
@@ -80,11 +107,6 @@ function hasWork(): boolean {
 
 function isAbort(error: unknown): boolean {
   return error instanceof Error && error.name === 'AbortError'
-}
-
-function fail(worker: Worker, error: unknown): never {
-  worker.logger.error(error instanceof Error ? (error.stack ?? error.message) : String(error))
-  process.exit(1)
 }
 
 function forever(): Promise<never> {

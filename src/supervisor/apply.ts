@@ -30,6 +30,7 @@ export async function applySpec(
   const diff = diffSpecs(inForce(context), spec)
   const [refused] = diff.refused
   if (refused !== undefined) throw new HoldfastError('HF_APPLY_REFUSED', { key: refused })
+  refuseOtherSlots(diff.services)
   const changed = diff.services.filter(({ change }) => change !== 'unchanged')
   if (options.replace !== true) refuseDuringRollout(context, changed)
   const notes = scaleNotes(context, changed, spec)
@@ -38,6 +39,7 @@ export async function applySpec(
   if (options.dryRun === true) return report
   const removed = socketsToClose(context, diff)
   const replaced = openSockets(context, diff, spec)
+  await openLocks(context, changed, spec)
   accept(spec)
   const services = await converge(context, changed, spec, onProgress)
   closeSockets(context, removed, replaced)
@@ -49,6 +51,27 @@ function inForce({ current, interpreter }: ApplyContext): SupervisorSpec {
   const services: Record<string, ServiceSpec> = {}
   for (const [name, { state }] of interpreter.services) services[name] = specOf(state, state.generation)
   return { ...current, services }
+}
+
+/** Who holds a main slot, and who waits for one, goes by the number of slots that it was started with. */
+function refuseOtherSlots(services: readonly ServiceDifference[]): void {
+  for (const { service, change, keys } of services) {
+    const key = keys.find((one) => one === 'slots' || one.startsWith('slots.'))
+    if (change === 'changed' && key !== undefined)
+      throw new HoldfastError('HF_APPLY_REFUSED', { key: `services.${service}.${key}` })
+  }
+}
+
+/** Of new services. @throws HoldfastError where one can not be */
+async function openLocks(
+  { interpreter }: ApplyContext,
+  changed: readonly ServiceDifference[],
+  spec: SupervisorSpec,
+): Promise<void> {
+  for (const { service, change } of changed) {
+    const added = change === 'added' ? spec.services[service] : undefined
+    if (added !== undefined && added.slots !== null) await interpreter.elections.open(added)
+  }
 }
 
 function refuseDuringRollout({ interpreter }: ApplyContext, changed: readonly ServiceDifference[]): void {

@@ -24,7 +24,7 @@ export interface JournalEntry {
   readonly reason: string
 }
 
-export type OperationVerb = 'start' | 'stop' | 'restart' | 'reload' | 'scale' | 'signal'
+export type OperationVerb = 'start' | 'stop' | 'restart' | 'reload' | 'scale' | 'signal' | 'failover'
 
 export interface OperationRequest {
   readonly verb: OperationVerb
@@ -152,6 +152,8 @@ export interface Engine {
   readonly journalFile: string
   /** Resolves target strings to worker ids, @throws HF_TARGET_UNKNOWN */
   resolve(targets: readonly string[]): { service: string; slots: number[] | null }[]
+  /** A line for every worker of the service, on its command channel. */
+  tell(service: string, line: string): void
   /** The log files were moved away: opens them anew. */
   reopenLogs(): void
   /** Looks whether somebody removed the runtime directory, and makes it anew; happens by itself where inotify works. */

@@ -1,11 +1,19 @@
 import type { Engine, JournalEntry } from './engine-api.ts'
+import type { InProcessRunner } from './in-process-worker.ts'
+import type { Listeners } from './listeners.ts'
 
 /** For a program whose workers are its own: the library's. */
 export interface WorkerHost {
   /** Called before each start: what the new process finds in its environment besides. */
   environment(worker: { readonly service: string; readonly slot: number }): Readonly<Record<string, string>>
+  /**
+   * Fds of ours that each new process is given besides; the first one's number is in HOLDFAST_LIFELINE_FD. They stay open here.
+   */
+  inherited?(): readonly number[]
   /** What a reload tells the workers. JSON. */
   config(): unknown
+  /** Null: each is a process. */
+  readonly inProcess: InProcessRunner | null
   /** False: they take their sockets by name, and need no shell between that knows their pid (half a floor of a start). */
   readonly wantsListenPid: boolean
   /** Its process is there. */
@@ -19,7 +27,9 @@ export interface WorkerHost {
 export interface WorkerProcess {
   readonly service: string
   readonly slot: number
-  readonly identity: { readonly pid: number }
+  /** Null: it is no process. */
+  readonly pid: number | null
+  readonly lane: { send(text: string): boolean }
 }
 
 /** What the engine is given by whoever runs it: the daemon, or a program that embeds it. */
@@ -40,11 +50,19 @@ export interface EngineHost {
    * Called once the lock and the sockets are held, before any service is started: what can still fail belongs here. When it
    * rejects, so does `openEngine`, and nothing was started.
    */
-  readonly beforeStart?: (engine: Engine) => Promise<void>
+  readonly beforeStart?: (engine: Engine, listeners: Listeners) => Promise<void>
   /** Whether what the host keeps in the runtime directory (control socket, pointer) is still there. */
   readonly isRuntimeWhole?: () => boolean
   /** The runtime directory, or a part of it, was removed and is made anew: called to make again what the host keeps there. */
   readonly restoreRuntime?: () => Promise<void>
   /** Called once, when the engine has gone down by its own decision (`restart.stopAllOnUnrecoverable`). */
   readonly onDown?: (why: string) => void
+}
+
+/**
+ * Whether every child of the process is the engine's. Where workers run inside the process it is not: what they start by
+ * `child_process` is Node's to wait for, and an engine that reaps everything would take its exit code away.
+ */
+export function ownsChildren({ ownsProcess, workers }: EngineHost): boolean {
+  return ownsProcess && !workers?.inProcess
 }

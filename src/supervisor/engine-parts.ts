@@ -1,5 +1,6 @@
 // What the parts of the engine share.
 import type { ServiceSpec } from '../config/effective.ts'
+import type { LockChildren } from '../locks/lock-children.ts'
 import type { EpollLoop } from '../os/epoll.ts'
 import type { FifoReaders } from '../os/fifo-readers.ts'
 import type { ChildReaper, WaitStatus } from '../os/reap.ts'
@@ -18,6 +19,7 @@ export interface EngineParts {
   readonly journal: Journal
   readonly listeners: Listeners
   readonly auxiliary: AuxiliaryCommands
+  readonly lockChildren: LockChildren
   readonly devNull: number
   readonly hardNoFile: number
   /** Own part of HOLDFAST_ID that all processes of this engine share. */

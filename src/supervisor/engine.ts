@@ -62,7 +62,7 @@ export class LocalEngine implements Engine {
     this.interpreter = interpreter
     this.lock = lock
     this.journalFile = parts.journal.file
-    this.operations = new Operations(interpreter, parts.journal)
+    this.operations = new Operations(interpreter, parts.journal, parts.host.workers?.inProcess?.most ?? null)
     this.intent = new IntentFile(parts.paths.intent)
     this.runtime = this.keepRuntime()
   }
@@ -73,9 +73,14 @@ export class LocalEngine implements Engine {
     this.interpreter.refreshDependencies()
   }
 
-  /** In pieces of a few milliseconds: who looks meanwhile gets an answer. */
+  /**
+   * In pieces of a few milliseconds: who looks meanwhile gets an answer.
+   * @throws HoldfastError where a lock can not be; nothing was started then
+   */
   async start(): Promise<void> {
     const { services } = this.spec
+    for (const service of Object.values(services))
+      if (service.slots !== null) await this.interpreter.elections.open(service)
     this.parts.journal.write({
       kind: 'supervisor',
       event: 'up',
@@ -130,7 +135,7 @@ export class LocalEngine implements Engine {
     const pids: number[] = []
     for (const { runtime } of runtimes) {
       const processes = [...runtime.slots.values()].flatMap((slot) => [...slot.processes.values()])
-      pids.push(...processes.map(({ identity }) => identity.pid))
+      pids.push(...processes.flatMap(({ pid }) => pid ?? []))
       interpreter.heartbeats.refresh(runtime, processes.filter(writesHeartbeats))
     }
     const usage = this.usage.sample(pids)
@@ -140,6 +145,7 @@ export class LocalEngine implements Engine {
       brief: query.brief === true,
       usageOf: (pid: number) => usage.get(pid) ?? null,
       pssOf: query.memory ? pssOf : null,
+      elections: interpreter.elections,
     }
     return {
       supervisor: {
@@ -153,7 +159,7 @@ export class LocalEngine implements Engine {
       services: runtimes.map(({ runtime, slots }) => reportService(runtime, slots, sources)),
       sockets: this.parts.listeners.report(),
       forkservers: [],
-      locks: [],
+      locks: interpreter.elections.report(),
     }
   }
 
@@ -223,6 +229,12 @@ export class LocalEngine implements Engine {
   stopAll(why: string): void {
     this.parts.journal.write({ kind: 'supervisor', event: 'stop-all', reason: why })
     void this.down().then(() => this.parts.host.onDown?.(why))
+  }
+
+  tell(service: string, line: string): void {
+    for (const { processes } of this.interpreter.services.get(service)?.slots.values() ?? []) {
+      for (const { lane } of processes.values()) lane.send(line)
+    }
   }
 
   reopenLogs(): void {
@@ -320,7 +332,7 @@ export class LocalEngine implements Engine {
       journal,
       processes: () =>
         [...interpreter.services.values()].flatMap(({ slots }) =>
-          [...slots.values()].flatMap(({ processes }) => [...processes.values()]),
+          [...slots.values()].flatMap(({ processes }) => [...processes.values()].filter(({ pid }) => pid !== null)),
         ),
       startOf: ({ startedAt }) => interpreter.clock.iso(startedAt),
       writeIntent: () => {

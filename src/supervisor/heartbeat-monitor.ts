@@ -4,6 +4,7 @@ import { freshVitals, heard, type Overdue, overdue, shifted } from '../lifecycle
 import type { ProcessEffect } from '../lifecycle/process-effect.ts'
 import { LONGEST_EXTENSION } from '../lifecycle/process-transition.ts'
 import { monotonicMillis } from '../os/monotonic-clock.ts'
+import type { HeartbeatSlot } from '../wire/heartbeat-slot.ts'
 import type { RunningProcess, ServiceRuntime } from './service-runtime.ts'
 import type { SupervisedClock } from './supervised-clock.ts'
 
@@ -17,7 +18,7 @@ const SHORTEST_TICK = 25
 
 interface Watched {
   readonly service: ServiceRuntime
-  /** Inode of the table that the worker was given, null: there was none. */
+  /** Inode of the table that the worker was given, null: there was none, and none is needed. */
   readonly table: number | null
   /** It says WATCHDOG=1, which needs no table. */
   speaks: boolean
@@ -53,7 +54,8 @@ export class HeartbeatMonitor {
     process.vitals = freshVitals(monotonicMillis(), process.spec)
     process.lastSeen = this.clock.now()
     if (heartbeat === null && requestTimeout === null) return
-    this.watched.set(process, { service, table: inodeOf(service.heartbeats.path), speaks: false })
+    const table = process.inside === null ? inodeOf(service.heartbeats.path) : null
+    this.watched.set(process, { service, table, speaks: false })
     this.retime()
   }
 
@@ -82,8 +84,7 @@ export class HeartbeatMonitor {
   /** Takes over what the worker last wrote: for status, and before a deadline acts. */
   refresh(service: ServiceRuntime, processes: readonly RunningProcess[]): void {
     if (processes.length === 0) return
-    const addresses = processes.map(({ slot, lane, identity }) => ({ slot, lane: lane.index, pid: identity.pid }))
-    const entries = service.heartbeats.read(addresses)
+    const entries = entriesOf(service, processes)
     for (const [index, process] of processes.entries()) {
       const entry = entries[index]
       if (!entry) continue
@@ -151,6 +152,14 @@ export class HeartbeatMonitor {
     this.forget(process)
     this.onUnseen(service, process, UNSEEN)
   }
+}
+
+/** What each last wrote: in the table of its service, or in memory that we share with it. */
+function entriesOf(service: ServiceRuntime, processes: readonly RunningProcess[]): (HeartbeatSlot | null)[] {
+  const outside = processes.filter(({ inside }) => inside === null)
+  const addresses = outside.map(({ slot, lane, identity }) => ({ slot, lane: lane.index, pid: identity.pid }))
+  const entries = addresses.length === 0 ? [] : service.heartbeats.read(addresses)
+  return processes.map(({ inside }) => (inside === null ? (entries.shift() ?? null) : inside.heartbeat()))
 }
 
 function canBeHeard({ service, table, speaks }: Watched): boolean {

@@ -10,31 +10,38 @@ import type { SlotEffect } from '../lifecycle/slot-event.ts'
 import type { ChildReaper, WaitStatus } from '../os/reap.ts'
 import { removeTree } from '../os/remove-tree.ts'
 import { groupExists, signalGroup } from '../os/send-signal.ts'
-import { unmetDependencies } from '../rollout/dependencies.ts'
 import type { ServiceEffect, ServiceEvent } from '../rollout/service-event.ts'
 import { deadlineOfService, newService } from '../rollout/service-state.ts'
 import { stepService } from '../rollout/service-step.ts'
-import { type NotifyMessage, NotifyParser } from '../wire/notify-text.ts'
 import { BaseEnvironment } from './base-environment.ts'
 import { DeadlineTimer } from './deadline-timer.ts'
+import { DependencyGates } from './dependency-gates.ts'
+import { Elections } from './elections.ts'
+import { ownsChildren } from './engine-host.ts'
 import type { EngineParts } from './engine-parts.ts'
 import { GroupSweeper } from './group-sweeper.ts'
 import type { Happening } from './happening.ts'
 import { HeartbeatMonitor } from './heartbeat-monitor.ts'
 import { HeartbeatTable } from './heartbeat-table.ts'
+import { newLauncher } from './new-launcher.ts'
 import type { LaunchRequest } from './prepare-spawn.ts'
 import { ProcessEffects } from './process-effects.ts'
 import { inheritedEnvironment } from './process-environment.ts'
-import { ProcessLauncher } from './process-launcher.ts'
 import { closeUnusedSlots, type RunningProcess, type ServiceRuntime, slotRuntime } from './service-runtime.ts'
 import { StrayEndings } from './stray-endings.ts'
 import { StraySweeper } from './stray-sweeper.ts'
 import { SupervisedClock } from './supervised-clock.ts'
+import { requestEntry, workerEntry } from './worker-entry.ts'
+import type { WorkerLauncher } from './worker-launcher.ts'
+import { eventOf, messagesIn } from './worker-messages.ts'
 import { removeRecord } from './worker-record.ts'
 
 const { SIGTERM } = constants.signals
 /** A stack trace of Node takes a dozen; its first line says what is wrong. */
 const LAST_LINES = 20
+
+/** Before the name of a service, which has no colon: the deadline of its election. */
+const LOCK = 'lock:'
 
 const BRINGS_UP: ReadonlySet<string> = new Set(['start', 'restart', 'deploy', 'scale'])
 
@@ -42,10 +49,11 @@ export class Interpreter {
   readonly services = new Map<string, ServiceRuntime>()
   readonly clock: SupervisedClock
   readonly heartbeats: HeartbeatMonitor
+  readonly elections: Elections
   private readonly parts: EngineParts
   private readonly effects: ProcessEffects
   private readonly reaper: ChildReaper
-  private readonly launcher: ProcessLauncher
+  private readonly launcher: WorkerLauncher
   private readonly timer: DeadlineTimer
   private readonly groups = new GroupSweeper()
   private readonly strays: StraySweeper
@@ -56,7 +64,9 @@ export class Interpreter {
   private readonly changed = new Set<string>()
   private readonly changeListeners = new Set<(service: string) => void>()
   private readonly reloadListeners = new Set<(service: string, slot: number, error: string | null) => void>()
-  private dependents = new Map<string, string[]>()
+  private readonly gates = new DependencyGates(this.services, (name, waitsFor) =>
+    this.dispatch(name, { is: 'gate', waitsFor }),
+  )
   /** From now on nothing is started, whoever still asks for it. */
   goingDown = false
 
@@ -77,8 +87,8 @@ export class Interpreter {
     )
     parts.auxiliary.watchWith((pid) => this.reaper.watch(pid))
     this.strays = new StraySweeper({
-      subreaper: parts.host.ownsProcess,
-      isKnown: (pid) => this.byPid.has(pid) || parts.auxiliary.owns(pid),
+      subreaper: ownsChildren(parts.host),
+      isKnown: (pid) => this.byPid.has(pid) || parts.auxiliary.owns(pid) || parts.lockChildren.owns(pid),
       whenSettled: (act) => this.launcher.whenSettled(act),
       services: parts.paths.services,
     })
@@ -87,6 +97,24 @@ export class Interpreter {
       this.announceChanges()
     }
     this.endings = new StrayEndings({ ...parts, strays: this.strays, onChange })
+    parts.lockChildren.watchWith((pid) => this.reaper.watch(pid))
+    this.elections = new Elections({
+      ...parts,
+      children: parts.lockChildren,
+      now: () => this.clock.now(),
+      isOurs: (pid) => this.byPid.has(pid) || parts.lockChildren.owns(pid),
+      serviceOf: (name) => this.services.get(name),
+      dispatch: (name, happening) => this.dispatch(name, happening),
+      launch: (request) => this.launcher.request(request),
+      parked: (request) => this.tellRequest(request, { is: 'parked', at: this.clock.now() }),
+      noProcess: (request, failed) => {
+        const at = this.clock.now()
+        if (failed === null) this.tellRequest(request, { is: 'spawn-cancelled', at })
+        else this.onSpawnFailed(request, failed)
+      },
+      note: (request, event, reason) => parts.journal.write(requestEntry(request, event, reason)),
+      setDeadline: (name, at) => this.timer.set(`${LOCK}${name}`, at),
+    })
     this.effects = new ProcessEffects({
       ...parts,
       groups: this.groups,
@@ -99,21 +127,18 @@ export class Interpreter {
         for (const listener of [...this.reloadListeners]) listener(process.service, process.slot, error)
       },
     })
-    this.launcher = new ProcessLauncher({
+    this.launcher = newLauncher({
       ...parts,
       clock: this.clock,
       outerId: parts.host.environment.HOLDFAST_ID ?? null,
       environment: new BaseEnvironment(inheritedEnvironment(parts.host.environment)),
       reaper: this.reaper,
-      knownPids: () => [...this.byPid.keys(), ...parts.auxiliary.pids],
+      knownPids: () => [...this.byPid.keys(), ...parts.auxiliary.pids, ...parts.lockChildren.pids],
       ownsProcess: parts.host.ownsProcess,
       onSpawned: (process) => this.onSpawned(process),
+      onEnded: (process, status) => this.onEnded(process, status, false),
       onFailed: (request, error) => this.onSpawnFailed(request, error),
-      onTrouble: ({ service, slot, generation }, reason) => {
-        const { name } = service.state
-        const worker = `${name}/${slot}`
-        parts.journal.write({ kind: 'worker', service: name, worker, generation, event: 'trouble', reason })
-      },
+      onTrouble: (request, reason) => parts.journal.write(requestEntry(request, 'trouble', reason)),
       onNotify: (request, chunk) => this.onNotify(request, chunk),
       onIpcReady: (request) => this.tellRequest(request, { is: 'ready', at: this.clock.now() }),
     })
@@ -140,7 +165,8 @@ export class Interpreter {
     this.timer.set(name, null)
     this.services.delete(name)
     this.guarded(name, () => removeTree(this.parts.paths.service(name)))
-    this.reindexDependencies()
+    this.elections.remove(name)
+    this.gates.reindex()
     this.changed.add(name)
     this.announceChanges()
   }
@@ -186,6 +212,8 @@ export class Interpreter {
     this.launcher.close()
     this.groups.close()
     this.strays.close()
+    this.elections.close()
+    this.parts.lockChildren.close()
     this.reaper.close()
   }
 
@@ -200,7 +228,9 @@ export class Interpreter {
       ;[service.state, effects] = stepService(before, event)
     })
     if (service.state !== before) this.changed.add(name)
-    for (const effect of effects) this.guarded(name, () => this.perform(service, effect))
+    const ordered = this.elections.inOrder(name, effects)
+    for (const effect of ordered) this.guarded(name, () => this.perform(service, effect))
+    if (service.state !== before) this.elections.update(name)
     if (service.state.slots.length < before.slots.length) this.guarded(name, () => closeUnusedSlots(service))
     this.timer.set(name, deadlineOfService(service.state))
   }
@@ -217,32 +247,15 @@ export class Interpreter {
   private announceChanges(): void {
     for (const name of this.changed) {
       this.changed.delete(name) // it may change again meanwhile, and comes once more then
-      for (const dependent of this.dependents.get(name) ?? []) this.updateGate(dependent)
+      this.gates.updateDependentsOf(name)
       for (const listener of [...this.changeListeners]) listener(name)
-    }
-  }
-
-  private updateGate(name: string): void {
-    const service = this.services.get(name)
-    const spec = service?.state.specs[service.state.generation]
-    if (service === undefined || spec === undefined) return
-    const waitsFor = unmetDependencies(spec, (other) => this.services.get(other)?.state)
-    if (waitsFor.join() !== service.state.waitsFor.join()) this.dispatch(name, { is: 'gate', waitsFor })
-  }
-
-  private reindexDependencies(): void {
-    this.dependents = new Map()
-    for (const [name, { state }] of this.services) {
-      for (const dependency of Object.keys(state.specs[state.generation]?.dependsOn ?? {})) {
-        this.dependents.set(dependency, [...(this.dependents.get(dependency) ?? []), name])
-      }
     }
   }
 
   /** After services were added, or `dependsOn` changed. */
   refreshDependencies(): void {
-    this.reindexDependencies()
-    for (const name of this.services.keys()) this.updateGate(name)
+    this.gates.reindex()
+    this.gates.updateAll()
   }
 
   // --- effects
@@ -256,8 +269,10 @@ export class Interpreter {
   private performSlot(service: ServiceRuntime, slot: number, effect: SlotEffect): void {
     const { name } = service.state
     switch (effect.do) {
-      case 'spawn':
-        return this.launcher.request({ service, slot, number: effect.number, generation: effect.generation })
+      case 'spawn': {
+        const request = { service, slot, number: effect.number, generation: effect.generation }
+        return this.elections.enter(request) ? undefined : this.launcher.request(request)
+      }
       case 'process':
         return this.performProcess(service, slot, effect.number, effect.effect)
       case 'end-strays':
@@ -266,40 +281,30 @@ export class Interpreter {
         return this.parts.stopAll(`${name}/${slot}: ${effect.why}`)
       case 'trial-failed':
         return
-      case 'note': {
-        const { event, from, to, reason, generation, number } = effect
-        const pid = number === null ? undefined : service.slots.get(slot)?.processes.get(number)?.identity.pid
-        const known = pid === undefined ? {} : { pid }
-        this.parts.journal.write({
-          kind: 'worker',
-          service: name,
-          worker: `${name}/${slot}`,
-          ...known,
-          generation,
-          from,
-          to,
-          event,
-          reason,
-        })
-      }
+      case 'note':
+        this.parts.journal.write(workerEntry(service, slot, effect))
     }
   }
 
   private performProcess(service: ServiceRuntime, slot: number, number: number, effect: ProcessEffect): void {
     if (effect.do === 'cancel-spawn') {
+      if (this.elections.callBack(service, slot, number)) return
       const inTime = this.launcher.cancel(service, slot, number)
       if (inTime)
         this.dispatchProcess(service.state.name, slot, number, { is: 'spawn-cancelled', at: this.clock.now() })
       return
     }
     const process = service.slots.get(slot)?.processes.get(number)
-    if (process !== undefined) this.effects.perform(service, process, effect)
+    if (process === undefined) return
+    this.elections.observe(process, effect)
+    this.effects.perform(service, process, effect)
   }
 
   private release(service: ServiceRuntime, process: RunningProcess): void {
     process.closeChannel?.()
+    this.elections.released(process)
     service.slots.get(process.slot)?.processes.delete(process.number)
-    removeRecord(this.parts.paths.record(process.service, process.slot, process.lane.index))
+    if (process.pid !== null) removeRecord(this.parts.paths.record(process.service, process.slot, process.lane.index))
   }
 
   // --- what happens outside
@@ -308,38 +313,26 @@ export class Interpreter {
     const service = this.services.get(process.service)
     if (service === undefined) return
     slotRuntime(service, process.slot).processes.set(process.number, process)
-    this.byPid.set(process.identity.pid, process)
+    if (process.pid !== null) this.byPid.set(process.pid, process)
     this.parts.host.workers?.spawned?.(process)
+    this.elections.spawned(process)
     this.tell(process, { is: 'spawned', at: process.startedAt, process: process.identity })
   }
 
   private onSpawnFailed(request: LaunchRequest, error: string): void {
     slotRuntime(request.service, request.slot).lastOutput = []
+    this.elections.notSpawned(request, error)
     this.tellRequest(request, { is: 'spawn-failed', at: this.clock.now(), error })
   }
 
   private onNotify(request: LaunchRequest, chunk: Buffer): void {
     const process = request.service.slots.get(request.slot)?.processes.get(request.number)
     if (process === undefined) return
-    process.notify ??= new NotifyParser()
-    for (const message of process.notify.push(chunk)) this.onMessage(process, message)
-  }
-
-  private onMessage(process: RunningProcess, message: NotifyMessage): void {
-    const at = this.clock.now()
-    switch (message.kind) {
-      case 'ready':
-        return this.tell(process, { is: 'ready', at })
-      case 'stopping':
-        return this.tell(process, { is: 'finishing', at })
-      case 'reloading':
-        return this.tell(process, { is: 'reloading', at })
-      case 'extend-timeout':
-        return this.tell(process, { is: 'extend', at, by: message.micros / 1_000 })
-      case 'watchdog':
-        return this.heartbeats.beat(process)
-      case 'status':
-        process.message = message.text
+    for (const message of messagesIn(process, chunk)) {
+      const event = eventOf(message, this.clock.now())
+      if (event !== null) this.tell(process, event)
+      else if (message.kind === 'watchdog') this.heartbeats.beat(process)
+      else if (message.kind === 'status') process.message = message.text
     }
   }
 
@@ -352,15 +345,21 @@ export class Interpreter {
   private onExit(pid: number, status: WaitStatus): void {
     const process = this.byPid.get(pid)
     if (process === undefined) {
-      if (!this.parts.auxiliary.ended(pid, status)) this.groups.look()
+      const { auxiliary, lockChildren } = this.parts
+      if (!auxiliary.ended(pid, status) && !lockChildren.ended(pid, status)) this.groups.look()
       return
     }
     this.byPid.delete(pid)
+    this.onEnded(process, status, process.spec.session && process.spec.stop.group && groupExists(pid))
+  }
+
+  /** @param leftover members of its process group are still there */
+  private onEnded(process: RunningProcess, status: WaitStatus, leftover: boolean): void {
+    this.elections.exited(process, 'it died')
     this.heartbeats.forget(process)
     process.lane.endOfProcess()
     const service = this.services.get(process.service)
     if (service !== undefined) slotRuntime(service, process.slot).lastOutput = process.lane.lastOutput(LAST_LINES)
-    const leftover = process.spec.session && process.spec.stop.group && groupExists(pid)
     const signal = status.signal?.replace(/^SIG/, '') ?? null
     this.parts.host.workers?.exited?.(
       process,
@@ -372,6 +371,7 @@ export class Interpreter {
   /** Deadlines act last: output and messages that are already there come first. */
   private onDue(due: readonly string[]): void {
     for (const name of due) {
+      if (name.startsWith(LOCK)) this.elections.tick(name.slice(LOCK.length))
       const service = this.services.get(name)
       if (service === undefined) continue
       for (const { processes } of service.slots.values()) for (const { lane } of processes.values()) lane.drain()

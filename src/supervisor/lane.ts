@@ -156,6 +156,13 @@ export class Lane implements FifoPlaces<FifoEnd> {
     }
   }
 
+  /** For somebody who tells the worker something when we may be dead. @throws OsError */
+  openCommands(): { readonly fd: number; readonly close: () => void } {
+    this.commandUsed = true
+    const fd = openFifo(this.path('command'), this.options)
+    return { fd, close: () => closeSync(fd) }
+  }
+
   close(): void {
     this.out?.close()
     this.err?.close()

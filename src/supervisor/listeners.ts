@@ -3,7 +3,14 @@ import type { ListenAddress, SocketSpec } from '../config/effective.ts'
 import { formatListenAddress } from '../config/values/listen-address.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import { type InheritedListener, inheritedListeners } from '../os/inherited-sockets.ts'
-import { backlogLength, closeListener, type Listener as OpenListener, openListener, relisten } from '../os/listen.ts'
+import {
+  backlogLength,
+  closeListener,
+  closeSharedListener,
+  type Listener as OpenListener,
+  openListener,
+  relisten,
+} from '../os/listen.ts'
 import { OsError } from '../os/os-error.ts'
 import type { SocketReport } from './status-report.ts'
 
@@ -16,6 +23,9 @@ export class Listeners {
   private readonly byName = new Map<string, Listener>()
   /** Of an earlier spec; the workers that were started with them may still serve there. */
   private readonly replaced = new Set<Listener>()
+  /** Names of those that were opened at run time. */
+  private readonly onDemand = new Set<string>()
+  private closed = false
 
   /**
    * Opens all of `specs`, or none. Sockets that systemd or start_server handed to us are taken over by name.
@@ -54,6 +64,44 @@ export class Listeners {
     return old
   }
 
+  /** At run time, beside those of the spec. @throws OsError */
+  add(spec: SocketSpec): Listener {
+    return this.adopt({ ...openListener(spec), name: spec.name, spec })
+  }
+
+  /** As `add`, of one that is open already. */
+  adopt(listener: Listener): Listener {
+    const { name } = listener
+    if (this.closed || this.byName.has(name)) throw new Error(`no room for the listener ${name} (bug)`)
+    this.byName.set(name, listener)
+    this.onDemand.add(name)
+    return listener
+  }
+
+  /** Declared or not. */
+  find(name: string): Listener | null {
+    return this.byName.get(name) ?? null
+  }
+
+  /** The one that is bound to this very address. */
+  at(address: ListenAddress): Listener | null {
+    for (const listener of this.byName.values()) if (sameAddress(listener.address, address)) return listener
+    return null
+  }
+
+  isOnDemand({ name }: Listener): boolean {
+    return this.onDemand.has(name)
+  }
+
+  all(): readonly Listener[] {
+    return [...this.byName.values()]
+  }
+
+  /** Nothing can be opened any more. */
+  get isClosed(): boolean {
+    return this.closed
+  }
+
   closeReplaced(listeners: readonly Listener[]): void {
     for (const listener of listeners) if (this.replaced.delete(listener)) close(listener)
   }
@@ -81,10 +129,14 @@ export class Listeners {
     const listener = this.byName.get(name)
     if (listener === undefined) return
     this.byName.delete(name)
-    close(listener)
+    // During a live restart the other server has those that were opened at run time as well.
+    const { fd, address } = listener
+    if (this.onDemand.delete(name) && address.family === 'unix') closeSharedListener(fd, address.path, listener)
+    else close(listener)
   }
 
   closeAll(): void {
+    this.closed = true
     for (const name of [...this.byName.keys()]) this.close(name)
     this.closeReplaced([...this.replaced])
   }

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import type { ServiceSpec, SupervisorSpec } from '../config/effective.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
+import { LockChildren } from '../locks/lock-children.ts'
 import { ServiceLog } from '../logs/service-log.ts'
 import { EpollLoop } from '../os/epoll.ts'
 import { openDevNull } from '../os/fifo.ts'
@@ -14,7 +15,7 @@ import { ChildReaper } from '../os/reap.ts'
 import { AuxiliaryCommands } from './auxiliary-command.ts'
 import { LocalEngine } from './engine.ts'
 import type { Engine } from './engine-api.ts'
-import type { EngineHost } from './engine-host.ts'
+import { type EngineHost, ownsChildren } from './engine-host.ts'
 import type { EngineParts } from './engine-parts.ts'
 import { ownerOf } from './exec-settings.ts'
 import { Interpreter } from './interpreter.ts'
@@ -51,7 +52,7 @@ export async function openEngine(spec: SupervisorSpec, host: EngineHost): Promis
   const engine = assemble(spec, host, { paths, lock, listeners })
   try {
     engine.prepare()
-    await host.beforeStart?.(engine)
+    await host.beforeStart?.(engine, listeners)
     await engine.start()
     return engine
   } catch (error) {
@@ -73,6 +74,7 @@ function assemble(spec: SupervisorSpec, host: EngineHost, { paths, lock, listene
   const devNull = openDevNull()
   const hardNoFile = noFileLimit().hard
   const auxiliary = new AuxiliaryCommands({ devNull, softNoFile: Math.min(1_024, hardNoFile) })
+  const idPrefix = engineId()
   let engine: LocalEngine | null = null
   const parts: EngineParts = {
     host,
@@ -82,11 +84,15 @@ function assemble(spec: SupervisorSpec, host: EngineHost, { paths, lock, listene
     journal,
     listeners,
     auxiliary,
+    lockChildren: new LockChildren({
+      environment: [`PATH=${host.environment.PATH ?? '/usr/bin:/bin'}`, `HOLDFAST_ID=${idPrefix}.lock.0.0`],
+      softNoFile: Math.min(1_024, hardNoFile),
+    }),
     devNull,
     hardNoFile,
-    idPrefix: engineId(),
+    idPrefix,
     makeReaper: (onExit, beforeReap) =>
-      new ChildReaper(host.ownsProcess ? 'subreaper' : 'own-children', onExit, beforeReap),
+      new ChildReaper(ownsChildren(host) ? 'subreaper' : 'own-children', onExit, beforeReap),
     makeOutput: (service) => makeOutput(service, spec.logDir, journal),
     stopAll: (why) => engine?.stopAll(why),
   }

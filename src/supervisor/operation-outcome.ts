@@ -1,7 +1,7 @@
 // Whether an operation on a service has come to its end, and how: read off the state, never kept.
 import { describeExit } from '../lifecycle/exit-reason.ts'
 import type { SlotState } from '../lifecycle/slot-state.ts'
-import { slotServes } from '../lifecycle/slot-state.ts'
+import { slotIsUp } from '../lifecycle/slot-state.ts'
 import { unmetDependencies } from '../rollout/dependencies.ts'
 import { isRolling, isWanted, readyCount, type ServiceState, specOf, wantedSlots } from '../rollout/service-state.ts'
 import type { ServiceOutcome } from './engine-api.ts'
@@ -18,7 +18,7 @@ export function startOutcome(runtime: ServiceRuntime, slots: readonly number[] |
   }
   const failed = concerned.find((slot) => isGivingUp(slot))
   if (failed !== undefined) return failure(runtime, failed, `start of ${state.name}/${failed.slot}`)
-  const done = concerned.every((slot) => slotServes(slot) || (slot.phase.is === 'exited' && slot.phase.clean))
+  const done = concerned.every((slot) => slotIsUp(slot) || (slot.phase.is === 'exited' && slot.phase.clean))
   if (!done) return null
   const ended = concerned.length > 0 && concerned.every((slot) => slot.phase.is === 'exited')
   return { service: state.name, ok: true, message: ended ? 'ended as it should' : `${count(concerned.length)} ready` }
@@ -91,7 +91,7 @@ export function scaleOutcome(runtime: ServiceRuntime): OutcomeSoFar {
   const { state } = runtime
   const failed = wantedSlots(state).find(isGivingUp)
   if (failed !== undefined) return failure(runtime, failed, `start of ${state.name}/${failed.slot}`)
-  const settled = wantedSlots(state).every((slot) => slotServes(slot) || slot.phase.is === 'exited')
+  const settled = wantedSlots(state).every((slot) => slotIsUp(slot) || slot.phase.is === 'exited')
   const gone = state.slots.every(
     (slot) => isWanted(state, slot.slot) || (slot.phase.is === 'stopped' && slot.other === null),
   )

@@ -49,7 +49,7 @@ export function narratorOf(runtimeOf: ProgressSource['runtimeOf']): Narrator {
       const runtime = runtimeOf(name)
       const state = runtime?.state.slots.find((each) => each.slot === Number(slot))
       if (runtime === undefined || state === undefined) return null
-      return currentProcess(runtime, state)?.identity.pid ?? null
+      return currentProcess(runtime, state)?.pid ?? null
     },
     minReady(name) {
       const state = runtimeOf(name)?.state

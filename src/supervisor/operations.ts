@@ -1,11 +1,12 @@
 // The operator's verbs: which services, in which order, and how each came out.
 import { HoldfastError } from '../errors/holdfast-error.ts'
-import { slotServes } from '../lifecycle/slot-state.ts'
+import { slotIsUp, slotServes } from '../lifecycle/slot-state.ts'
 import { signalGroup, signalProcess } from '../os/send-signal.ts'
 import { parseSignal } from '../os/signals.ts'
 import { dependentsOf, stopWaves, withDependencies } from '../rollout/dependencies.ts'
 import { isDown, isRolling, specOf } from '../rollout/service-state.ts'
 import type { OperationOutcome, OperationRequest, Progress, ServiceOutcome } from './engine-api.ts'
+import { refuseSlots, switchesOf } from './failover.ts'
 import type { Happening } from './happening.ts'
 import type { Interpreter } from './interpreter.ts'
 import type { Journal } from './journal.ts'
@@ -28,12 +29,15 @@ const MOST_WORKERS = 10_000
 export class Operations {
   private readonly interpreter: Interpreter
   private readonly journal: Journal
+  private readonly most: number | null
   private readonly waiting = new Map<string, Set<() => void>>()
   /** How often each service was asked to stop: a restart in waves does not bring back what was stopped since. */
   private readonly stops = new Map<string, number>()
 
-  constructor(interpreter: Interpreter, journal: Journal) {
+  /** @param most workers of a service that can not have more, null: no such limit */
+  constructor(interpreter: Interpreter, journal: Journal, most: number | null = null) {
     this.interpreter = interpreter
+    this.most = most
     this.journal = journal
     interpreter.onChange((service) => {
       for (const look of [...(this.waiting.get(service) ?? [])]) look()
@@ -143,6 +147,8 @@ export class Operations {
         return this.reload(targets, request)
       case 'scale':
         return this.scale(targets, request.count ?? '')
+      case 'failover':
+        return this.restart(switchesOf(this.interpreter, targets), request)
       case 'signal':
         return Promise.resolve(this.signal(targets, request.signal ?? '', request.group ?? false))
     }
@@ -196,7 +202,8 @@ export class Operations {
   private async restart(targets: readonly ResolvedTarget[], request: OperationRequest): Promise<ServiceOutcome[]> {
     if (request.replace !== true) for (const { service } of targets) this.refuseDuringRollout(service)
     const mode = request.cold === true ? 'cold' : 'rolling'
-    const cause = `${mode} restart asked by the operator`
+    const what = request.verb === 'failover' ? 'a planned switch of the main' : `${mode} restart`
+    const cause = `${what} asked by the operator`
     const slotsOf = new Map(targets.map(({ service, slots }) => [service, slots]))
     const outcomes: ServiceOutcome[] = []
     // Dependencies first: what a service needs is there again before its own workers are replaced.
@@ -276,10 +283,12 @@ export class Operations {
     if (targets.some(({ slots }) => slots !== null)) {
       throw new HoldfastError('HF_BAD_REQUEST', { problem: 'a single worker can not be scaled; name its service' })
     }
+    refuseSlots(this.interpreter, targets)
     const wanted = targets.map(({ service }) => ({ service, desired: this.scaled(service, change) }))
-    const tooMany = wanted.find(({ desired }) => desired > MOST_WORKERS)
+    const most = this.most ?? MOST_WORKERS
+    const tooMany = wanted.find(({ desired }) => desired > most)
     if (tooMany !== undefined) {
-      const problem = `${tooMany.desired} workers are more than ${MOST_WORKERS}`
+      const problem = `${tooMany.desired} workers are more than ${most}${this.most === null ? '' : ', which is all that this server can have'}`
       throw new HoldfastError('HF_BAD_REQUEST', { problem })
     }
     return Promise.all(
@@ -309,15 +318,16 @@ export class Operations {
         .filter((slot) => slots?.includes(slot.slot) ?? true)
         .flatMap((slot) => currentProcess(runtime, slot) ?? [])
       if (processes.length === 0) return { service, ok: false, message: 'it is not running' }
-      for (const { identity, spec, slot } of processes) {
-        if (group && spec.session) signalGroup(identity.pid, signal.number)
+      for (const { identity, pid, inside, spec, slot } of processes) {
+        if (inside !== null) inside.worker.signal(signal.name.replace(/^SIG/, ''))
+        else if (group && spec.session) signalGroup(identity.pid, signal.number)
         else signalProcess(identity, signal.number)
         const reason = `${signal.name} by the operator`
         this.journal.write({
           kind: 'worker',
           service,
           worker: `${service}/${slot}`,
-          pid: identity.pid,
+          ...(pid === null ? {} : { pid }),
           event: 'signal',
           reason,
         })
@@ -340,7 +350,7 @@ export class Operations {
   private slotsServe(name: string, slots: readonly number[] | null): boolean {
     const { state } = this.runtime(name)
     const concerned = state.slots.filter((slot) => slots?.includes(slot.slot) ?? slot.slot < state.desired)
-    return concerned.length > 0 && concerned.every(slotServes) && (slots !== null || state.stoppedSlots.length === 0)
+    return concerned.length > 0 && concerned.every(slotIsUp) && (slots !== null || state.stoppedSlots.length === 0)
   }
 
   private isUp(name: string): boolean {
@@ -372,6 +382,7 @@ export class Operations {
       case 'stop':
         return 'stopped'
       case 'restart':
+      case 'failover':
         return 'replaced'
       case 'reload':
         return targets.every(({ service }) => this.reloadsByRolling(service)) ? 'replaced' : null

@@ -6,6 +6,7 @@ import { findCommand } from '../os/command-path.ts'
 import type { EpollLoop } from '../os/epoll.ts'
 import type { FifoReaders } from '../os/fifo-readers.ts'
 import type { SpawnOptions } from '../os/spawn.ts'
+import { VARIABLES } from '../wire/worker-environment.ts'
 import type { BaseEnvironment } from './base-environment.ts'
 import type { EngineHost } from './engine-host.ts'
 import { executableFor, softNoFile } from './exec-settings.ts'
@@ -16,6 +17,7 @@ import { starterKey } from './listeners.ts'
 import { giftEnvironment } from './process-environment.ts'
 import type { LaneIndex, RuntimePaths } from './runtime-paths.ts'
 import { makeServiceDirectory } from './service-directory.ts'
+import type { LockGift } from './service-election.ts'
 import { outputKey, type ServiceOutput, type ServiceRuntime, slotRuntime } from './service-runtime.ts'
 import { restoreWorkerDirectories } from './worker-directories.ts'
 
@@ -24,6 +26,8 @@ export interface LaunchRequest {
   readonly slot: number
   readonly number: number
   readonly generation: number
+  /** Of a service with `slots`. */
+  readonly lock?: LockGift
 }
 
 /** Followed by `settle`, once it is known whether there is a process. */
@@ -94,13 +98,14 @@ export class SpawnPreparation {
     }
     try {
       channel = spec.ready.by === 'ipc' ? openIpcChannel(context.epoll, () => context.onIpcReady(request)) : null
-      const layout = this.layOutFds(spec, fds, channel?.childFd ?? null)
+      const layout = this.layOutFds(spec, fds, channel?.childFd ?? null, request.lock)
       const fullId = context.outerId === null ? id : `${context.outerId}/${id}`
       const gifts = {
         id: fullId,
         slot,
         generation,
-        role: 'main',
+        role: request.lock?.role ?? 'main',
+        token: request.lock?.token ?? null,
         heartbeat: service.heartbeats.prepare(slot, lane.index, lane.output.owner, hasDeadlines(spec)),
         ...layout.gifts,
       } as const
@@ -111,12 +116,15 @@ export class SpawnPreparation {
       const { find } = this
       const own = context.host.workers
       if (own !== undefined) Object.assign(ours, own.environment({ service: spec.name, slot }))
+      const inherited = own?.inherited?.() ?? []
+      if (inherited.length > 0) ours[VARIABLES.lifelineFd] = String(layout.fds.length)
+      const allFds = [...layout.fds, ...inherited]
       const listenPid = spec.sockets.length > 0 && (own?.wantsListenPid ?? true)
       const { file, argv } = executableFor(spec, spec.command, { listenPid, path, shellUnsafe, find })
       const env = context.environment.linesFor(spec, ours)
       const { session, cwd } = spec
       const limit = softNoFile(spec, context.hardNoFile)
-      const options = { file, argv, env, cwd, fds: layout.fds, session, softNoFile: limit }
+      const options = { file, argv, env, cwd, fds: allFds, session, softNoFile: limit }
       return { request, spec, lane, id: fullId, options, closeChannel: channel?.close ?? null, settle }
     } catch (error) {
       settle(false)
@@ -129,6 +137,7 @@ export class SpawnPreparation {
     spec: ServiceSpec,
     fds: { out: number; err: number; notify: number; command: number },
     channel: number | null,
+    lock: LockGift | undefined,
   ) {
     const { listeners, devNull } = this.context
     // Commands as words come on stdin, from the same FIFO as otherwise the messages.
@@ -148,6 +157,7 @@ export class SpawnPreparation {
       byWords ? devNull : fds.command,
     ]
     if (channel !== null) all.push(channel)
+    all.push(...(lock?.fds ?? []))
     return {
       fds: all,
       gifts: {
@@ -155,6 +165,7 @@ export class SpawnPreparation {
         notifyFd,
         commandFd: byWords ? null : notifyFd + 1,
         channelFd: channel === null ? null : notifyFd + 2,
+        lockFds: lock?.fds.map((_, index) => all.length - lock.fds.length + index) ?? [],
       },
     }
   }
@@ -185,7 +196,7 @@ export class SpawnPreparation {
 
   private freeLane({ service, slot }: LaunchRequest, spec: ServiceSpec): Lane {
     const runtime = slotRuntime(service, slot)
-    const used = new Set<Lane | null>([...runtime.processes.values()].map(({ lane }) => lane))
+    const used = new Set<unknown>([...runtime.processes.values()].map(({ lane }) => lane))
     const isFree = (index: LaneIndex): boolean => {
       const lane = runtime.lanes[index]
       return lane === null || !(used.has(lane) || this.taken.has(lane))

@@ -72,7 +72,7 @@ export class ProcessEffects {
       case 'watch-group':
         return context.groups.watch(effect.process.pid, () => context.tell(process, { is: 'swept' }))
       case 'release':
-        this.background?.processEnded(service, process, lastExitOf(service, process))
+        if (process.pid !== null) this.background?.processEnded(service, process, lastExitOf(service, process))
         return context.release(service, process)
       case 'note':
         return this.note(process, effect.event, effect.reason)
@@ -80,7 +80,11 @@ export class ProcessEffects {
   }
 
   private signal(process: RunningProcess, { signal, scope, why }: ProcessEffect & { do: 'signal' }): void {
-    const { identity, spec } = process
+    const { identity, inside, spec } = process
+    if (inside !== null) {
+      inside.worker.signal(signal)
+      return this.note(process, 'signal', `SIG${signal}: ${why}`)
+    }
     const word = spec.stdin === 'commands' ? commandWord(signal) : null
     if (word !== null && process.lane.send(`${word}\n`)) return this.note(process, 'signal', `${word} on stdin: ${why}`)
     const number = parseSignal(signal)?.number
@@ -122,12 +126,15 @@ export class ProcessEffects {
       const word = process.spec.stdin === 'commands' ? commandWord(reload.signal) : null
       if (word !== null) return sent(process.lane.send(`${word}\n`) ? null : 'its stdin is full: it does not read it')
       this.send(process, { reload: { config: this.context.host.workers?.config() ?? {} } })
+      process.inside?.worker.signal(reload.signal)
+      if (process.inside !== null) return sent(null)
       const number = parseSignal(reload.signal)?.number ?? 0
       sent(signalProcess(process.identity, number) === 'sent' ? null : 'it is gone')
     }
   }
 
   private send(process: RunningProcess, message: CommandMessage): void {
+    if (process.inside !== null) return process.inside.worker.tell(message)
     if (process.spec.stdin !== 'commands') process.lane.send(formatCommandMessage(message))
   }
 
@@ -144,7 +151,7 @@ export class ProcessEffects {
     })
   }
 
-  private commandEnvironment({ spec, identity, service, slot, id }: RunningProcess): Record<string, string> {
+  private commandEnvironment({ spec, pid, service, slot, id }: RunningProcess): Record<string, string> {
     return {
       ...inheritedEnvironment(this.context.host.environment),
       ...spec.env,
@@ -152,13 +159,15 @@ export class ProcessEffects {
       HOLDFAST_SERVICE: service,
       HOLDFAST_SLOT: String(slot),
       HOLDFAST_ID: id,
-      HOLDFAST_PID: String(identity.pid),
+      // Not 0: a command that signals it would hit our own group.
+      ...(pid === null ? {} : { HOLDFAST_PID: String(pid) }),
     }
   }
 
-  private note({ service, slot, identity, generation }: RunningProcess, event: string, reason: string): void {
+  private note({ service, slot, pid, generation }: RunningProcess, event: string, reason: string): void {
     const worker = `${service}/${slot}`
-    this.context.journal.write({ kind: 'worker', service, worker, pid: identity.pid, generation, event, reason })
+    const known = pid === null ? {} : { pid }
+    this.context.journal.write({ kind: 'worker', service, worker, ...known, generation, event, reason })
   }
 }
 

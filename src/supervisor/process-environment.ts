@@ -1,6 +1,6 @@
 // What a worker finds in its environment (docs/workers.md lists it for users).
 import type { ServiceSpec } from '../config/effective.ts'
-import { backlogVariable, socketVariable } from '../wire/worker-environment.ts'
+import { backlogVariable, socketVariable, VARIABLES } from '../wire/worker-environment.ts'
 
 /** Set by whoever started us for us, not for what we start. */
 const NOT_HANDED_ON =
@@ -27,6 +27,8 @@ export interface ProcessGifts {
   readonly slot: number
   readonly generation: number
   readonly role: 'main' | 'standby'
+  /** Fencing token of a main under a lock. */
+  readonly token?: string | null
   /** Name, fd in the child, and `host:port` or path as start_server writes it. */
   readonly sockets: readonly {
     readonly name: string
@@ -38,27 +40,41 @@ export interface ProcessGifts {
   /** Null: commands come on stdin. */
   readonly commandFd: number | null
   readonly channelFd: number | null
+  readonly lockFds?: readonly number[]
   readonly heartbeat: string
 }
 
-/** Ours, on top of everything else: a worker must be able to trust these names. */
-export function giftEnvironment(spec: ServiceSpec, gifts: ProcessGifts): Record<string, string> {
+/** Who a worker is, and its deadlines: the same for a process and for a thread. */
+export function nameEnvironment(
+  spec: ServiceSpec,
+  { id, slot, generation, role, token }: Pick<ProcessGifts, 'id' | 'slot' | 'generation' | 'role' | 'token'>,
+): Record<string, string> {
   const ours: Record<string, string> = {
     HOLDFAST: '1',
     HOLDFAST_SERVICE: spec.name,
-    HOLDFAST_SLOT: String(gifts.slot),
-    HOLDFAST_GENERATION: String(gifts.generation),
-    HOLDFAST_ROLE: gifts.role,
-    HOLDFAST_ID: gifts.id,
-    HOLDFAST_NOTIFY_FD: String(gifts.notifyFd),
-    HOLDFAST_HEARTBEAT: gifts.heartbeat,
+    HOLDFAST_SLOT: String(slot),
+    HOLDFAST_GENERATION: String(generation),
+    HOLDFAST_ROLE: role,
+    HOLDFAST_ID: id,
   }
-  if (gifts.commandFd !== null) ours.HOLDFAST_COMMAND_FD = String(gifts.commandFd)
+  if (token) ours.FENCING_TOKEN = token
   if (spec.heartbeat !== null) {
     ours.HOLDFAST_HEARTBEAT_INTERVAL_MS = String(spec.heartbeat.interval)
     ours.HOLDFAST_HEARTBEAT_TIMEOUT_MS = String(spec.heartbeat.timeout)
   }
   if (spec.requestTimeout !== null) ours.HOLDFAST_REQUEST_TIMEOUT_MS = String(spec.requestTimeout)
+  return ours
+}
+
+/** Ours, on top of everything else: a worker must be able to trust these names. */
+export function giftEnvironment(spec: ServiceSpec, gifts: ProcessGifts): Record<string, string> {
+  const ours = nameEnvironment(spec, gifts)
+  ours.HOLDFAST_NOTIFY_FD = String(gifts.notifyFd)
+  ours.HOLDFAST_HEARTBEAT = gifts.heartbeat
+  if (gifts.token) ours.FENCING_TOKEN = gifts.token
+  const { lockFds = [] } = gifts
+  if (lockFds.length > 0) ours[VARIABLES.lockFds] = lockFds.join()
+  if (gifts.commandFd !== null) ours.HOLDFAST_COMMAND_FD = String(gifts.commandFd)
   if (gifts.channelFd !== null) {
     ours.NODE_CHANNEL_FD = String(gifts.channelFd)
     ours.NODE_CHANNEL_SERIALIZATION_MODE = 'json'

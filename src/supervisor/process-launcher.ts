@@ -16,6 +16,7 @@ import type { LaneIndex } from './runtime-paths.ts'
 import type { RunningProcess, ServiceRuntime } from './service-runtime.ts'
 import type { SupervisedClock } from './supervised-clock.ts'
 import { type SpawnResult, ThreadedSpawns } from './threaded-spawns.ts'
+import type { WorkerLauncher } from './worker-launcher.ts'
 import { type WorkerRecord, writeRecord } from './worker-record.ts'
 
 /** Milliseconds in one turn of the event loop; a spawn takes 0.3 to 2. `status` is answered between two turns. */
@@ -37,7 +38,7 @@ export interface LauncherContext extends PreparationContext {
   readonly onFailed: (request: LaunchRequest, error: string) => void
 }
 
-export class ProcessLauncher {
+export class ProcessLauncher implements WorkerLauncher {
   private readonly context: LauncherContext
   private readonly preparation: SpawnPreparation
   private queue: LaunchRequest[] = []
@@ -240,6 +241,8 @@ export class ProcessLauncher {
       spec,
       lane,
       identity,
+      pid: identity.pid,
+      inside: null,
       id,
       startedAt: this.context.clock.now(),
       vitals: null,

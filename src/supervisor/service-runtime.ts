@@ -5,19 +5,33 @@ import type { Instant, ProcessIdentity } from '../lifecycle/process-state.ts'
 import { currentOf, type SlotState } from '../lifecycle/slot-state.ts'
 import type { ServiceLog } from '../logs/service-log.ts'
 import type { ServiceState } from '../rollout/service-state.ts'
+import type { HeartbeatSlot } from '../wire/heartbeat-slot.ts'
 import type { NotifyParser } from '../wire/notify-text.ts'
 import type { HeartbeatTable } from './heartbeat-table.ts'
+import type { InProcessWorker } from './in-process-worker.ts'
 import type { Lane } from './lane.ts'
+import type { WorkerLane } from './worker-lane.ts'
 
-/** A process that was spawned and is not gone yet. */
+export interface InProcessBody {
+  readonly worker: InProcessWorker
+  /** What it last wrote; null before its first word. */
+  readonly heartbeat: () => HeartbeatSlot | null
+}
+
+/** A process (or what stands for one) that was spawned and is not gone yet. */
 export interface RunningProcess {
   readonly service: string
   readonly slot: number
   readonly number: number
   readonly generation: number
   readonly spec: ServiceSpec
-  readonly lane: Lane
+  readonly lane: WorkerLane
+  /** Pid 0 where it is no process. */
   readonly identity: ProcessIdentity
+  /** Null: it is a thread of ours, or code in our own event loop. */
+  readonly pid: number | null
+  /** What it is then. */
+  readonly inside: InProcessBody | null
   readonly id: string
   readonly startedAt: Instant
   /** Deadlines that it writes itself; null until it is ready. */

@@ -21,7 +21,8 @@ export interface ExitReport {
 }
 
 export interface OtherProcessReport {
-  pid: number
+  /** Null: it is a thread, or runs in the server's own event loop. */
+  pid: number | null
   generation: number
   /** `coming` (not yet in service) or `draining` (asked to stop, or announced its end). */
   state: 'coming' | 'draining'
@@ -34,6 +35,7 @@ export interface WorkerReport {
   state: WorkerStateName
   ready: boolean
   role: 'main' | 'standby'
+  /** Null: it does not run; or it is a thread of the server, or runs in its event loop (then `startedAt` says that it runs). */
   pid: number | null
   /** Clock ticks since boot, field 22 of /proc/PID/stat; with the pid it identifies the process. */
   startTime: number | null
@@ -82,10 +84,21 @@ export interface SocketReport {
   queued: number | null
 }
 
+export interface LockReport {
+  name: string
+  type: 'file'
+  service: string
+  directory: string
+  /** How many may be main. */
+  mains: number
+  /** Main slots that workers of ours hold. */
+  holders: { slot: number; token: string; worker: string }[]
+}
+
 export interface StatusReport {
   supervisor: { pid: number; version: string; startedAt: string; config: string | null; node: string; name: string }
   services: ServiceReport[]
   sockets: SocketReport[]
   forkservers: never[]
-  locks: never[]
+  locks: LockReport[]
 }

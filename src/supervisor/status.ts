@@ -2,9 +2,10 @@
 import type { ServiceSpec } from '../config/effective.ts'
 import { describeExit } from '../lifecycle/exit-reason.ts'
 import { type Instant, isServing, type ProcessExit } from '../lifecycle/process-state.ts'
-import { currentOf, type SlotState, slotServes } from '../lifecycle/slot-state.ts'
+import { currentOf, type SlotState, slotIsParked, slotIsUp, slotServes } from '../lifecycle/slot-state.ts'
 import { isAlive } from '../os/process-identity.ts'
 import { isWanted, readyCount, type ServiceState, specOf, wantedSlots } from '../rollout/service-state.ts'
+import type { Elections } from './elections.ts'
 import { currentProcess, type RunningProcess, type ServiceRuntime } from './service-runtime.ts'
 import type { ExitReport, OtherProcessReport, ServiceReport, ServiceStateName, WorkerReport } from './status-report.ts'
 import type { SupervisedClock } from './supervised-clock.ts'
@@ -21,6 +22,7 @@ export interface StatusSources {
   readonly usageOf: (pid: number) => Usage | null
   /** Null: not asked for. */
   readonly pssOf: ((pid: number) => number | null) | null
+  readonly elections: Pick<Elections, 'roleOf'>
 }
 
 /** `slots` null: all. */
@@ -52,7 +54,7 @@ export function serviceStateName(state: ServiceState): ServiceStateName {
   if (state.wanted === 'down') return 'stopping'
   const wanted = wantedSlots(state)
   if (wanted.length === 0) return live.some((slot) => slot.phase.is === 'stopping') ? 'stopping' : 'stopped'
-  const serving = wanted.filter(slotServes).length
+  const serving = wanted.filter(slotIsUp).length
   if (serving === state.desired) return 'running'
   if (serving > 0) return 'degraded'
   const names = new Set(wanted.map((slot) => slot.phase.is))
@@ -68,16 +70,16 @@ function reportWorker(runtime: ServiceRuntime, slot: SlotState, sources: StatusS
   const live = currentOf(slot.phase)
   const process = currentProcess(runtime, slot)
   const spec = specOf(state, live?.generation ?? state.generation)
-  const pid = process?.identity.pid ?? null
+  const pid = process?.pid ?? null
   const usage = pid === null ? null : sources.usageOf(pid)
   return {
     id: `${state.name}/${slot.slot}`,
     slot: slot.slot,
-    state: slot.phase.is,
+    state: slotIsParked(slot) ? 'waiting' : slot.phase.is,
     ready: slotServes(slot),
-    role: 'main',
+    role: sources.elections.roleOf(state.name, slot.slot, live?.number ?? null),
     pid,
-    startTime: process?.identity.startTime ?? null,
+    startTime: pid === null ? null : (process?.identity.startTime ?? null),
     generation: live?.generation ?? state.generation,
     since: iso(slot.phase.since),
     startedAt: process === null ? null : iso(process.startedAt),
@@ -101,11 +103,11 @@ function reportWorker(runtime: ServiceRuntime, slot: SlotState, sources: StatusS
 function reportBriefly(runtime: ServiceRuntime, slot: SlotState, sources: StatusSources): WorkerReport {
   const { iso } = sources
   const process = currentProcess(runtime, slot)
-  const pid = process?.identity.pid ?? null
+  const pid = process?.pid ?? null
   const usage = pid === null ? null : sources.usageOf(pid)
   const brief: Partial<WorkerReport> = {
     id: `${runtime.state.name}/${slot.slot}`,
-    state: slot.phase.is,
+    state: slotIsParked(slot) ? 'waiting' : slot.phase.is,
     ready: slotServes(slot),
     pid,
     startedAt: process === null ? null : iso(process.startedAt),
@@ -130,7 +132,7 @@ function failuresNow(slot: SlotState, spec: ServiceSpec, clock: SupervisedClock)
 function reportOther(runtime: ServiceRuntime, slot: SlotState): OtherProcessReport | null {
   if (slot.other === null) return null
   const { is, live } = slot.other
-  const pid = runtime.slots.get(slot.slot)?.processes.get(live.number)?.identity.pid
+  const pid = runtime.slots.get(slot.slot)?.processes.get(live.number)?.pid
   return pid === undefined ? null : { pid, generation: live.generation, state: is, ready: isServing(live.state) }
 }
 

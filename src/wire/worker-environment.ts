@@ -20,6 +20,10 @@ export const VARIABLES = {
   /** Milliseconds from a stop's first signal to the next. */
   stopTimeout: 'HOLDFAST_STOP_TIMEOUT_MS',
   fencingToken: 'FENCING_TOKEN',
+  /** fds of the locks that decide who is main, with commas: who hands them on to its children makes them part of the main. */
+  lockFds: 'HOLDFAST_LOCK_FDS',
+  /** In a worker of a server made with the library: ends when the server does. */
+  lifelineFd: 'HOLDFAST_LIFELINE_FD',
 } as const
 
 /** `HOLDFAST_SOCKET_ADMIN_API` for a socket named `admin-api`. */

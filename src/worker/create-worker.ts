@@ -1,38 +1,45 @@
-import { parseCommandMessage } from '../wire/command-messages.ts'
-import { VARIABLES } from '../wire/worker-environment.ts'
-import { builtins } from './builtins.ts'
-import { CommandChannel } from './command-channel.ts'
+import type { CommandMessage } from '../wire/command-messages.ts'
 import { GracefulStop } from './graceful-stop.ts'
 import { HeartbeatWriter } from './heartbeat-writer.ts'
 import { HttpAccounting } from './http-accounting.ts'
-import { inheritedFd } from './inherited-fd.ts'
 import { bind, drainOf, type Listener, listenerOf, placeOf } from './listen.ts'
-import { createLogger } from './logger.ts'
 import { MainRole } from './main-role.ts'
-import { NotifyChannel } from './notify-channel.ts'
+import { ProcessLink } from './process-link.ts'
 import { type Environment, readEnvironment, type WorkerSetting } from './read-environment.ts'
 import { Reload } from './reload.ts'
 import { RequestAccounting } from './request-accounting.ts'
+import { ThreadLink, threadGift } from './thread-link.ts'
 import type { BoundAddress, Listenable, ListenFallback, Promotion, Role, StopRequest, Worker } from './worker.ts'
-import { isWrapped, wrappedNote } from './wrapped-process.ts'
+import type { WorkerLink } from './worker-link.ts'
 
 /** A loop that calls `tick` a million times a second need not look at the command FIFO each time. */
 const tickMillis = 20
 const reloadPairMillis = 1_000
 const statusLimit = 1024
 
-/** The SDK over one environment. Where that does not say HOLDFAST=1 nothing is opened, written or listened for. */
-export function createWorker(env: Environment): Worker {
-  return new NodeWorker(env, readEnvironment(env))
+/** A worker that its server can end without ending the process. */
+export interface EndableWorker extends Worker {
+  /** At once: what it has open is closed, what is under way is cut off. @param code default: `process.exitCode`, else 0 */
+  leave(code?: number): void
 }
 
-class NodeWorker implements Worker {
-  readonly logger = createLogger()
+/** The SDK over one environment. Where that does not say HOLDFAST=1 nothing is opened, written or listened for. */
+export function createWorker(env: Environment, link?: WorkerLink): EndableWorker {
+  const setting = readEnvironment(env)
+  return new NodeWorker(env, setting, link ?? linkOf(env, setting))
+}
+
+function linkOf(env: Environment, setting: WorkerSetting): WorkerLink {
+  const gift = setting.supervised ? threadGift() : null
+  return gift === null ? new ProcessLink(env, setting) : new ThreadLink(gift)
+}
+
+class NodeWorker implements EndableWorker {
+  readonly logger: Worker['logger']
   exitOnStop = true
   readonly #env: Environment
   readonly #setting: WorkerSetting
-  readonly #notify: NotifyChannel
-  readonly #commands: CommandChannel | null
+  readonly #link: WorkerLink
   readonly #heartbeat: HeartbeatWriter
   readonly #requests: RequestAccounting
   readonly #http: HttpAccounting
@@ -41,10 +48,7 @@ class NodeWorker implements Worker {
   readonly #stop: GracefulStop
   readonly #aborter = new AbortController()
   readonly #listening = new Set<string>()
-  readonly #problems: string[] = []
   #beatTimer: NodeJS.Timeout | null = null
-  /** This is the main thread of a process that Holdfast started. */
-  readonly #owns: boolean
   #autoHeartbeat = true
   #ready = false
   #ticked = 0
@@ -53,18 +57,12 @@ class NodeWorker implements Worker {
   /** The program looks at `signal` or `tick`: it will end by itself. */
   #endsItself = false
 
-  constructor(env: Environment, setting: WorkerSetting) {
+  constructor(env: Environment, setting: WorkerSetting, link: WorkerLink) {
     this.#env = env
     this.#setting = setting
-    // Threads share the process's descriptors and its slot, which belong to the main thread; signals never reach them.
-    const owns = setting.supervised && builtins.workerThreads().isMainThread
-    const notifyFd = owns ? this.#given(VARIABLES.notifyFd, setting.notifyFd) : null
-    const commandFd = owns ? this.#given(VARIABLES.commandFd, setting.commandFd) : null
-    this.#notify = new NotifyChannel(notifyFd)
-    this.#commands = commandFd === null ? null : new CommandChannel(commandFd, (line) => this.#obey(line))
-    const wrapped = owns && notifyFd !== null && isWrapped(setting.id)
-    if (wrapped) this.#problems.push(wrappedNote)
-    this.#heartbeat = new HeartbeatWriter(owns && !wrapped ? setting.heartbeat : null, {
+    this.#link = link
+    this.logger = link.logger
+    this.#heartbeat = new HeartbeatWriter(link.heartbeat, {
       generation: setting.generation,
       timeoutMillis: setting.heartbeatTimeout,
     })
@@ -72,8 +70,8 @@ class NodeWorker implements Worker {
     this.#http = new HttpAccounting(this.#requests)
     this.#role = new MainRole(setting.role, setting.fencingToken, (error) => this.#report('onPromote', error))
     this.#reload = new Reload({
-      reloading: () => this.#notify.send('RELOADING=1', 'keep'),
-      reloaded: () => this.#notify.send('READY=1', 'keep'),
+      reloading: () => this.#link.send('RELOADING=1', 'keep'),
+      reloaded: () => this.#link.send('READY=1', 'keep'),
       failed: (error) => this.#report('onReload', error),
     })
     this.#stop = new GracefulStop({
@@ -82,13 +80,14 @@ class NodeWorker implements Worker {
       failed: (error) => this.#report('onStop', error),
       ended: (how) => this.#ended(how),
     })
-    this.#owns = owns
-    if (!owns) return
+    link.listen({
+      obey: (message) => this.#obey(message),
+      asked: (signal) => void this.#ask(`received ${signal}`, null),
+      hangup: () => this.#hangup(),
+    })
+    if (!link.isOpen) return
     this.#heartbeat.state('booting')
     this.autoHeartbeat = true
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.on(signal, () => void this.#ask(`received ${signal}`, null))
-    }
   }
 
   get supervised(): boolean {
@@ -133,19 +132,20 @@ class NodeWorker implements Worker {
     if (this.#beatTimer !== null) clearInterval(this.#beatTimer)
     this.#beatTimer = null
     const interval = this.#setting.heartbeatInterval
-    if (on && this.#owns && interval !== null) this.#beatTimer = setInterval(() => this.heartbeat(), interval).unref()
+    if (on && this.#link.isOpen && interval !== null)
+      this.#beatTimer = setInterval(() => this.heartbeat(), interval).unref()
   }
 
   async listen(name: string, given: Listenable, fallback: ListenFallback | number = {}): Promise<BoundAddress> {
     const listener = await listenerOf(given)
     if (this.#listening.has(name)) throw new Error(`this worker listens on socket "${name}" already`)
     const own = typeof fallback === 'number' ? { port: fallback } : fallback
-    const place = placeOf(name, this.supervised, this.#env, own)
     if (this.#stop.asked) {
       // Too late to begin anything: end as if it had listened, and never tell the program that it does.
       this.#ended('finished')
       return new Promise(() => {})
     }
+    const place = placeOf(name, this.supervised ? this.#link.sockets : null, this.#env, own)
     this.#listening.add(name)
     const drain = drainOf(listener)
     this.#count(listener)
@@ -163,15 +163,15 @@ class NodeWorker implements Worker {
   ready(): void {
     if (this.#ready) return
     this.#ready = true
-    for (const problem of this.#problems.splice(0)) this.logger.warn(problem)
+    for (const problem of this.#link.problems) this.logger.warn(problem)
     if (!this.#stop.asked) this.#heartbeat.state('ready')
     if (this.#beatTimer !== null) this.heartbeat()
-    this.#notify.send('READY=1', 'keep')
+    this.#link.send('READY=1', 'keep')
   }
 
   heartbeat(): void {
     if (this.#heartbeat.writes) this.#heartbeat.beat()
-    else if (this.#setting.heartbeatTimeout !== null) this.#notify.send('WATCHDOG=1', 'may-drop')
+    else if (this.#setting.heartbeatTimeout !== null) this.#link.send('WATCHDOG=1', 'may-drop')
   }
 
   tick(): boolean {
@@ -181,19 +181,19 @@ class NodeWorker implements Worker {
     if (now - this.#ticked >= tickMillis) {
       this.#ticked = now
       this.heartbeat()
-      this.#commands?.poll()
+      this.#link.poll()
     }
     return !this.#stop.asked
   }
 
   status(text: string): void {
     const line = text.replace(/\s*[\r\n]+\s*/g, ' ').slice(0, statusLimit)
-    this.#notify.send(`STATUS=${line}`, 'may-drop')
+    this.#link.send(`STATUS=${line}`, 'may-drop')
   }
 
   finishing(): void {
     this.#heartbeat.state('finishing')
-    this.#notify.send('STOPPING=1', 'keep')
+    this.#link.send('STOPPING=1', 'keep')
   }
 
   request<T>(fn: () => T): T {
@@ -221,7 +221,7 @@ class NodeWorker implements Worker {
   }
 
   onReload(fn: (config: unknown) => unknown): void {
-    if (this.supervised && !this.#hearsHangup) process.on('SIGHUP', () => this.#hangup())
+    if (!this.#hearsHangup) this.#link.listenToHangup()
     this.#hearsHangup = true
     this.#reload.onReload(fn)
   }
@@ -238,15 +238,21 @@ class NodeWorker implements Worker {
     this.#role.assertMain()
   }
 
+  leave(code?: number): void {
+    this.#link.end(code)
+    // Only a worker that is neither process nor thread comes here: it leaves nothing open behind it.
+    if (this.#beatTimer !== null) clearInterval(this.#beatTimer)
+    this.#http.close()
+    this.#stop.abandon()
+  }
+
   /** With `reload: { signal: HUP }` the message comes first, then the signal: together they are one reload. */
   #hangup(): void {
-    this.#commands?.poll()
+    this.#link.poll()
     if (performance.now() - this.#reloadMessageAt > reloadPairMillis) this.#reload.ask((inForce) => inForce)
   }
 
-  #obey(line: string): void {
-    const message = parseCommandMessage(line)
-    if (message === null) return
+  #obey(message: CommandMessage): void {
     if ('stop' in message) void this.#ask(message.stop.reason, Date.parse(message.stop.deadline))
     else if ('reload' in message) {
       this.#reloadMessageAt = performance.now()
@@ -265,7 +271,7 @@ class NodeWorker implements Worker {
 
   #begun(request: StopRequest): void {
     this.#heartbeat.state('draining')
-    this.#notify.send('STOPPING=1', 'keep')
+    this.#link.send('STOPPING=1', 'keep')
     // An Error, because `fetch` and others throw the signal's reason.
     this.#aborter.abort(new StopAskedError(request))
   }
@@ -274,7 +280,7 @@ class NodeWorker implements Worker {
     if (!this.exitOnStop) return
     const leaveItToTheProgram = this.#endsItself && !this.#stop.hasWork && this.#listening.size === 0
     if (how === 'finished' && leaveItToTheProgram) return
-    process.exit()
+    this.leave()
   }
 
   #count(listener: Listener): void {
@@ -285,17 +291,6 @@ class NodeWorker implements Worker {
       this.#requests.begin(stream)
       stream.once('close', () => this.#requests.end(stream, stream.rstCode === 0 ? 'done' : 'gone'))
     })
-  }
-
-  /** A descriptor that did not reach this process is told once the program uses the SDK; importing it stays silent. */
-  #given(variable: string, fd: number | null): number | null {
-    if (fd === null) return null
-    try {
-      return inheritedFd(variable, fd, 'fifo')
-    } catch (error) {
-      this.#problems.push(messageOf(error))
-      return null
-    }
   }
 
   #report(where: 'onReload' | 'onStop' | 'onPromote', error: unknown): void {

@@ -66,6 +66,16 @@ export class GracefulStop {
     return this.#finished
   }
 
+  /** Everything is cut off now. */
+  abandon(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    for (const drain of this.#drains) {
+      void drain.begin()
+      drain.destroy()
+    }
+    this.#timeIsUp()
+  }
+
   async #carryOut(): Promise<void> {
     const timeIsUp = new Promise<void>((resolve) => {
       this.#timeIsUp = resolve

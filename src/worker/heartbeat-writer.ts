@@ -1,5 +1,5 @@
-import { type HeartbeatSlot, readSlot, SLOT_BYTES, type SlotState, writeSlot } from '../wire/heartbeat-slot.ts'
-import { builtins } from './builtins.ts'
+import { type HeartbeatSlot, SLOT_BYTES, type SlotState, writeSlot } from '../wire/heartbeat-slot.ts'
+import type { HeartbeatPlace } from './worker-link.ts'
 
 /** `performance.now()` counts CLOCK_MONOTONIC from here. */
 const originNanos = Number(process.hrtime.bigint()) - performance.now() * 1e6
@@ -9,20 +9,19 @@ export function monotonicNanos(): number {
   return originNanos + performance.now() * 1e6
 }
 
-/** Writes this worker's 64 bytes in the heartbeat table (1.4 µs each time). Without a table every call does nothing. */
+/** Writes this worker's 64 bytes (1.4 µs each time, into a file). Without a place for them every call does nothing. */
 export class HeartbeatWriter {
   readonly #slot: HeartbeatSlot
   readonly #bytes = Buffer.alloc(SLOT_BYTES)
-  readonly #offset: number
   /** Nanoseconds, 0: no heartbeat configured. */
   readonly #timeout: number
-  #fd: number | null = null
+  #place: HeartbeatPlace | null
 
   constructor(
-    address: { readonly path: string; readonly offset: number } | null,
+    place: HeartbeatPlace | null,
     setting: { readonly generation: number; readonly timeoutMillis: number | null },
   ) {
-    this.#offset = address?.offset ?? 0
+    this.#place = place
     this.#timeout = (setting.timeoutMillis ?? 0) * 1e6
     this.#slot = {
       pid: process.pid,
@@ -33,11 +32,10 @@ export class HeartbeatWriter {
       busy: 0,
       generation: setting.generation,
     }
-    if (address !== null) this.#fd = this.#claim(address.path)
   }
 
   get writes(): boolean {
-    return this.#fd !== null
+    return this.#place !== null
   }
 
   /** The heartbeat: this worker counts as hung once its timeout has passed from now. */
@@ -62,37 +60,12 @@ export class HeartbeatWriter {
 
   #write(): void {
     // A fork of this process is somebody else: it must not vouch for the process that owns the slot.
-    if (this.#fd === null || process.pid !== this.#slot.pid) return
+    if (this.#place === null || process.pid !== this.#slot.pid) return
     writeSlot(this.#bytes, 0, this.#slot)
     try {
-      builtins.fs().writeSync(this.#fd, this.#bytes, 0, SLOT_BYTES, this.#offset)
+      this.#place.write(this.#bytes)
     } catch {
-      this.#fd = null
+      this.#place = null
     }
-  }
-
-  /** The environment reaches children of the worker too, so a slot with another living process in it stays untouched. */
-  #claim(path: string): number | null {
-    const { openSync, readSync, closeSync } = builtins.fs()
-    try {
-      const fd = openSync(path, 'r+')
-      const bytes = Buffer.alloc(SLOT_BYTES)
-      readSync(fd, bytes, 0, SLOT_BYTES, this.#offset)
-      if (!isSomebodyElse(readSlot(bytes, 0).pid)) return fd
-      closeSync(fd)
-      return null
-    } catch {
-      return null
-    }
-  }
-}
-
-function isSomebodyElse(pid: number): boolean {
-  if (pid === 0 || pid === process.pid) return false
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }

@@ -6,6 +6,8 @@ import type { RequestAccounting } from './request-accounting.ts'
 const CONNECTION = Symbol('holdfast.connection')
 
 interface Connection {
+  /** Several workers may be in one process, and the channels tell each of all requests. */
+  readonly owner: HttpAccounting
   /** Requests whose answer is not complete; more than one where a client pipelines. */
   open: number
 }
@@ -28,29 +30,40 @@ export class HttpAccounting {
   watch(server: net.Server, event: 'connection' | 'secureConnection'): void {
     this.#subscribe()
     server.on(event, (socket: net.Socket) => {
-      const connection: Connection = { open: 0 }
+      const connection: Connection = { owner: this, open: 0 }
       ;(socket as CountedSocket)[CONNECTION] = connection
       socket.once('close', () => this.#gone(connection))
     })
+  }
+
+  close(): void {
+    if (!this.#subscribed) return
+    this.#subscribed = false
+    const { unsubscribe } = builtins.diagnosticsChannel()
+    unsubscribe('http.server.request.start', this.#onStart)
+    unsubscribe('http.server.response.finish', this.#onFinish)
   }
 
   #subscribe(): void {
     if (this.#subscribed) return
     this.#subscribed = true
     const { subscribe } = builtins.diagnosticsChannel()
-    subscribe('http.server.request.start', (message) => this.#started(socketOf(message)))
-    subscribe('http.server.response.finish', (message) => this.#finished(socketOf(message)))
+    subscribe('http.server.request.start', this.#onStart)
+    subscribe('http.server.response.finish', this.#onFinish)
   }
+
+  readonly #onStart = (message: unknown): void => this.#started(socketOf(message))
+  readonly #onFinish = (message: unknown): void => this.#finished(socketOf(message))
 
   #started(socket: CountedSocket): void {
     const connection = socket[CONNECTION]
-    if (connection === undefined) return // a server that was not given to `listen`
+    if (connection?.owner !== this) return // a server that was not given to `listen`, or by another worker
     if (connection.open++ === 0) this.#begin(connection)
   }
 
   #finished(socket: CountedSocket): void {
     const connection = socket[CONNECTION]
-    if (connection === undefined || connection.open === 0) return
+    if (connection?.owner !== this || connection.open === 0) return
     this.#end(connection, 'done')
     if (--connection.open > 0) this.#begin(connection)
   }

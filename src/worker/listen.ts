@@ -3,15 +3,14 @@ import type * as http from 'node:http'
 import type * as http2 from 'node:http2'
 import type * as net from 'node:net'
 import type * as tls from 'node:tls'
-import { backlogVariable, socketsGiven, socketVariable } from '../wire/worker-environment.ts'
 import type { Drain } from './drain.ts'
 import { drainConnections } from './drain-connections.ts'
 import { drainDatagrams } from './drain-datagrams.ts'
 import { drainHttp } from './drain-http.ts'
 import { drainHttp2 } from './drain-http2.ts'
-import { inheritedFd } from './inherited-fd.ts'
 import { count, type Environment } from './read-environment.ts'
 import type { BoundAddress, FrameworkWithServer, Listenable, ListenFallback } from './worker.ts'
+import type { GivenSockets } from './worker-link.ts'
 
 const defaultBacklog = 1024
 
@@ -53,18 +52,17 @@ export type Place =
 
 /**
  * A service that has sockets never falls back: a misspelt name would bind a port that nobody asked for.
- * @throws Error when the service has other sockets, or its socket did not reach this process.
+ * @param given null: outside Holdfast
+ * @throws Error when the service has other sockets, or its socket did not reach this worker.
  */
-export function placeOf(name: string, supervised: boolean, env: Environment, fallback: ListenFallback): Place {
-  const variable = socketVariable(name)
-  const given = supervised ? count(env[variable]) : null
-  if (given !== null) {
-    const backlog = count(env[backlogVariable(name)]) ?? defaultBacklog
-    return { is: 'inherited', fd: inheritedFd(variable, given, 'socket'), backlog }
-  }
-  const others = supervised ? socketsGiven(env) : []
+export function placeOf(name: string, given: GivenSockets | null, env: Environment, fallback: ListenFallback): Place {
+  if (fallback.fd !== undefined)
+    return { is: 'inherited', fd: fallback.fd, backlog: fallback.backlog ?? defaultBacklog }
+  const socket = given?.take(name) ?? null
+  if (socket !== null) return { is: 'inherited', ...socket }
+  const others = given?.names ?? []
   const port = fallback.port ?? count(env.PORT)
-  if (others.length > 0 || (supervised && port === null && fallback.path === undefined)) {
+  if (others.length > 0 || (given !== null && port === null && fallback.path === undefined)) {
     const has = others.length > 0 ? `it has ${others.join(', ')}` : 'it has none'
     throw new Error(`this service has no socket "${name}" (${has}): add it to the service's \`sockets\``)
   }

@@ -29,6 +29,8 @@ export interface ListenFallback {
   readonly path?: string
   /** Connections that may wait to be accepted, default 1024. */
   readonly backlog?: number
+  /** No fallback: a socket that this worker has open already. It is listened on wherever the worker runs. */
+  readonly fd?: number
 }
 
 /** A framework that has its server in `server` (fastify, restify): `ready()` is called first where it exists. */

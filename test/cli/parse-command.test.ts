@@ -111,7 +111,7 @@ describe('help and version', () => {
 })
 
 describe('what is not built yet says so and exits with 1', () => {
-  const later = 'upgrade top exec run failover lock doctor console import unit completion'.split(' ')
+  const later = 'upgrade top exec run lock doctor console import unit completion'.split(' ')
   test.each([...later, 'exec web -- ls', 'up --guard', 'up --takeover', 'up --takeover --detach'])('%s', (line) => {
     const error = refusal(line)
     expect(error.message).toMatch(/ is not available yet$/)

@@ -29,6 +29,7 @@ test('a service that says only what to run gets every default', async () => {
     ready: { by: 'delay', delay: 1000 },
     heartbeat: null,
     requestTimeout: null,
+    slots: null,
     restart: {
       when: 'always',
       immediate: 3,

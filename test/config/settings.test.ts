@@ -55,9 +55,17 @@ describe('the settings', () => {
         row.default === 0 ||
         row.default === '' ||
         Object.keys(Object(row.default)).length === 0
-      const isKnown = ['queues', 'nice', 'autostart', 'factor', 'minReady', 'reload', 'stdout', 'stderr'].some((key) =>
-        name.endsWith(key),
-      )
+      const isKnown = [
+        'queues',
+        'nice',
+        'autostart',
+        'factor',
+        'minReady',
+        'reload',
+        'stdout',
+        'stderr',
+        'locks.type',
+      ].some((key) => name.endsWith(key))
       expect(isAbsence || isKnown, `${name}: ${String(row.default)}`).toBe(true)
     }
   })
@@ -76,7 +84,10 @@ describe('the settings', () => {
         'forkservers',
         'health',
         'hooks',
-        'locks',
+        'locks.endpoints',
+        'locks.ttl',
+        'locks.type',
+        'locks.url',
         'logging',
         'logs',
         'notify',
@@ -84,7 +95,6 @@ describe('the settings', () => {
         'recycle',
         'scaling',
         'schedule',
-        'slots',
         'sockets.queues',
         'watch',
       ].sort(),

@@ -72,14 +72,13 @@ describe('keys whose engine comes later', () => {
     const problems = await loadProblems(`logging: {}
 control: { http: { listen: x }, console: c.sock }
 forkservers: { app: { runtime: node } }
-locks: { main: { type: file } }
+locks: { main: { type: etcd, ttl: 10s } }
 sockets:
   http: { listen: 'tcp://:0', queues: 2 }
 services:
   web:
     forkserver: app
     entry: a.js
-    slots: { mains: 1 }
     scaling: { min: 1 }
     health: { tcp: 80 }
     recycle: { maxMemory: 1GB }
@@ -97,12 +96,12 @@ services:
       '2:12 control.http',
       '2:33 control.console',
       '3:1 forkservers',
-      '4:1 locks',
+      '4:18 locks.main.type',
+      '4:30 locks.main.ttl',
       '6:31 sockets.http.queues',
       ...[
         'forkserver',
         'entry',
-        'slots',
         'scaling',
         'health',
         'recycle',
@@ -133,7 +132,7 @@ services:
 
   test('slots and instances together', async () => {
     const problems = await loadProblems('services:\n  web: { command: x, instances: 2, slots: { mains: 1 } }\n')
-    expect(problems.map(({ code }) => code)).toEqual(['HF_CONFIG_CONFLICT', 'HF_CONFIG_NOT_YET'])
+    expect(problems.map(({ code }) => code)).toEqual(['HF_CONFIG_CONFLICT'])
   })
 })
 

@@ -120,6 +120,8 @@ export class FakeEngine {
 
   checkRuntime(): void {}
 
+  tell(): void {}
+
   reopenLogs(): void {}
 
   dump(target?: string): unknown {

@@ -28,6 +28,7 @@ const EXPECTED: Record<string, { query?: string; body?: object; asked: unknown[]
     body: { signal: 'HUP', group: true },
     asked: ['operate', { verb: 'signal', targets: ['web', 'db/1'], signal: 'HUP', group: true }],
   },
+  failover: { asked: ['operate', { verb: 'failover', targets: ['web', 'db/1'] }] },
   settled: { asked: ['settled'] },
   apply: { body: { dryRun: true }, asked: ['apply', expect.anything(), { dryRun: true, replace: false }] },
   down: { body: { timeout: '2s' }, asked: ['down', { timeout: 2000, immediate: false }] },

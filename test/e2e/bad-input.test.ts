@@ -76,8 +76,8 @@ const BAD_CONFIGS: readonly (readonly [name: string, yaml: string, error: RegExp
   ],
   [
     'what is not built yet',
-    'locks: { one: file }\nservices:\n  web: { command: sleep 1, watch: [src] }',
-    /locks is not available yet[\s\S]*services\.web\.watch: watch is not available yet/,
+    'locks: { one: { type: etcd } }\nservices:\n  web: { command: sleep 1, watch: [src] }',
+    /locks\.one\.type: type other than file is not available yet[\s\S]*services\.web\.watch: watch is not available yet/,
   ],
   ['broken YAML', 'services:\n  web: { command: sleep 1\n', /^bad\.yaml:\d+:\d+: /m],
   [

@@ -65,6 +65,7 @@ describe('the table of a process', () => {
     const waits: Partial<Record<ProcessStateName, ProcessEventName>> = {
       cancelling: 'spawn-cancelled',
       spawning: 'spawned',
+      parked: 'spawned',
       ready: 'exited',
       gone: 'exited',
     }

@@ -23,6 +23,7 @@ export const EXIT: ProcessExit = {
 }
 
 export const SPAWNING: ProcessStateOf<'spawning'> = { is: 'spawning' }
+export const PARKED: ProcessStateOf<'parked'> = { is: 'parked', since: 300 }
 export const CANCELLING: ProcessStateOf<'cancelling'> = {
   is: 'cancelling',
   why: { kind: 'replace', text: 'replaced' },
@@ -72,6 +73,7 @@ export const GONE: ProcessStateOf<'gone'> = { is: 'gone', exit: EXIT }
 export function representatives(): ProcessState[] {
   return [
     SPAWNING,
+    PARKED,
     CANCELLING,
     BOOTING,
     READY,
@@ -92,6 +94,7 @@ export function allEvents(at: Instant): ProcessEvent[] {
     { is: 'spawned', at, process: { pid: 78, startTime: 4_712 } },
     { is: 'spawn-failed', at, error: 'no such file' },
     { is: 'spawn-cancelled', at },
+    { is: 'parked', at },
     { is: 'ready', at },
     { is: 'reloading', at },
     { is: 'finishing', at },

@@ -63,7 +63,7 @@ describe('the table of a slot', () => {
     if (current !== null && slot.other !== null) expect(current.number).not.toBe(slot.other.live.number)
     const wayOut = current?.state.is === 'stopping' || current?.state.is === 'sweeping'
     if (slot.phase.is === 'starting' || slot.phase.is === 'running') expect(wayOut).toBe(false)
-    if (slot.phase.is === 'running') expect(current?.state.is).toMatch(/^(ready|reloading|finishing)$/)
+    if (slot.phase.is === 'running') expect(current?.state.is).toMatch(/^(parked|ready|reloading|finishing)$/)
     for (const effect of effects) if (effect.do === 'spawn') expect(effect.number).toBe(slot.lastNumber)
   }
 })

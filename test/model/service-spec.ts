@@ -37,6 +37,7 @@ export function serviceSpec({ restart, stop, rollout, ...rest }: SpecChanges = {
     ready: { by: 'notify' },
     heartbeat: null,
     requestTimeout: null,
+    slots: null,
     reload: { by: 'rolling', timeout: 30_000 },
     ...rest,
     restart: {

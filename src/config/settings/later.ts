@@ -49,7 +49,6 @@ export const laterSupervisorSettings = {
     recordOf(nameKeys('forkserver'), forkserver),
     'Processes that load an application once and fork workers from it.',
   ),
-  locks: later(recordOf(nameKeys('lock'), anything), 'Locks that decide who is main: `file`, `etcd`, `postgres`.'),
 } as const
 
 export const laterServiceSettings = {
@@ -91,15 +90,6 @@ export const laterServiceSettings = {
       schedule: row(filledText, 'Cron.'),
     }),
     'Replace workers after so many requests, so much memory, so long a time.',
-  ),
-  slots: later(
-    rows({
-      lock: row(filledText, 'Lock.'),
-      mains: row(integer({ min: 1 }), 'Mains.'),
-      standbys: row(integer({ min: 0 }), 'Standbys.'),
-      warm: row(boolean, 'Standbys are started and wait.'),
-    }),
-    'Main and standby workers.',
   ),
   schedule: later(anything, 'Run as a job, by cron.'),
   overlap: later(oneOf(['skip', 'queue', 'replace']), 'What a job does when the last run is not over.'),

@@ -46,7 +46,7 @@ export const restartSettings = {
   maxRetries: setting(withWords(integer({ min: 0 }), { never: null }), {
     default: 'never',
     unit: 'failures',
-    doc: 'After so many failures in a row the worker becomes `fatal` and stays down; `never`: it goes on at `max`.',
+    doc: 'When so many retries in a row have failed as well the worker becomes `fatal` and stays down; `never`: it goes on at `max`.',
     reason: 'a supervisor that gives up at night helps nobody',
   }),
   delay: setting(duration, {

@@ -30,6 +30,7 @@ import { ready } from './ready.ts'
 import { reloadWay } from './reload.ts'
 import { restartSettings } from './restart.ts'
 import { rolloutSettings } from './rollout.ts'
+import { slotSettings } from './slots.ts'
 import { stopSettings } from './stop.ts'
 
 const off = { off: null, never: null } as const
@@ -160,6 +161,10 @@ export const serviceSettings = {
   rollout: setting(objectOf(rolloutSettings, { instead: insteadOfRollout }), {
     doc: 'How a rolling restart goes.',
     knownElsewhereAs: ['deploy', 'update'],
+  }),
+  slots: setting(objectOf(slotSettings), {
+    doc: 'Main and standby: `mains` of the workers work, `standbys` wait to take over. Sets `instances` to their sum.',
+    knownElsewhereAs: ['leaderElection', 'standby'],
   }),
   ...laterServiceSettings,
 } as const

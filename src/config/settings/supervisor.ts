@@ -6,6 +6,7 @@ import { account, filledText, path, text } from '../values/scalars.ts'
 import { insteadOfServices, insteadOfSockets } from './instead.ts'
 import { laterControlSettings, laterSupervisorSettings } from './later.ts'
 import { service } from './service.ts'
+import { lock } from './slots.ts'
 import { socket } from './socket.ts'
 
 export const controlSettings = {
@@ -48,7 +49,10 @@ export const includedSettings = {
     knownElsewhereAs: ['programs', 'apps', 'processes', 'daemons'],
   }),
   forkservers: laterSupervisorSettings.forkservers,
-  locks: laterSupervisorSettings.locks,
+  locks: setting(recordOf(nameKeys('lock'), lock), {
+    default: {},
+    doc: 'Locks that decide who is main, by name, for `slots.lock`.',
+  }),
 } as const
 
 export const supervisorSettings = {

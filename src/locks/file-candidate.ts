@@ -1,0 +1,231 @@
+// One who wants a slot of a directory of lock files: its open files, and the child that waits for it.
+import { fstat } from 'node:fs'
+import { promisify } from 'node:util'
+import type { WaitStatus } from '../os/reap.ts'
+import { FileHeld } from './file-held.ts'
+import type { StartLockCommand } from './lock-children.ts'
+import { closeQuietly, type LockDirectory, type LockKind } from './lock-directory.ts'
+import type { AcquireOutcome, Candidate, LockHolder, PlaceOutcome } from './lock-provider.ts'
+import { BUSY, COUNTER_DAMAGED, fdsForWaiting, REPLACED, WAITING_SCRIPT, WON } from './waiting-script.ts'
+
+/** How often a file may be replaced between open and lock before we believe that somebody does it on purpose. */
+const TRIES = 5
+
+const fstatFile = promisify(fstat)
+
+export interface FileLockContext {
+  readonly directory: LockDirectory
+  readonly mains: number
+  readonly standbys: number
+  readonly devNull: number
+  readonly start: StartLockCommand
+  /** Who holds slots, of all that are not known to us. */
+  readonly strangers: (slots: readonly number[]) => Promise<readonly LockHolder[]>
+  /** The highest token seen. */
+  readonly floor: () => string
+  readonly onHeld: (held: FileHeld) => void
+  readonly onEnd: (candidate: FileCandidate) => void
+  /** One after the other, of all candidates. */
+  readonly inTurn: <T>(act: () => Promise<T>) => Promise<T>
+}
+
+type Ended = { readonly is: 'won'; readonly index: number } | { readonly is: 'code'; readonly code: number | null }
+interface Attempt {
+  readonly how: 'now' | 'wait'
+  readonly kind: LockKind
+  readonly slots: readonly number[]
+  readonly tell: number
+}
+
+export class FileCandidate implements Candidate {
+  private readonly identity: string
+  private readonly context: FileLockContext
+  private slots: number[] = []
+  private place = -1
+  private stopChild: () => void = () => {}
+  /** Counts what is asked for: an answer to what was cancelled is none. */
+  private asked = 0
+  private left = false
+
+  constructor(identity: string, context: FileLockContext) {
+    this.identity = identity
+    this.context = context
+  }
+
+  get inheritFds(): readonly number[] {
+    return this.place === -1 ? this.slots : [...this.slots, this.place]
+  }
+
+  tryNow(): Promise<AcquireOutcome> {
+    const asked = ++this.asked
+    return this.context.inTurn(async () => (asked === this.asked ? this.acquire('now') : CANCELLED))
+  }
+
+  async takePlace(): Promise<PlaceOutcome> {
+    const asked = ++this.asked
+    const { directory, standbys, mains } = this.context
+    try {
+      for (let left = TRIES; standbys > 0 && this.place === -1; left--) {
+        const places = await directory.openLocks('standby', standbys)
+        const ended = await this.attempt(asked, { how: 'wait', kind: 'standby', slots: places, tell: -1 })
+        if (asked === this.asked && ended.is === 'won') this.place = places[ended.index] ?? -1
+        for (const fd of places) if (fd !== this.place) closeQuietly(fd)
+        if (asked !== this.asked) return { is: 'cancelled' }
+        if (ended.is === 'code' && (ended.code !== REPLACED || left <= 1))
+          return { is: 'failed', why: whyFailed(ended) }
+      }
+      const slots = await directory.openLocks('slot', mains)
+      if (asked === this.asked) this.slots = slots
+      else for (const fd of slots) closeQuietly(fd)
+    } catch (error) {
+      return asked === this.asked ? { is: 'failed', why: textOf(error) } : { is: 'cancelled' }
+    }
+    return asked === this.asked ? { is: 'placed' } : { is: 'cancelled' }
+  }
+
+  wait(tell: number | null): Promise<AcquireOutcome> {
+    return tell === null ? this.acquire('wait') : this.waitFor(tell)
+  }
+
+  handOver(): void {
+    this.closeSlots(-1)
+    if (this.place !== -1) closeQuietly(this.place)
+    this.place = -1
+  }
+
+  cancel(): void {
+    this.asked++
+    this.stopChild()
+  }
+
+  leave(): void {
+    if (this.left) return
+    this.left = true
+    this.cancel()
+    this.handOver()
+    this.context.onEnd(this)
+  }
+
+  /** With our own fds, of which the one that is locked is kept, for the main. */
+  private async acquire(how: 'now' | 'wait'): Promise<AcquireOutcome> {
+    const asked = ++this.asked
+    const { directory, mains } = this.context
+    this.closeSlots(-1)
+    try {
+      for (let left = TRIES; ; left--) {
+        const slots = await directory.openLocks('slot', mains)
+        const ended = await this.attempt(asked, { how, kind: 'slot', slots, tell: -1 })
+        const outcome = asked === this.asked ? await this.outcomeOf(ended, slots) : CANCELLED
+        const isCancelled = asked !== this.asked
+        const kept = outcome.is === 'acquired' && !isCancelled ? slots[outcome.held.slot] : undefined
+        for (const fd of slots) if (fd !== kept) closeQuietly(fd)
+        if (isCancelled) return CANCELLED
+        if (kept !== undefined) this.slots = [kept]
+        if (ended.is === 'code' && ended.code === REPLACED && left > 1) continue
+        return this.told(outcome)
+      }
+    } catch (error) {
+      return asked === this.asked ? { is: 'failed', why: textOf(error) } : CANCELLED
+    }
+  }
+
+  /** Its process has inherited the slots: the child that waits shares them with it, and we have no part in them. */
+  private async waitFor(tell: number): Promise<AcquireOutcome> {
+    const asked = ++this.asked
+    const { slots } = this
+    try {
+      const files = await Promise.all(slots.map((fd) => fstatFile(fd)))
+      if (asked !== this.asked) return CANCELLED
+      const ended = await this.attempt(asked, { how: 'wait', kind: 'slot', slots, tell })
+      if (asked !== this.asked) return CANCELLED
+      const outcome = await this.outcomeOf(ended, slots, files)
+      return asked === this.asked ? this.told(outcome) : CANCELLED
+    } catch (error) {
+      return asked === this.asked ? { is: 'failed', why: textOf(error) } : CANCELLED
+    }
+  }
+
+  private told(outcome: AcquireOutcome): AcquireOutcome {
+    if (outcome.is === 'acquired') this.context.onHeld(outcome.held as FileHeld)
+    return outcome
+  }
+
+  private async attempt(asked: number, attempt: Attempt): Promise<Ended> {
+    const { directory } = this.context
+    const opened: number[] = []
+    try {
+      const gate = await directory.openLock(attempt.kind, 'gate')
+      opened.push(gate)
+      const counter = attempt.kind === 'slot' ? await directory.openCounter() : -1
+      if (counter !== -1) opened.push(counter)
+      if (asked !== this.asked) return { is: 'code', code: null }
+      return await this.run(attempt, gate, counter, opened)
+    } finally {
+      for (const fd of opened) closeQuietly(fd)
+    }
+  }
+
+  /** Starts the child; what it alone needs is closed at once, and what its process has of its own too. */
+  private run({ how, kind, slots, tell }: Attempt, gate: number, counter: number, opened: number[]): Promise<Ended> {
+    const { directory, devNull, start, floor } = this.context
+    const place = kind === 'slot' ? this.place : -1
+    const out = tell === -1 ? devNull : tell
+    const fds = fdsForWaiting({ gate, slots, counter, place, tell: out, devNull })
+    const args = [how, kind, String(slots.length), floor(), this.identity, directory.path]
+    const argv = ['sh', '-c', WAITING_SCRIPT, 'holdfast-lock', ...args]
+    return new Promise((resolve, reject) => {
+      try {
+        this.stopChild = start({ file: '/bin/sh', argv, fds }, (status) => resolve(endedAs(status)))
+      } catch (error) {
+        return reject(error)
+      }
+      for (const fd of opened.splice(0)) closeQuietly(fd)
+      if (tell !== -1) this.handOver()
+    })
+  }
+
+  private async outcomeOf(
+    ended: Ended,
+    slots: readonly number[],
+    files?: readonly { readonly dev: number; readonly ino: number }[],
+  ): Promise<AcquireOutcome> {
+    const { directory, mains, strangers } = this.context
+    if (ended.is === 'won') {
+      const slot = ended.index
+      const entry = await directory.entryOf(slot)
+      const file = files?.[slot] ?? (await fstatFile(slots[slot] ?? -1))
+      if (entry?.identity !== this.identity) return { is: 'failed', why: `slot ${slot} was taken, and lost at once` }
+      const held = new FileHeld(slot, entry.token, file, {
+        letGo: () => this.handOver(),
+        strangers: () => strangers([slot]),
+      })
+      return { is: 'acquired', held, told: files !== undefined }
+    }
+    if (ended.code === BUSY) {
+      return { is: 'busy', holders: await strangers(Array.from({ length: mains }, (_, slot) => slot)) }
+    }
+    return { is: 'failed', why: whyFailed(ended, directory) }
+  }
+
+  private closeSlots(except: number): void {
+    for (const fd of this.slots) if (fd !== except) closeQuietly(fd)
+    this.slots = []
+  }
+}
+
+const CANCELLED: AcquireOutcome = { is: 'cancelled' }
+
+function endedAs({ code }: WaitStatus): Ended {
+  return code !== null && code >= WON && code < 126 ? { is: 'won', index: code - WON } : { is: 'code', code }
+}
+
+function whyFailed(ended: Ended, directory?: LockDirectory): string {
+  const code = ended.is === 'code' ? ended.code : null
+  if (code === REPLACED) return 'the lock file was replaced meanwhile'
+  if (code === COUNTER_DAMAGED && directory !== undefined) return directory.damagedCounter().message
+  return 'what waited for the lock was killed, or could not wait'
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,144 @@
+// Locks of the kernel on one machine, flock(2) on files of a directory: free exactly when the last process that holds it is dead.
+import { type FSWatcher, watch } from 'node:fs'
+import { HoldfastError } from '../errors/holdfast-error.ts'
+import { findCommand } from '../os/command-path.ts'
+import { FileCandidate, type FileLockContext } from './file-candidate.ts'
+import type { FileHeld } from './file-held.ts'
+import type { StartLockCommand } from './lock-children.ts'
+import { type FileSystemType, LockDirectory, requireIdentity } from './lock-directory.ts'
+import type { Candidate, LockHolder, LockProvider, ProviderHealth, SlotReport } from './lock-provider.ts'
+import { holdersOf } from './slot-holders.ts'
+import { FIRST_TOKEN, SLOTS_AT_MOST } from './waiting-script.ts'
+
+export interface FileLockOptions {
+  readonly directory: string
+  /** K and M. */
+  readonly mains: number
+  readonly standbys: number
+  readonly start: StartLockCommand
+  readonly devNull: number
+  /** A process that we started, or have otherwise on our books. */
+  readonly isOurs: (pid: number) => boolean
+  readonly fileSystemType?: FileSystemType
+}
+
+export class FileLockProvider implements LockProvider {
+  readonly name = 'file'
+  readonly kind = 'kernel'
+  readonly fencing = 'slot'
+  private readonly options: FileLockOptions
+  private readonly directory: LockDirectory
+  private readonly candidates = new Set<FileCandidate>()
+  private readonly held = new Set<FileHeld>()
+  private highest = String(FIRST_TOKEN)
+  private watcher: FSWatcher | null = null
+  private problem: string | null = null
+  /** Two of ours that ask at the same moment would find each other at the gate, and both go away. */
+  private turn: Promise<unknown> = Promise.resolve()
+
+  constructor(options: FileLockOptions) {
+    const { mains, standbys, directory, fileSystemType } = options
+    for (const count of [mains, standbys])
+      if (count > SLOTS_AT_MOST) throw new RangeError(`not more than ${SLOTS_AT_MOST} mains or standbys: ${count}`)
+    this.options = options
+    this.directory = new LockDirectory(directory, fileSystemType)
+  }
+
+  async open(): Promise<void> {
+    try {
+      findCommand('flock', undefined, '/')
+    } catch (error) {
+      throw new HoldfastError('HF_LOCK_PROGRAM', {}, { cause: error })
+    }
+    await this.directory.prepare()
+    for (let slot = 0; slot < this.options.mains; slot++) this.see((await this.directory.entryOf(slot))?.token)
+    this.watchDirectory()
+  }
+
+  candidate(identity: string): Candidate {
+    requireIdentity(identity)
+    const { mains, standbys, devNull, start } = this.options
+    const context: FileLockContext = {
+      directory: this.directory,
+      mains,
+      standbys,
+      devNull,
+      start,
+      strangers: (slots) => this.strangers(slots),
+      floor: () => this.highest,
+      onHeld: (held) => this.hold(held),
+      onEnd: (ended) => this.candidates.delete(ended),
+      inTurn: (act) => this.inTurn(act),
+    }
+    const candidate = new FileCandidate(identity, context)
+    this.candidates.add(candidate)
+    return candidate
+  }
+
+  async report(): Promise<readonly SlotReport[]> {
+    const slots = Array.from({ length: this.options.mains }, (_, slot) => slot)
+    return Promise.all(
+      slots.map(async (slot) => {
+        const entry = await this.directory.entryOf(slot)
+        const holders = await holdersOf(this.directory.fileOf('slot', slot))
+        return { slot, token: entry?.token ?? null, identity: entry?.identity ?? null, holders }
+      }),
+    )
+  }
+
+  health(): ProviderHealth {
+    return { state: this.problem === null ? 'ok' : 'degraded', problem: this.problem }
+  }
+
+  close(): void {
+    this.watcher?.close()
+    this.watcher = null
+    for (const candidate of [...this.candidates]) candidate.leave()
+  }
+
+  /** Looks whether the files that ours hold are still what others open. */
+  async checkPlaces(): Promise<void> {
+    for (const held of [...this.held]) {
+      await held.checkPlace(this.directory)
+      if (held.isReleased) this.held.delete(held)
+    }
+  }
+
+  private inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const result = this.turn.then(act)
+    this.turn = result.catch(() => {})
+    return result
+  }
+
+  private hold(held: FileHeld): void {
+    this.see(held.token)
+    this.held.add(held)
+    for (const other of this.held) if (other.isReleased) this.held.delete(other)
+  }
+
+  private see(token: string | undefined): void {
+    if (token !== undefined && BigInt(token) > BigInt(this.highest)) this.highest = token
+  }
+
+  /** A main of ours may have children that hold its slot with it. */
+  private async strangers(slots: readonly number[]): Promise<readonly LockHolder[]> {
+    const found = await Promise.all(slots.map((slot) => holdersOf(this.directory.fileOf('slot', slot))))
+    return found.filter((holders) => !holders.some(({ pid }) => this.options.isOurs(pid))).flat()
+  }
+
+  private watchDirectory(): void {
+    try {
+      this.watcher = watch(this.directory.path, { persistent: false }, (event) => {
+        if (event === 'rename') void this.checkPlaces()
+      })
+      this.watcher.on('error', (error) => this.unwatched(error))
+    } catch (error) {
+      this.unwatched(error)
+    }
+  }
+
+  private unwatched(error: unknown): void {
+    const why = error instanceof Error ? error.message : String(error)
+    this.problem = `nobody would see that somebody removes the lock files: ${why}`
+  }
+}

@@ -1,0 +1,103 @@
+// The shell that waits for one of several lock files and promotes by itself, so that it works although the supervisor is dead.
+//
+// Fds: 4 the standby's place, 6 the gate, 7 the counter, 8 the first lock file, 9 the standby's command FIFO, 10 and up the other
+// lock files. dash redirects one-digit numbers only (flock takes any), and counts with builtins only.
+
+/** Exit codes. From WON on: the lock file of that index is locked. */
+export const WAIT_FAILED = 70
+export const BUSY = 75
+/** A lock file was replaced meanwhile: what is locked is not what others will open. */
+export const REPLACED = 76
+export const COUNTER_DAMAGED = 77
+export const WON = 100
+/** More would not fit into an exit code, nor below fd 16 in the process that inherits them. */
+export const SLOTS_AT_MOST = 12
+
+export const FIRST_TOKEN = 1_000_000_000
+/** Bytes of the identity in a slot's file; each line has a fixed width, so that it is written in place on a full disk too. */
+export const IDENTITY_WIDTH = 100
+
+/** A token is never given twice, also when the machine lost power before the counter reached the disk. */
+const AFTER_BOOT = 1_000_000
+
+export const WAITING_SCRIPT = `
+how=$1 kind=$2 count=$3 floor=$4 identity=$5 dir=$6
+fd_of() { if [ "$1" -eq 0 ]; then fd=8; else fd=$((9 + $1)); fi; }
+give_up() { flock -u "$fd"; exit "$1"; }
+in_place() { [ "/proc/self/fd/$1" -ef "$2" ] || give_up ${REPLACED}; }
+count_up() {
+  in_place 7 "$dir/counter"
+  read -r t <&7 && read -r now </proc/sys/kernel/random/boot_id && read -r boot <"$dir/boot" || give_up ${COUNTER_DAMAGED}
+  case $t in [1-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]) ;; *) give_up ${COUNTER_DAMAGED} ;; esac
+  [ "$now" = "$boot" ] || t=$((t + ${AFTER_BOOT}))
+  [ "$t" -ge "$floor" ] || t=$floor
+  t=$((t + 1))
+  printf '%s\\n' "$t" 1<>"$dir/counter" || give_up ${COUNTER_DAMAGED}
+  [ "$now" = "$boot" ] || printf '%s\\n' "$now" 1<>"$dir/boot" || give_up ${COUNTER_DAMAGED}
+  printf '%s %-${IDENTITY_WIDTH}s\\n' "$t" "$identity" 1<>"$dir/slot-$1" || give_up ${COUNTER_DAMAGED}
+}
+won() {
+  fd_of "$1"
+  in_place "$fd" "$dir/$kind-$1"
+  if [ "$kind" = slot ]; then
+    count_up "$1"
+    printf '{"promote":{"slot":%s,"token":"%s"}}\\n' "$1" "$t" >&9
+    [ ! -e /proc/self/fd/4 ] || flock -u 4
+  fi
+  exit $((${WON} + $1))
+}
+
+fd=6
+if [ "$how" = now ]; then flock -n 6 || exit ${BUSY}; else flock -x 6 || exit ${WAIT_FAILED}; fi
+in_place 6 "$dir/$kind-gate"
+i=0
+while [ "$i" -lt "$count" ]; do
+  fd_of "$i"
+  if flock -n "$fd"; then won "$i"; fi
+  i=$((i + 1))
+done
+[ "$how" = wait ] || exit ${BUSY}
+if [ "$count" -eq 1 ]; then
+  flock -x 8 6>&- || exit ${WAIT_FAILED}
+  won 0
+fi
+trap : TERM
+{
+  i=0
+  while [ "$i" -lt "$count" ]; do
+    fd_of "$i"
+    { if flock -x "$fd"; then echo "$i"; else echo failed; fi; } 6>&- 7>&- 9>&- &
+    i=$((i + 1))
+  done
+  wait
+} 6>&- | {
+  trap : TERM
+  read -r first
+  kill -TERM 0
+  # The end of the pipe: all of them are dead, and none can take a lock any more.
+  while read -r more; do :; done
+  i=0
+  while [ "$i" -lt "$count" ]; do
+    fd_of "$i"
+    [ "$i" = "$first" ] || flock -u "$fd"
+    i=$((i + 1))
+  done
+  case $first in [0-9]*) won "$first" ;; *) exit ${WAIT_FAILED} ;; esac
+}
+`
+
+export interface WaitingFds {
+  readonly gate: number
+  readonly slots: readonly number[]
+  /** -1: none. */
+  readonly counter: number
+  readonly place: number
+  /** Where the promotion is written. */
+  readonly tell: number
+  readonly devNull: number
+}
+
+export function fdsForWaiting({ gate, slots, counter, place, tell, devNull }: WaitingFds): number[] {
+  const [first = -1, ...others] = slots
+  return [devNull, devNull, devNull, -1, place, -1, gate, counter, first, tell, ...others]
+}

@@ -1,0 +1,244 @@
+// Who of a service with `slots` is main: joins the pure election with the lock, and both with the interpreter. Has its own queue of
+// events: what an effect sets off at once is taken after it.
+import type { SlotsSpec } from '../config/effective.ts'
+import type { ContenderEffect, ContenderEvent } from '../election/contender-event.ts'
+import { gripOf } from '../election/contender-state.ts'
+import type { ElectionEffect, ElectionEvent } from '../election/election-event.ts'
+import { contenderOf, deadlineOfElection, type ElectionState, newElection, roleOf } from '../election/election-state.ts'
+import { stepElection } from '../election/election-step.ts'
+import type { Instant } from '../lifecycle/process-state.ts'
+import type { AcquireOutcome, Candidate, Held, LockProvider } from '../locks/lock-provider.ts'
+import type { LaunchRequest } from './prepare-spawn.ts'
+import type { RunningProcess } from './service-runtime.ts'
+
+type Happening<E> = E extends { readonly at: Instant } ? Omit<E, 'at'> : never
+
+/** What a process gets of the lock. */
+export interface LockGift {
+  readonly role: 'main' | 'standby'
+  readonly token: string | null
+  /** To be inherited, each below 16. */
+  readonly fds: readonly number[]
+}
+
+export interface ElectionHost {
+  readonly now: () => Instant
+  readonly launch: (request: LaunchRequest, lock: LockGift) => void
+  /** There will be a process when it is its turn to be main, and none before. */
+  readonly parked: (request: LaunchRequest) => void
+  /** There will be no process: it was called back (null), or why. */
+  readonly noProcess: (request: LaunchRequest, failed: string | null) => void
+  readonly stopProcess: (request: LaunchRequest, why: string, force: boolean) => void
+  readonly note: (request: LaunchRequest, event: string, reason: string) => void
+  /** After every event. */
+  readonly onChange: (election: ElectionState) => void
+}
+
+/** Milliseconds after which a standby that has no place counts as kept back. */
+const PARKED_AFTER = 500
+
+interface Entry {
+  readonly request: LaunchRequest
+  readonly candidate: Candidate
+  held: Held | null
+  process: RunningProcess | null
+}
+
+export class ServiceElection {
+  readonly slots: SlotsSpec
+  private readonly provider: LockProvider
+  private readonly host: ElectionHost
+  private readonly entries = new Map<string, Entry>()
+  private readonly queue: ElectionEvent[] = []
+  private readonly over: string[] = []
+  private running = false
+  private current: ElectionState
+
+  constructor(slots: SlotsSpec, provider: LockProvider, host: ElectionHost) {
+    this.slots = slots
+    this.provider = provider
+    this.host = host
+    this.current = newElection(slots)
+  }
+
+  get state(): ElectionState {
+    return this.current
+  }
+
+  get deadline(): Instant | null {
+    return deadlineOfElection(this.current)
+  }
+
+  /** A worker wants a process. @param identity unique, for reports of who holds a slot */
+  enter(request: LaunchRequest, identity: string): void {
+    const { slot: worker, number } = request
+    const candidate = this.provider.candidate(identity)
+    this.entries.set(keyOf(worker, number), { request, candidate, held: null, process: null })
+    this.take({ is: 'enter', at: this.host.now(), worker, number })
+  }
+
+  /** False: it is not one of ours, or over. */
+  tell(worker: number, number: number, event: Happening<ContenderEvent>): boolean {
+    if (contenderOf(this.current, worker, number) === null) return false
+    const at = this.host.now()
+    this.take({ is: 'contender', at, worker, number, event: { ...event, at } as ContenderEvent })
+    return true
+  }
+
+  spawned(process: RunningProcess): void {
+    const entry = this.entries.get(keyOf(process.slot, process.number))
+    if (entry === undefined) return
+    entry.process = process
+    // It has its copies: the lock is its own from now on, and ends with it.
+    if (entry.held !== null) entry.candidate.handOver()
+    this.tell(process.slot, process.number, { is: 'spawned' })
+  }
+
+  /** It has no process yet, so that nothing but we can call it back. */
+  isWithoutProcess(worker: number, number: number): boolean {
+    const state = contenderOf(this.current, worker, number)?.state
+    if (state === undefined) return false
+    return state.is === 'acquiring' || state.is === 'placing' || (state.is === 'waiting' && !state.warm)
+  }
+
+  tick(): void {
+    this.take({ is: 'tick', at: this.host.now() })
+  }
+
+  roleOf(worker: number, number: number): 'main' | 'standby' {
+    return roleOf(this.current, worker, number)
+  }
+
+  /** By slot: who of ours has it. */
+  holders(): { slot: number; token: string; worker: number }[] {
+    return this.current.contenders.flatMap(({ worker, state }) => {
+      const grip = gripOf(state)
+      return grip === null ? [] : [{ ...grip, worker }]
+    })
+  }
+
+  close(): void {
+    for (const { candidate } of this.entries.values()) candidate.leave()
+    this.entries.clear()
+    this.provider.close()
+  }
+
+  private take(event: ElectionEvent): void {
+    this.queue.push(event)
+    if (this.running) return
+    this.running = true
+    try {
+      for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) {
+        const [state, effects] = stepElection(this.current, next)
+        this.current = state
+        for (const effect of effects) this.perform(effect)
+        // Whoever is over has had all of its effects.
+        for (const key of this.over.splice(0)) this.entries.delete(key)
+      }
+    } finally {
+      this.running = false
+    }
+    this.host.onChange(this.current)
+  }
+
+  private perform(effect: ElectionEffect): void {
+    if (effect.do === 'look-at-slot') return void this.lookAt(effect.slot)
+    const entry = this.entries.get(keyOf(effect.worker, effect.number))
+    if (entry !== undefined) this.performFor(entry, effect.effect)
+  }
+
+  private performFor(entry: Entry, effect: ContenderEffect): void {
+    const { request, candidate, process } = entry
+    switch (effect.do) {
+      case 'try-lock':
+        return this.await(entry, candidate.tryNow())
+      case 'take-place':
+        return this.takePlace(entry)
+      case 'start-waiting':
+        return this.wait(entry, effect.warm)
+      case 'cancel-waiting':
+        return candidate.cancel()
+      case 'spawn-process':
+        return this.host.launch(request, {
+          role: effect.role,
+          token: effect.grip?.token ?? null,
+          fds: candidate.inheritFds,
+        })
+      case 'tell-promote':
+        return void process?.lane.send(`${JSON.stringify({ promote: effect.grip })}\n`)
+      case 'tell-lost':
+        return void process?.lane.send(`${JSON.stringify({ lost: { reason: effect.why } })}\n`)
+      case 'stop-process':
+        return this.host.stopProcess(request, effect.why, effect.force)
+      case 'release-lock':
+        return this.release(entry)
+      case 'no-process':
+        return this.host.noProcess(request, effect.failed)
+      case 'leave':
+        candidate.leave()
+        this.over.push(keyOf(request.slot, request.number))
+        return
+      case 'note':
+        return this.host.note(request, effect.event, effect.reason)
+    }
+  }
+
+  /** Others may have all places of standbys: then it takes as long as it takes. */
+  private takePlace(entry: Entry): void {
+    const late = setTimeout(() => this.host.parked(entry.request), PARKED_AFTER)
+    void entry.candidate.takePlace().then((outcome) => {
+      clearTimeout(late)
+      if (outcome.is === 'placed') this.tellOf(entry, { is: 'placed' })
+      if (outcome.is === 'failed') this.tellOf(entry, { is: 'wait-failed', why: outcome.why, mistaken: false })
+    })
+  }
+
+  private await(entry: Entry, acquiring: Promise<AcquireOutcome>): void {
+    void acquiring.then((outcome) => {
+      switch (outcome.is) {
+        case 'acquired': {
+          const { held, told } = outcome
+          entry.held = held
+          held.onLost((why) => this.tellOf(entry, { is: 'lost', why: `its lock was ${why}` }))
+          return this.tellOf(entry, { is: 'acquired', grip: { slot: held.slot, token: held.token }, told })
+        }
+        case 'busy':
+          return this.tellOf(entry, { is: 'busy', heldBy: outcome.holders })
+        case 'failed':
+          return this.tellOf(entry, { is: 'wait-failed', why: outcome.why, mistaken: false })
+        case 'cancelled':
+          return
+      }
+    })
+  }
+
+  /** Its command FIFO stays open until the waiting is over: whatever takes the lock writes there. */
+  private wait(entry: Entry, warm: boolean): void {
+    const { candidate, process, request } = entry
+    if (!warm) this.host.parked(request)
+    const commands = warm ? process?.lane.openCommands() : undefined
+    if (commands === undefined) return this.await(entry, candidate.wait(null))
+    const acquiring = candidate.wait(commands.fd)
+    void acquiring.finally(commands.close)
+    this.await(entry, acquiring)
+  }
+
+  private release(entry: Entry): void {
+    const { held } = entry
+    if (held === null) return this.tellOf(entry, { is: 'released', heldBy: [] })
+    void held.release().then((heldBy) => this.tellOf(entry, { is: 'released', heldBy }))
+  }
+
+  private async lookAt(slot: number): Promise<void> {
+    const report = (await this.provider.report()).find((one) => one.slot === slot)
+    this.take({ is: 'slot-seen', at: this.host.now(), slot, heldBy: report?.holders ?? [] })
+  }
+
+  private tellOf({ request }: Entry, event: Happening<ContenderEvent>): void {
+    this.tell(request.slot, request.number, event)
+  }
+}
+
+function keyOf(worker: number, number: number): string {
+  return `${worker}.${number}`
+}

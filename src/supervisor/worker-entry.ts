@@ -1,0 +1,26 @@
+import type { SlotEffect } from '../lifecycle/slot-event.ts'
+import type { JournalEntry } from './engine-api.ts'
+import type { LaunchRequest } from './prepare-spawn.ts'
+import type { ServiceRuntime } from './service-runtime.ts'
+
+/** What the journal says of a change of one worker. */
+export function workerEntry(
+  service: ServiceRuntime,
+  slot: number,
+  { event, from, to, reason, generation, number }: SlotEffect & { do: 'note' },
+): Omit<JournalEntry, 'at' | 'seq'> {
+  const { name } = service.state
+  const pid = number === null ? undefined : service.slots.get(slot)?.processes.get(number)?.pid
+  const known = pid == null ? {} : { pid }
+  return { kind: 'worker', service: name, worker: `${name}/${slot}`, ...known, generation, from, to, event, reason }
+}
+
+/** What it says of one that has no process yet. */
+export function requestEntry(
+  { service, slot, generation }: LaunchRequest,
+  event: string,
+  reason: string,
+): Omit<JournalEntry, 'at' | 'seq'> {
+  const { name } = service.state
+  return { kind: 'worker', service: name, worker: `${name}/${slot}`, generation, event, reason }
+}

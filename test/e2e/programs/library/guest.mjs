@@ -1,0 +1,36 @@
+// A program with a server in it, as a test would have one. It says what it sees, one JSON line each.
+import { readdirSync } from 'node:fs'
+import { get } from 'node:http'
+import { join } from 'node:path'
+import { isMainThread, threadId } from 'node:worker_threads'
+import { defineServer } from 'holdfast'
+
+const directory = process.env.E2E_SCENE
+const descriptors = () => readdirSync('/proc/self/fd').length
+const server = defineServer({
+  name: 'shop',
+  runtimeDir: join(directory, 'run'),
+  logDir: join(directory, 'log'),
+  sockets: { http: 'tcp://127.0.0.1:0' },
+  workers: 2,
+  workerType: 'thread',
+  worker: new URL('./guest-worker.mjs', import.meta.url),
+})
+const say = (what) => console.log(JSON.stringify(what))
+const ask = (port) =>
+  new Promise((resolve, reject) => {
+    get({ port, host: '127.0.0.1', agent: false }, (response) =>
+      response.on('data', (body) => resolve(String(body))),
+    ).on('error', reject)
+  })
+
+const running = await server.open()
+const { ok } = await running.settled()
+const port = Number(running.status().sockets[0].listen.split(':').at(-1))
+const answers = new Set()
+for (let turn = 0; turn < 20; turn++) answers.add(await ask(port))
+say({ ok, isMainThread, threadId, answers: [...answers].sort() })
+const before = descriptors()
+for (let turn = 0; turn < 5; turn++) await running.restart()
+say({ restarted: running.healthy(), leaked: descriptors() - before })
+say({ code: await running.stop() })
