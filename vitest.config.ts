@@ -8,6 +8,8 @@ const retry = process.env.CI ? 1 : 0
 const realProcesses = {
   retry,
   maxWorkers: 2,
+  // After the unit tests.
+  sequence: { groupOrder: 1 },
   pool: 'forks',
   testTimeout: 60_000,
   hookTimeout: 60_000,

@@ -7,6 +7,7 @@ import { embeddedRollout, inProcessProblems } from './in-process-options.ts'
 import { isModule } from './program-file.ts'
 import type { DynamicSettings, ServerOptions } from './server-options.ts'
 import { workerCommand } from './worker-command.ts'
+import { requireHandable } from './worker-config.ts'
 
 /** Keys of `ServerOptions` that mean something to the server alone. */
 const OF_THE_SERVER = [
@@ -72,6 +73,7 @@ export async function evaluateOptions<Config>(
   refuseWhatCanNotBe(options)
   const { config: given } = options
   const config = (typeof given === 'function' ? await (given as () => Config | Promise<Config>)() : given) as Config
+  requireHandable(config, options.name, options.workerType)
   const merged = { ...options, ...dynamicPart(config) } as ServerOptions<Config>
   const spec = await loadServerConfig(options.name, written(merged, program), program, environment)
   const own = spec.services[options.name]
