@@ -57,7 +57,11 @@ export async function upDetached(
   if (report === null || 'error' in report) await awaitExit(identity)
   if (report === null) throw new HoldfastError('HF_START_FAILED', { log, words: lastWords(log, logStart) })
   if ('error' in report) throw errorFrom(report.error)
-  const outcome = await settled(context, spec, pid)
+  const outcome = await settled(context, spec, pid).catch((error: unknown) => {
+    // It died after it had said that it runs, and before its services did.
+    if (!isGone(error)) throw error
+    throw new HoldfastError('HF_START_FAILED', { log, words: lastWords(log, logStart) }, { cause: error })
+  })
   if (outcome.goingDown) await awaitExit(identity)
   return tell(context, outcome, pid)
 }
@@ -93,6 +97,10 @@ function startSupervisor(
   } finally {
     for (const fd of [theirs, devNull]) closeSync(fd)
   }
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof HoldfastError && (error.code === 'HF_CONNECTION_LOST' || error.code === 'HF_UNREACHABLE')
 }
 
 /** Resolves when every autostart service is ready or ended as allowed, or has failed. @throws HoldfastError HF_INTERRUPTED */
