@@ -62,8 +62,18 @@ function checkWorkers(service: DeclaredService, spec: ServiceSpec, findings: Fin
 const LOCK_FDS_END = 16
 
 /** stdin, stdout, stderr, sockets, notification and command FIFO, a channel; then the slots and the place of a standby. */
-function checkLockFds(service: DeclaredService, { slots, sockets, ready }: ServiceSpec, findings: Findings): void {
+function checkLockFds(
+  service: DeclaredService,
+  { slots, sockets, ready, stdin }: ServiceSpec,
+  findings: Findings,
+): void {
   if (slots === null) return
+  if (stdin === 'commands' && slots.warm) {
+    findings.error(service.at('stdin'), 'value', 'HF_CONFIG_CONFLICT', {
+      problem: 'there is no word on stdin for a promotion',
+      mend: 'Set slots.warm: false, or leave stdin out.',
+    })
+  }
   const free = LOCK_FDS_END - (3 + sockets.length + 2 + (ready.by === 'ipc' ? 1 : 0)) - 1
   if (slots.mains <= free) return
   findings.error(service.at('slots'), 'key', 'HF_CONFIG_CONFLICT', {

@@ -19,7 +19,12 @@ export interface ReplacementRules {
   readonly isOutdated: (worker: number, number: number) => boolean
   /** Milliseconds for which a main, or a standby in the queue, has to last. */
   readonly minReady: number
+  /** False: no worker is wanted that could follow a main (the operator has stopped the standbys). */
+  readonly expectsStandbys: boolean
 }
+
+/** Milliseconds after which a standby without a place is taken to have none for good: those of other supervisors have them all. */
+const NO_PLACE_AFTER = 1_000
 
 /** Workers that may be replaced at this moment, the first one first. Empty: something has to come to rest before. */
 export function replaceableNow(election: ElectionState, rules: ReplacementRules, at: Instant): number[] {
@@ -29,24 +34,28 @@ export function replaceableNow(election: ElectionState, rules: ReplacementRules,
   const mains = outdated.filter(({ state }) => state.is === 'main')
   const first = mains[0]
   if (first === undefined || !isAtRest(election, rules, at)) return []
-  const hasFollower = queueOf(election).length > 0
+  // Who waits for a place says that somebody waits in each of them.
+  const hasFollower = election.contenders.some(({ state }) => state.is === 'waiting' || state.is === 'placing')
   // With none at all the planner makes it: `start-beside`, or the gap of one start.
-  return hasFollower || election.settings.standbys === 0 ? [first.worker] : []
+  return hasFollower || !rules.expectsStandbys ? [first.worker] : []
 }
 
 /** Everybody is where it belongs, and has been for long enough. */
-function isAtRest({ contenders, vacated }: ElectionState, { minReady }: ReplacementRules, at: Instant): boolean {
-  return (
-    vacated.length === 0 &&
-    contenders.every(({ state }) => (state.is === 'main' || state.is === 'waiting') && at - state.since >= minReady)
-  )
+function isAtRest(election: ElectionState, rules: ReplacementRules, at: Instant): boolean {
+  const since = restAt(election, rules)
+  return since !== null && at >= since
 }
 
-/** When `isAtRest` may have become true by the mere passing of time, for the interpreter's timer; null: only by an event. */
+/** When everybody will have been where it belongs for long enough; null: that takes an event. */
 export function restAt({ contenders, vacated }: ElectionState, { minReady }: ReplacementRules): Instant | null {
   if (vacated.length > 0 || contenders.length === 0) return null
-  const settled = contenders.every(({ state }) => state.is === 'main' || state.is === 'waiting')
-  return settled ? Math.max(...contenders.map(({ state }) => state.since + minReady)) : null
+  let rest = 0
+  for (const { state } of contenders) {
+    if (state.is === 'main' || state.is === 'waiting') rest = Math.max(rest, state.since + minReady)
+    else if (state.is === 'placing') rest = Math.max(rest, state.since + NO_PLACE_AFTER)
+    else return null
+  }
+  return rest
 }
 
 /** Whom to tell first: a standby that is told last would be promoted for its last moments. */

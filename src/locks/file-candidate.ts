@@ -67,9 +67,13 @@ export class FileCandidate implements Candidate {
     try {
       for (let left = TRIES; standbys > 0 && this.place === -1; left--) {
         const places = await directory.openLocks('standby', standbys)
-        const ended = await this.attempt(asked, { how: 'wait', kind: 'standby', slots: places, tell: -1 })
-        if (asked === this.asked && ended.is === 'won') this.place = places[ended.index] ?? -1
-        for (const fd of places) if (fd !== this.place) closeQuietly(fd)
+        let ended: Ended
+        try {
+          ended = await this.attempt(asked, { how: 'wait', kind: 'standby', slots: places, tell: -1 })
+          if (asked === this.asked && ended.is === 'won') this.place = places[ended.index] ?? -1
+        } finally {
+          for (const fd of places) if (fd !== this.place) closeQuietly(fd)
+        }
         if (asked !== this.asked) return { is: 'cancelled' }
         if (ended.is === 'code' && (ended.code !== REPLACED || left <= 1))
           return { is: 'failed', why: whyFailed(ended) }
@@ -114,12 +118,17 @@ export class FileCandidate implements Candidate {
     try {
       for (let left = TRIES; ; left--) {
         const slots = await directory.openLocks('slot', mains)
-        const ended = await this.attempt(asked, { how, kind: 'slot', slots, tell: -1 })
-        const outcome = asked === this.asked ? await this.outcomeOf(ended, slots) : CANCELLED
-        const isCancelled = asked !== this.asked
-        const kept = outcome.is === 'acquired' && !isCancelled ? slots[outcome.held.slot] : undefined
-        for (const fd of slots) if (fd !== kept) closeQuietly(fd)
-        if (isCancelled) return CANCELLED
+        let kept: number | undefined
+        let ended: Ended
+        let outcome: AcquireOutcome
+        try {
+          ended = await this.attempt(asked, { how, kind: 'slot', slots, tell: -1 })
+          outcome = asked === this.asked ? await this.outcomeOf(ended, slots) : CANCELLED
+          if (outcome.is === 'acquired' && asked === this.asked) kept = slots[outcome.held.slot]
+        } finally {
+          for (const fd of slots) if (fd !== kept) closeQuietly(fd)
+        }
+        if (asked !== this.asked) return CANCELLED
         if (kept !== undefined) this.slots = [kept]
         if (ended.is === 'code' && ended.code === REPLACED && left > 1) continue
         return this.told(outcome)

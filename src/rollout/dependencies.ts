@@ -1,7 +1,7 @@
 // Which services a service waits for, and in which order services start and stop.
 import type { DependencyCondition, ServiceSpec } from '../config/effective.ts'
 import { identityOf } from '../lifecycle/process-state.ts'
-import { currentOf, type SlotState, slotServes } from '../lifecycle/slot-state.ts'
+import { currentOf, type SlotState, slotIsParked, slotIsUp } from '../lifecycle/slot-state.ts'
 import { type ServiceState, wantedSlots } from './service-state.ts'
 
 type Specs = Readonly<Record<string, Pick<ServiceSpec, 'dependsOn'>>>
@@ -26,10 +26,10 @@ function isMet(service: ServiceState, condition: DependencyCondition): boolean {
 function hasReached(slot: SlotState, condition: DependencyCondition): boolean {
   switch (condition) {
     case 'ready':
-      return slotServes(slot)
+      return slotIsUp(slot)
     case 'started': {
       const live = currentOf(slot.phase)
-      return slot.phase.is === 'exited' || (live !== null && identityOf(live.state) !== null)
+      return slot.phase.is === 'exited' || slotIsParked(slot) || (live !== null && identityOf(live.state) !== null)
     }
     case 'exited':
       return slot.phase.is === 'exited' && slot.phase.clean

@@ -68,6 +68,7 @@ export function defineServer<Config = unknown>(given: ServerOptions<Config>): Se
     },
     command: (word, args = []) => told(word, args),
     async open() {
+      if (given.slots !== undefined || given.supervised) throw notForGuests()
       // A worker of a server that was opened so comes here again.
       if (tier.is === 'worker' && tier.server === name) return work()
       const { openGuestServer } = await import('./server-bundle.ts')
@@ -75,6 +76,13 @@ export function defineServer<Config = unknown>(given: ServerOptions<Config>): Se
       return openGuestServer(withPathsFrom(program, given), { program, environment: { ...process.env } })
     },
   }
+}
+
+function notForGuests(): HoldfastError {
+  return new HoldfastError('HF_CONFIG_CONFLICT', {
+    problem: 'a server that is opened in a program has no supervisor above it: supervised and slots are for start',
+    mend: 'Leave them out, or use run() or command().',
+  })
 }
 
 /** Relative paths are relative to the program, wherever it is started from. */

@@ -9,6 +9,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 export class ServerRole {
   private token: string | null
   private isMain: boolean
+  private slot: number
   private readonly startedAsStandby = new Set<number>()
   /** The line that said so. */
   private promotion: string | null = null
@@ -20,6 +21,7 @@ export class ServerRole {
   constructor(environment: Environment) {
     this.isMain = environment[VARIABLES.role] !== 'standby'
     this.token = environment[VARIABLES.fencingToken] ?? null
+    this.slot = Number(environment[VARIABLES.mainSlot] ?? 0)
     this.lockFds = (environment[VARIABLES.lockFds] ?? '').split(',').filter(Boolean).map(Number)
   }
 
@@ -27,7 +29,8 @@ export class ServerRole {
   giftsFor(worker: number): Readonly<Record<string, string>> {
     if (!this.isMain) this.startedAsStandby.add(worker)
     const role = { [VARIABLES.role]: this.isMain ? 'main' : 'standby' }
-    return this.token === null ? role : { ...role, [VARIABLES.fencingToken]: this.token }
+    if (!this.isMain || this.token === null) return role
+    return { ...role, [VARIABLES.fencingToken]: this.token, [VARIABLES.mainSlot]: String(this.slot) }
   }
 
   /** A promotion that came while it was being started has found nobody to be told. */
@@ -45,6 +48,7 @@ export class ServerRole {
       if ('promote' in message) {
         this.isMain = true
         this.token = message.promote.token
+        this.slot = message.promote.slot
         this.promotion = `${line}\n`
       } else this.isMain = false
       tell(`${line}\n`)

@@ -84,7 +84,13 @@ export async function evaluateOptions<Config>(
 
 const WORKER_TYPES = ['process', 'thread', 'embedded', 'spawn', 'fork']
 
-function refuseWhatCanNotBe<Config>({ name, worker, workerType = 'process', command }: ServerOptions<Config>): void {
+function refuseWhatCanNotBe<Config>({
+  name,
+  worker,
+  workerType = 'process',
+  command,
+  slots,
+}: ServerOptions<Config>): void {
   const refuse = (key: string, problem: string, mend: string): never => {
     const problems = `  ${key}: ${problem}\n    ${mend}`
     throw new HoldfastError('HF_CONFIG_INVALID', { count: 1, file: `the options of server "${name}"`, problems })
@@ -95,6 +101,8 @@ function refuseWhatCanNotBe<Config>({ name, worker, workerType = 'process', comm
   if (workerType === 'fork')
     refuse('workerType', 'fork is not available yet: it needs a forkserver', "Write 'process'.")
   if (workerType === 'spawn') {
+    if (slots !== undefined)
+      refuse('slots', 'programs of any kind do not end with their server', 'Use slots of a service in a holdfast.yaml.')
     if (command === undefined) refuse('command', 'it is missing', "With workerType: 'spawn', say what to run.")
     return
   }

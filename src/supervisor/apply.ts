@@ -38,8 +38,8 @@ export async function applySpec(
   const report: ApplyReport = { changes, sockets: diff.sockets, notes }
   if (options.dryRun === true) return report
   const removed = socketsToClose(context, diff)
-  const replaced = openSockets(context, diff, spec)
   await openLocks(context, changed, spec)
+  const replaced = openSocketsOrCloseLocks(context, diff, changed, spec)
   accept(spec)
   const services = await converge(context, changed, spec, onProgress)
   closeSockets(context, removed, replaced)
@@ -68,9 +68,32 @@ async function openLocks(
   changed: readonly ServiceDifference[],
   spec: SupervisorSpec,
 ): Promise<void> {
-  for (const { service, change } of changed) {
-    const added = change === 'added' ? spec.services[service] : undefined
-    if (added !== undefined && added.slots !== null) await interpreter.elections.open(added)
+  try {
+    for (const { service, change } of changed) {
+      const added = change === 'added' ? spec.services[service] : undefined
+      if (added !== undefined && added.slots !== null) await interpreter.elections.open(added)
+    }
+  } catch (error) {
+    closeLocks(interpreter, changed)
+    throw error
+  }
+}
+
+function closeLocks({ elections }: Interpreter, changed: readonly ServiceDifference[]): void {
+  for (const { service, change } of changed) if (change === 'added') elections.remove(service)
+}
+
+function openSocketsOrCloseLocks(
+  context: ApplyContext,
+  diff: SpecDifference,
+  changed: readonly ServiceDifference[],
+  spec: SupervisorSpec,
+): Listener[] {
+  try {
+    return openSockets(context, diff, spec)
+  } catch (error) {
+    closeLocks(context.interpreter, changed)
+    throw error
   }
 }
 

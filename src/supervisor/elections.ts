@@ -7,7 +7,7 @@ import { FileLockProvider } from '../locks/file-lock-provider.ts'
 import type { LockChildren } from '../locks/lock-children.ts'
 import { isOutdatedNumber } from '../rollout/reconcile.ts'
 import type { ServiceEffect } from '../rollout/service-event.ts'
-import { specOf } from '../rollout/service-state.ts'
+import { specOf, wantedSlots } from '../rollout/service-state.ts'
 import type { Happening } from './happening.ts'
 import type { LaunchRequest } from './prepare-spawn.ts'
 import { type LockGift, ServiceElection } from './service-election.ts'
@@ -60,10 +60,13 @@ export class Elections {
 
   /** True: whether and when there is a process is settled here. */
   enter(request: LaunchRequest): boolean {
-    const { name } = request.service.state
+    const { name, replaceable } = request.service.state
+    if (replaceable === null) return false
     const election = this.byService.get(name)
-    election?.enter(request, `${this.context.idPrefix}.${name}.${request.slot}.${request.number}`)
-    return election !== undefined
+    // Without its lock it would be a main too many.
+    if (election === undefined) this.context.noProcess(request, 'its lock is not open')
+    else election.enter(request, `${this.context.idPrefix}.${name}.${request.slot}.${request.number}`)
+    return true
   }
 
   /** True: there was no process yet, and there will be none. */
@@ -80,8 +83,8 @@ export class Elections {
   }
 
   /** There is none: why. */
-  notSpawned({ service, slot, number }: LaunchRequest, why: string): void {
-    this.byService.get(service.state.name)?.tell(slot, number, { is: 'reaped', why })
+  notSpawned({ state }: ServiceRuntime, slot: number, number: number, why: string): void {
+    this.byService.get(state.name)?.tell(slot, number, { is: 'reaped', why })
   }
 
   /** What lifecycle does with a process, before it is done. */
@@ -155,9 +158,13 @@ export class Elections {
     const { state } = service
     const { minReady } = specOf(state, state.goal).rollout
     const isOutdated = (worker: number, number: number): boolean => isOutdatedNumber(service.state, worker, number)
-    const rules = { isOutdated, minReady }
-    const slots = replaceableNow(election.state, rules, this.context.now())
-    this.context.setDeadline(name, earliest(election.deadline, minReady === 0 ? null : restAt(election.state, rules)))
+    const expectsStandbys = wantedSlots(state).length > election.slots.mains
+    const rules = { isOutdated, minReady, expectsStandbys }
+    const now = this.context.now()
+    const slots = replaceableNow(election.state, rules, now)
+    const rest = restAt(election.state, rules)
+    // What is past brings nothing new.
+    this.context.setDeadline(name, earliest(election.deadline, rest !== null && rest > now ? rest : null))
     if (slots.join() !== state.replaceable?.join()) this.context.dispatch(name, { is: 'replaceable', slots })
   }
 

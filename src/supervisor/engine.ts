@@ -73,14 +73,15 @@ export class LocalEngine implements Engine {
     this.interpreter.refreshDependencies()
   }
 
-  /**
-   * In pieces of a few milliseconds: who looks meanwhile gets an answer.
-   * @throws HoldfastError where a lock can not be; nothing was started then
-   */
+  /** Before anybody can ask for a start. @throws HoldfastError where one can not be */
+  async openLocks(): Promise<void> {
+    for (const service of Object.values(this.spec.services))
+      if (service.slots !== null) await this.interpreter.elections.open(service)
+  }
+
+  /** In pieces of a few milliseconds: who looks meanwhile gets an answer. */
   async start(): Promise<void> {
     const { services } = this.spec
-    for (const service of Object.values(services))
-      if (service.slots !== null) await this.interpreter.elections.open(service)
     this.parts.journal.write({
       kind: 'supervisor',
       event: 'up',

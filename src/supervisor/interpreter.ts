@@ -289,9 +289,9 @@ export class Interpreter {
   private performProcess(service: ServiceRuntime, slot: number, number: number, effect: ProcessEffect): void {
     if (effect.do === 'cancel-spawn') {
       if (this.elections.callBack(service, slot, number)) return
-      const inTime = this.launcher.cancel(service, slot, number)
-      if (inTime)
-        this.dispatchProcess(service.state.name, slot, number, { is: 'spawn-cancelled', at: this.clock.now() })
+      if (!this.launcher.cancel(service, slot, number)) return
+      this.elections.notSpawned(service, slot, number, 'it was called back')
+      this.dispatchProcess(service.state.name, slot, number, { is: 'spawn-cancelled', at: this.clock.now() })
       return
     }
     const process = service.slots.get(slot)?.processes.get(number)
@@ -321,7 +321,7 @@ export class Interpreter {
 
   private onSpawnFailed(request: LaunchRequest, error: string): void {
     slotRuntime(request.service, request.slot).lastOutput = []
-    this.elections.notSpawned(request, error)
+    this.elections.notSpawned(request.service, request.slot, request.number, error)
     this.tellRequest(request, { is: 'spawn-failed', at: this.clock.now(), error })
   }
 

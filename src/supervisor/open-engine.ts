@@ -12,6 +12,7 @@ import { requirePlatform } from '../os/libc.ts'
 import { noFileLimit } from '../os/limits.ts'
 import { startTimeOf } from '../os/process-identity.ts'
 import { ChildReaper } from '../os/reap.ts'
+import { composeHoldfastId } from '../wire/worker-environment.ts'
 import { AuxiliaryCommands } from './auxiliary-command.ts'
 import { LocalEngine } from './engine.ts'
 import type { Engine } from './engine-api.ts'
@@ -52,6 +53,7 @@ export async function openEngine(spec: SupervisorSpec, host: EngineHost): Promis
   const engine = assemble(spec, host, { paths, lock, listeners })
   try {
     engine.prepare()
+    await engine.openLocks()
     await host.beforeStart?.(engine, listeners)
     await engine.start()
     return engine
@@ -85,7 +87,10 @@ function assemble(spec: SupervisorSpec, host: EngineHost, { paths, lock, listene
     listeners,
     auxiliary,
     lockChildren: new LockChildren({
-      environment: [`PATH=${host.environment.PATH ?? '/usr/bin:/bin'}`, `HOLDFAST_ID=${idPrefix}.lock.0.0`],
+      environment: [
+        `PATH=${host.environment.PATH ?? '/usr/bin:/bin'}`,
+        `HOLDFAST_ID=${composeHoldfastId(host.environment.HOLDFAST_ID ?? null, `${idPrefix}.:lock.0.0`)}`,
+      ],
       softNoFile: Math.min(1_024, hardNoFile),
     }),
     devNull,

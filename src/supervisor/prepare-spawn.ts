@@ -106,6 +106,7 @@ export class SpawnPreparation {
         generation,
         role: request.lock?.role ?? 'main',
         token: request.lock?.token ?? null,
+        mainSlot: request.lock?.slot ?? null,
         heartbeat: service.heartbeats.prepare(slot, lane.index, lane.output.owner, hasDeadlines(spec)),
         ...layout.gifts,
       } as const

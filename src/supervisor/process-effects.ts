@@ -85,7 +85,7 @@ export class ProcessEffects {
       inside.worker.signal(signal)
       return this.note(process, 'signal', `SIG${signal}: ${why}`)
     }
-    const word = spec.stdin === 'commands' ? commandWord(signal) : null
+    const word = spec.stdin === 'commands' && !this.context.isDead(process) ? commandWord(signal) : null
     if (word !== null && process.lane.send(`${word}\n`)) return this.note(process, 'signal', `${word} on stdin: ${why}`)
     const number = parseSignal(signal)?.number
     if (number === undefined) throw new Error(`unknown signal ${signal} (bug: the config was checked)`)

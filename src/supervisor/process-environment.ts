@@ -29,6 +29,7 @@ export interface ProcessGifts {
   readonly role: 'main' | 'standby'
   /** Fencing token of a main under a lock. */
   readonly token?: string | null
+  readonly mainSlot?: number | null
   /** Name, fd in the child, and `host:port` or path as start_server writes it. */
   readonly sockets: readonly {
     readonly name: string
@@ -72,6 +73,7 @@ export function giftEnvironment(spec: ServiceSpec, gifts: ProcessGifts): Record<
   ours.HOLDFAST_NOTIFY_FD = String(gifts.notifyFd)
   ours.HOLDFAST_HEARTBEAT = gifts.heartbeat
   if (gifts.token) ours.FENCING_TOKEN = gifts.token
+  if (gifts.mainSlot != null) ours[VARIABLES.mainSlot] = String(gifts.mainSlot)
   const { lockFds = [] } = gifts
   if (lockFds.length > 0) ours[VARIABLES.lockFds] = lockFds.join()
   if (gifts.commandFd !== null) ours.HOLDFAST_COMMAND_FD = String(gifts.commandFd)

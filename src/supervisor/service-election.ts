@@ -7,7 +7,7 @@ import type { ElectionEffect, ElectionEvent } from '../election/election-event.t
 import { contenderOf, deadlineOfElection, type ElectionState, newElection, roleOf } from '../election/election-state.ts'
 import { stepElection } from '../election/election-step.ts'
 import type { Instant } from '../lifecycle/process-state.ts'
-import type { AcquireOutcome, Candidate, Held, LockProvider } from '../locks/lock-provider.ts'
+import type { AcquireOutcome, Candidate, Held, LockHolder, LockProvider } from '../locks/lock-provider.ts'
 import type { LaunchRequest } from './prepare-spawn.ts'
 import type { RunningProcess } from './service-runtime.ts'
 
@@ -17,6 +17,8 @@ type Happening<E> = E extends { readonly at: Instant } ? Omit<E, 'at'> : never
 export interface LockGift {
   readonly role: 'main' | 'standby'
   readonly token: string | null
+  /** Which of the main slots; null: none. */
+  readonly slot: number | null
   /** To be inherited, each below 16. */
   readonly fds: readonly number[]
 }
@@ -162,6 +164,7 @@ export class ServiceElection {
         return this.host.launch(request, {
           role: effect.role,
           token: effect.grip?.token ?? null,
+          slot: effect.grip?.slot ?? null,
           fds: candidate.inheritFds,
         })
       case 'tell-promote':
@@ -216,7 +219,13 @@ export class ServiceElection {
   private wait(entry: Entry, warm: boolean): void {
     const { candidate, process, request } = entry
     if (!warm) this.host.parked(request)
-    const commands = warm ? process?.lane.openCommands() : undefined
+    let commands: ReturnType<RunningProcess['lane']['openCommands']> | undefined
+    try {
+      commands = warm ? process?.lane.openCommands() : undefined
+    } catch (error) {
+      // Its directory was removed, or there are no fds left: it could never be told.
+      return this.tellOf(entry, { is: 'wait-failed', why: String(error), mistaken: false })
+    }
     if (commands === undefined) return this.await(entry, candidate.wait(null))
     const acquiring = candidate.wait(commands.fd)
     void acquiring.finally(commands.close)
@@ -226,11 +235,14 @@ export class ServiceElection {
   private release(entry: Entry): void {
     const { held } = entry
     if (held === null) return this.tellOf(entry, { is: 'released', heldBy: [] })
-    void held.release().then((heldBy) => this.tellOf(entry, { is: 'released', heldBy }))
+    const released = (heldBy: readonly LockHolder[]): void => this.tellOf(entry, { is: 'released', heldBy })
+    // Who holds it can not be seen; it is given back all the same.
+    void held.release().then(released, () => released([]))
   }
 
   private async lookAt(slot: number): Promise<void> {
-    const report = (await this.provider.report()).find((one) => one.slot === slot)
+    const reports = await this.provider.report().catch(() => [])
+    const report = reports.find((one) => one.slot === slot)
     this.take({ is: 'slot-seen', at: this.host.now(), slot, heldBy: report?.holders ?? [] })
   }
 

@@ -20,6 +20,8 @@ export const VARIABLES = {
   /** Milliseconds from a stop's first signal to the next. */
   stopTimeout: 'HOLDFAST_STOP_TIMEOUT_MS',
   fencingToken: 'FENCING_TOKEN',
+  /** Which of the main slots a process holds that is main from its start, from 0. */
+  mainSlot: 'HOLDFAST_MAIN_SLOT',
   /** fds of the locks that decide who is main, with commas: who hands them on to its children makes them part of the main. */
   lockFds: 'HOLDFAST_LOCK_FDS',
   /** In a worker of a server made with the library: ends when the server does. */

@@ -68,7 +68,9 @@ class NodeWorker implements EndableWorker {
     })
     this.#requests = new RequestAccounting(this.#heartbeat, setting.requestTimeout)
     this.#http = new HttpAccounting(this.#requests)
-    this.#role = new MainRole(setting.role, setting.fencingToken, (error) => this.#report('onPromote', error))
+    this.#role = new MainRole(setting.role, { slot: setting.mainSlot, token: setting.fencingToken }, (error) =>
+      this.#report('onPromote', error),
+    )
     this.#reload = new Reload({
       reloading: () => this.#link.send('RELOADING=1', 'keep'),
       reloaded: () => this.#link.send('READY=1', 'keep'),

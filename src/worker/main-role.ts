@@ -17,9 +17,9 @@ export class MainRole {
   #promotion: Promotion | null
   #lost: string | null = null
 
-  constructor(role: Role, token: string | null, failed: (error: unknown) => void) {
+  constructor(role: Role, fromTheStart: Promotion, failed: (error: unknown) => void) {
     this.#failed = failed
-    this.#promotion = role === 'main' ? { slot: 0, token } : null
+    this.#promotion = role === 'main' ? fromTheStart : null
   }
 
   get role(): Role {

@@ -11,6 +11,8 @@ export interface WorkerSetting {
   readonly role: Role
   readonly id: string
   readonly fencingToken: string | null
+  /** Of a main from its start. */
+  readonly mainSlot: number
   readonly notifyFd: number | null
   readonly commandFd: number | null
   readonly heartbeat: { readonly path: string; readonly offset: number } | null
@@ -37,6 +39,7 @@ export function readEnvironment(env: Environment): WorkerSetting {
     role: given(VARIABLES.role) === 'standby' ? 'standby' : 'main',
     id: given(VARIABLES.id) ?? '',
     fencingToken: given(VARIABLES.fencingToken) ?? null,
+    mainSlot: count(given(VARIABLES.mainSlot)) ?? 0,
     notifyFd: count(given(VARIABLES.notifyFd)),
     commandFd: count(given(VARIABLES.commandFd)),
     heartbeat: parseSlotAddress(given(VARIABLES.heartbeat) ?? ''),

@@ -158,7 +158,11 @@ describe('the deadline', () => {
 })
 
 describe('whom a rolling restart may take', () => {
-  const isOld = (...workers: number[]) => ({ isOutdated: (worker: number) => workers.includes(worker), minReady: 500 })
+  const isOld = (...workers: number[]) => ({
+    isOutdated: (worker: number) => workers.includes(worker),
+    minReady: 500,
+    expectsStandbys: true,
+  })
   const all = [main(0, 0), main(1, 1), waiting(2, 1), waiting(3, 2)]
 
   it('is the standbys first', () => {
@@ -176,8 +180,14 @@ describe('whom a rolling restart may take', () => {
     expect(take([main(0, 0), waiting(2, 1), inState(3, { is: 'booting', since: 0 })])).toEqual([])
     expect(take(all, { vacated: [{ slot: 1, lookAt: at }] })).toEqual([])
     expect(replaceableNow(electionOf(all), isOld(), at)).toEqual([])
-    const alone = { settings: { ...SETTINGS, standbys: 0 } }
-    expect(take([main(0, 0), main(1, 1)], alone)).toEqual([0])
+    const alone = electionOf([main(0, 0), main(1, 1)])
+    expect(replaceableNow(alone, { ...isOld(0, 1), expectsStandbys: false }, at)).toEqual([0])
+  })
+
+  it('is a main, too, when the standbys of others have all places: one of them follows', () => {
+    const placing = (since: number): Contender[] => [main(0, 0), inState(1, { is: 'placing', since })]
+    expect(replaceableNow(electionOf(placing(at - 999)), isOld(0), at)).toEqual([])
+    expect(replaceableNow(electionOf(placing(at - 1_000)), isOld(0), at)).toEqual([0])
   })
 
   it('is asked again at the moment when all may be in place', () => {
@@ -186,7 +196,8 @@ describe('whom a rolling restart may take', () => {
     expect(restAt(electionOf([main(0, 0, 30), waiting(1, 1, 70)]), rules)).toBe(570)
     expect(restAt(electionOf([]), rules)).toBeNull()
     expect(restAt(electionOf(all, { vacated: [{ slot: 0, lookAt: 1 }] }), rules)).toBeNull()
-    expect(restAt(electionOf([main(0, 0), inState(1, { is: 'placing', since: 0 })]), rules)).toBeNull()
+    expect(restAt(electionOf([main(0, 0), inState(1, { is: 'placing', since: 20 })]), rules)).toBe(1_020)
+    expect(restAt(electionOf([main(0, 0), inState(1, { is: 'booting', since: 20 })]), rules)).toBeNull()
   })
 
   it('is the other way round for nobody: standbys stop before mains', () => {

@@ -193,7 +193,8 @@ export class ElectionWorld {
     }
     if (this.restart === 'rolling' && this.workers.every(({ stopping }) => !stopping)) {
       const isOutdated = (worker: number): boolean => this.isOutdated(worker)
-      const [worker] = replaceableNow(this.election, { isOutdated, minReady: MIN_READY }, this.now)
+      const expectsStandbys = this.election.settings.standbys > 0
+      const [worker] = replaceableNow(this.election, { isOutdated, minReady: MIN_READY, expectsStandbys }, this.now)
       if (worker !== undefined) this.stop(worker, 'rolling restart')
       else if (this.isAtRest()) this.later(() => {}, MIN_READY)
     }
