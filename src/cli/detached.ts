@@ -2,7 +2,9 @@
 import { errorBody } from '../control/reply.ts'
 import { requirePlatform } from '../os/libc.ts'
 import { redirectOutput } from '../os/redirect-output.ts'
+import { parseSignal } from '../os/signals.ts'
 import { startThreadPool } from '../os/thread-pool.ts'
+import { catchesSignal } from '../os/thread-states.ts'
 import { type Handover, readHandover, reportStart } from '../server/handover.ts'
 import { compileLittle } from '../server/late-compilation.ts'
 import { removePidFile, writePidFile } from '../server/pid-file.ts'
@@ -48,14 +50,18 @@ export async function supervise({ environment: own, uid }: Context): Promise<num
   return code
 }
 
-/** The signals of its program mean something to the server, not to us. */
+/** The signals of its program mean something to the server, not to us. One that does not listen to it, or not yet, would end. */
 function handSignalsOn({ forwards }: NonNullable<Handover['library']>, { engine, log }: RunningSupervisor): void {
   for (const signal of forwards.signals) {
     process.removeAllListeners(signal)
     process.on(signal, () => {
-      engine
-        .operate({ verb: 'signal', signal, targets: [forwards.to] })
-        .catch((error: Error) => log(`${signal}: not handed on: ${error.message}`))
+      const { number } = parseSignal(signal) ?? {}
+      for (const { id, pid } of engine.status().services[0]?.workers ?? []) {
+        if (number === undefined || pid === null || !catchesSignal(pid, number)) continue
+        engine
+          .operate({ verb: 'signal', signal, targets: [id] })
+          .catch((error: Error) => log(`${signal}: not handed on: ${error.message}`))
+      }
     })
   }
 }

@@ -56,7 +56,9 @@ export function defineServer<Config = unknown>(given: ServerOptions<Config>): Se
       return await command(word, args)
     } catch (error) {
       process.stderr.write(await textOf(error, name))
-      return error instanceof HoldfastError ? error.exit : 1
+      // What follows `command` in the program is for whoever has typed it.
+      if (tier.is !== 'program') process.exit(1)
+      return exitCodeOf(error)
     }
   }
 
@@ -76,6 +78,12 @@ export function defineServer<Config = unknown>(given: ServerOptions<Config>): Se
       return openGuestServer(withPathsFrom(program, given), { program, environment: { ...process.env } })
     },
   }
+}
+
+/** As init scripts have them (LSB 3.2): 2 usage, 4 no permission, 1 anything else. */
+function exitCodeOf(error: unknown): number {
+  if (!(error instanceof HoldfastError)) return 1
+  return error.exit === 2 ? 2 : error.code === 'HF_PERMISSION' ? 4 : 1
 }
 
 function notForGuests(): HoldfastError {

@@ -24,7 +24,7 @@ export function inProcessProblems(options: Partial<ServerOptions<never>>, spec: 
   }
   if (spec.ready.by === 'ipc') refuse('ready.ipc', `${who} has no process.send`)
   if (spec.stop.file?.includes('%p')) refuse('stop.file', `${who} has no pid, which %p stands for`)
-  if (spec.slots !== null) refuse('slots', `${who} can not hold a lock, which belongs to a process`)
+  if (options.slots !== undefined) refuse('slots', `${who} can not hold a lock, which belongs to a process`)
   if (workerType === 'thread') return problems
   // Our bundle is CommonJS, in which Node 20 can not import a module.
   if (isModule(options.worker)) {

@@ -27,8 +27,8 @@ import { type ServerPlace, type ServerPresence, serverPlace, serverPresence } fr
 import { serveInForeground } from './server-process.ts'
 import { configNameOf, evaluateOptions } from './server-spec.ts'
 import { FORWARDED, placeBelow, serverServiceName, supervisorSpecOf } from './supervised-server.ts'
-import { SERVER_TIER_FLAGS, serverTierFlags, TIER_VARIABLES } from './tier.ts'
-import { holdfastProgram } from './worker-command.ts'
+import { SERVER_TIER_FLAGS, TIER_VARIABLES } from './tier.ts'
+import { holdfastProgram, serverCommand } from './worker-command.ts'
 
 /** Exit codes of init scripts (LSB 3.2, "Init Script Actions"). */
 export const LSB = { ok: 0, failed: 1, usage: 2, unimplemented: 3, noPermission: 4, notRunning: 7 } as const
@@ -95,10 +95,7 @@ export class Program<Config> {
 
   private async start(): Promise<number> {
     const presence = await this.presence()
-    if (presence.is === 'running') {
-      this.refuseForeign(presence.report)
-      return this.say(`is running already${pidText(presence)}`)
-    }
+    if (presence.is === 'running') return this.say(`is running already${pidText(presence)}`)
     if (presence.is === 'silent') return this.refuse(`${presence.why} (pid ${presence.pid})`)
     // What is wrong with the options is said by this process, in its terminal.
     await evaluateOptions(this.options, this.program, this.environment)
@@ -116,12 +113,11 @@ export class Program<Config> {
   }
 
   private async startServer(): Promise<Started> {
-    const { execPath, execArgv, argv } = process
     const tier = { [TIER_VARIABLES.server]: this.options.name, [TIER_VARIABLES.tier]: 'server' }
-    const { pid, channel } = startInBackground(
-      [execPath, ...serverTierFlags(this.options.workerType), ...execArgv, this.program, ...argv.slice(2)],
-      { ...this.environment, ...tier },
-    )
+    const { pid, channel } = startInBackground(serverCommand(this.options as ServerOptions<never>, this.program), {
+      ...this.environment,
+      ...tier,
+    })
     return { pid, report: await awaitReport(channel) }
   }
 
@@ -260,14 +256,13 @@ export class Program<Config> {
     }
   }
 
-  /** Another program's server has the same name, and so the same runtime directory. */
-  private refuseForeign({ supervisor: { config } }: StatusReport): void {
-    if (config === configNameOf(this.program, this.options.name)) return
+  /** @throws HoldfastError HF_RUNTIME_DIR_TAKEN: another program's server has the same name, and so the same runtime directory */
+  private async presence(): Promise<ServerPresence> {
+    const presence = await serverPresence(this.options, this.place)
+    if (presence.is !== 'running') return presence
+    const { config } = presence.report.supervisor
+    if (config === configNameOf(this.program, this.options.name)) return presence
     throw new HoldfastError('HF_RUNTIME_DIR_TAKEN', { dir: this.place.runtimeDir, config: String(config) })
-  }
-
-  private presence(): Promise<ServerPresence> {
-    return serverPresence(this.options, this.place)
   }
 
   /** Null: its supervisor is there, and the server is not, just now. */

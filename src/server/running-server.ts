@@ -14,7 +14,7 @@ import { isModule } from './program-file.ts'
 import type { ServerOptions } from './server-options.ts'
 import { ServerRole } from './server-role.ts'
 import { type EvaluatedOptions, evaluateOptions } from './server-spec.ts'
-import { TIER_VARIABLES } from './tier.ts'
+import { TIER_VARIABLES, tierOfThisProcess } from './tier.ts'
 
 export interface RunningServer<Config = unknown> {
   readonly name: string
@@ -87,7 +87,7 @@ export class LiveServer<Config> implements RunningServer<Config> {
     this.inForce = first
     this.desk = { path: deskPath(first.spec.runtimeDir), secret: randomBytes(16).toString('hex') }
     this.writeLog = writeLog
-    this.role = new ServerRole(environment)
+    this.role = new ServerRole(hasSupervisor() ? environment : {})
     this.hooks = new HookCaller(options, this, writeLog)
   }
 
@@ -279,4 +279,10 @@ export class LiveServer<Config> implements RunningServer<Config> {
     if (this.body === null) throw new Error(`server "${this.name}" is not open yet`)
     return this.body
   }
+}
+
+/** What is said to a program that is some supervisor's worker is not said to the server in it. */
+function hasSupervisor(): boolean {
+  const tier = tierOfThisProcess()
+  return tier.is === 'server' && tier.above !== null
 }

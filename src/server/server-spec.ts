@@ -106,6 +106,8 @@ function refuseWhatCanNotBe<Config>({
     if (command === undefined) refuse('command', 'it is missing', "With workerType: 'spawn', say what to run.")
     return
   }
+  if (typeof worker === 'string' && !URL.canParse(worker))
+    refuse('worker', `"${worker}" is not a URL`, `Write new URL('${worker}', import.meta.url).`)
   const isDefinition = typeof worker === 'object' && worker !== null && 'run' in worker
   if (worker === undefined || !(isModule(worker) || (isDefinition && typeof worker.run === 'function'))) {
     refuse('worker', 'it has no function run', 'Write worker: { async run(ctx) { … } }, or the URL of a module.')
@@ -128,7 +130,7 @@ export async function loadServerConfig(
 
 function dynamicPart(config: unknown): DynamicSettings {
   if (typeof config !== 'object' || config === null) return {}
-  const known = DYNAMIC.filter((key) => Object.hasOwn(config, key))
+  const known = DYNAMIC.filter((key) => (config as Record<string, unknown>)[key] !== undefined)
   return Object.fromEntries(known.map((key) => [key, (config as Record<string, unknown>)[key]])) as DynamicSettings
 }
 
@@ -158,6 +160,8 @@ function written(options: ServerOptions, program: string): Record<string, unknow
 
 /** Of the service, where the program does not say otherwise. */
 function defaultsOf({ workerType = 'process', commandSender = 'signal' }: ServerOptions): Record<string, unknown> {
+  // Node's own flags (--env-file, --import) are relative to where the program was started.
+  if (workerType === 'process') return { ready: 'notify', reload: { signal: 'HUP' }, cwd: process.cwd() }
   if (workerType !== 'spawn') return { ready: 'notify', reload: { signal: 'HUP' } }
   if (commandSender === 'signal') return {}
   return { stdin: 'commands', reload: { signal: 'USR2' }, stop: { signals: ['TERM', 'QUIT', 'KILL'] } }

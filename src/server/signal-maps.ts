@@ -137,6 +137,13 @@ export function signalMap(choice: SignalMapName | OwnSignalMap): ReadonlyMap<Nod
   return map
 }
 
+/** The signal that asks a server with this map for `action` and nothing else, without SIG; null: none does. */
+export function signalFor(action: ServerAction, choice: SignalMapName | OwnSignalMap = 'holdfast'): string | null {
+  for (const [signal, steps] of signalMap(choice))
+    if (steps.length === 1 && steps[0] === action) return signal.replace(/^SIG/, '')
+  return null
+}
+
 function rowsOf(name: string): ReadonlyMap<NodeJS.Signals, readonly ServerAction[]> {
   if (!Object.hasOwn(SIGNAL_MAPS, name)) throw unknown('signal map', name, Object.keys(SIGNAL_MAPS))
   const rows: readonly SignalRow[] = SIGNAL_MAPS[name as SignalMapName]

@@ -12,7 +12,9 @@ import { VARIABLES } from '../wire/worker-environment.ts'
 import type { ServerOptions } from './server-options.ts'
 import { type ServerPlace, serverPlace } from './server-place.ts'
 import { configNameOf, loadServerConfig } from './server-spec.ts'
-import { serverTierFlags, TIER_VARIABLES } from './tier.ts'
+import { signalFor } from './signal-maps.ts'
+import { TIER_VARIABLES } from './tier.ts'
+import { serverCommand } from './worker-command.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -39,10 +41,8 @@ export async function supervisorSpecOf(
   if (own === undefined) throw new Error(`server "${name}" has no service (bug)`)
   const workersStop = timeUntilKill(ladderFor({ kind: 'stop', text: '' }, own))
   const { unrecoverable = [] } = restart ?? {}
-  const flags = [...serverTierFlags(options.workerType), ...process.execArgv]
-  const command = [process.execPath, ...flags, program, ...process.argv.slice(2)]
   const service = {
-    command,
+    command: serverCommand(options, program),
     cwd: process.cwd(),
     env: {
       [TIER_VARIABLES.server]: name,
@@ -54,7 +54,10 @@ export async function supervisorSpecOf(
     ready: 'notify',
     // Its workers have deadlines of their own.
     startTimeout: '1d',
-    stop: { signals: ['TERM', 'KILL'], timeout: workersStop === null ? 'never' : (workersStop + OWN_STOP) / 1_000 },
+    stop: {
+      signals: [signalFor('stop', options.signals) ?? 'TERM', 'KILL'],
+      timeout: workersStop === null ? 'never' : (workersStop + OWN_STOP) / 1_000,
+    },
     restart: { unrecoverable, stopAllOnUnrecoverable: true },
     // A main has to end before its standby can follow it; otherwise the new server serves before the old one ends.
     ...(options.slots === undefined ? { rollout: { maxSurge: 1, maxUnavailable: 0 } } : { slots: options.slots }),

@@ -5,14 +5,24 @@ import { workerDumpFlags } from './dump-worker.ts'
 import { isModule } from './program-file.ts'
 import type { ServerOptions } from './server-options.ts'
 import type { ThreadProgram } from './thread-runner.ts'
+import { serverTierFlags } from './tier.ts'
 
 /** An inline worker is the same program once more; a module has a small program of ours around it. */
 export function workerCommand({ worker, workerType = 'process', command }: ServerOptions, program: string): unknown {
   if (workerType === 'spawn') return command
-  const flags = process.execArgv.filter((flag) => !isOfThisProcessOnly(flag))
-  const node = [process.execPath, ...workerDumpFlags(), ...flags]
+  const node = [process.execPath, ...nodeFlags()]
   if (isModule(worker)) return [...node, workerModuleRunner(), moduleUrl(worker)]
   return [...node, program, ...process.argv.slice(2)]
+}
+
+/** A server's process, which runs the same program. */
+export function serverCommand({ workerType }: Pick<ServerOptions, 'workerType'>, program: string): readonly string[] {
+  return [process.execPath, ...serverTierFlags(workerType), ...nodeFlags(), program, ...process.argv.slice(2)]
+}
+
+/** What the program was started with; and so that a USR1 before it listens to it opens no debugger that others could use. */
+function nodeFlags(): readonly string[] {
+  return [...workerDumpFlags(), ...process.execArgv.filter((flag) => !isOfThisProcessOnly(flag))]
 }
 
 /** The same for a thread, whose flags are the server's. */

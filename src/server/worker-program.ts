@@ -51,8 +51,8 @@ export async function runWorker<Config>(
     })
     stopWith(definition, ctx, worker, running)
     await running
-    // Done before its time: nobody is told that it was ready for work.
-    if (!worker.signal.aborted && !hasWork()) clearTimeout(readySoon)
+    // Done before its time: nobody is told that it was ready for work. One that left timers or connections behind goes on.
+    readySoon.unref()
   } catch (error) {
     if (worker.signal.aborted && isAbort(error)) return forever()
     worker.logger.error(error instanceof Error ? (error.stack ?? error.message) : String(error))
@@ -99,10 +99,6 @@ function endWithServer(worker: Worker, { orphans, serverPid, lifelineFd }: Worke
   })
   lifeline.on('error', () => {})
   lifeline.resume().unref()
-}
-
-function hasWork(): boolean {
-  return process.getActiveResourcesInfo().some((kind) => kind !== 'Timeout' && !/^(TTY|Pipe)Wrap$/.test(kind))
 }
 
 function isAbort(error: unknown): boolean {

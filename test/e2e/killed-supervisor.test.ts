@@ -52,6 +52,8 @@ const PHASES: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
   async 'going down'(scene) {
     scene.start(['-c', scene.config, 'down'])
     await waitFor(async () => (await scene.service('web')).state === 'stopping')
+    // They would end by themselves while they are looked at.
+    for (const pid of workers(scene)) process.kill(pid, 'SIGSTOP')
   },
 }
 
@@ -68,12 +70,11 @@ test.each(['a rollout', 'going down'])(
     await PHASES[phase]?.(scene)
     await kill(scene)
     const left = workers(scene)
-    if (left.length > 0) {
-      const up = await scene.holdfast('up', '--detach')
-      expect(up.code, up.all).toBe(1)
-      expect(up.err).toContain('--clean')
-      expect(namedPids(up.err).filter((pid) => left.includes(pid)).length).toBeGreaterThan(0)
-    }
+    const up = await scene.holdfast('up', '--detach')
+    expect(up.code, up.all).toBe(1)
+    expect(up.err).toContain('--clean')
+    expect(namedPids(up.err).filter((pid) => left.includes(pid)).length).toBeGreaterThan(0)
+    for (const pid of left) process.kill(pid, 'SIGCONT')
     const down = await scene.down()
     expect(down.code, down.all).toBe(0)
     expect(workers(scene)).toEqual([])

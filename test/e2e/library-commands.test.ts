@@ -35,6 +35,24 @@ test('what does not run can not be reloaded or restarted: 7; what nobody knows: 
   expect((await scene.command('help')).out).toContain('rolling-restart')
 })
 
+test('a worker that has nothing but a timer, and says nothing, is ready after a second', async () => {
+  const scene = newLibraryScene()
+  scene.setConfig({ mute: true })
+  expect(await scene.command('start')).toMatchObject({ code: 0, out: expect.stringContaining('1 worker ready') })
+})
+
+test('another program with a server of the same name: nothing is done to the one that runs', async () => {
+  const scene = newLibraryScene()
+  expect((await scene.command('start')).code).toBe(0)
+  scene.write('other.mjs', `await import(${JSON.stringify(scene.program)})`)
+  for (const command of ['start', 'stop', 'restart', 'reload', 'status']) {
+    const { code, err } = await scene.runFile(process.execPath, [scene.path('other.mjs'), command])
+    expect(code, command).toBe(command === 'status' ? 4 : 1)
+    expect(err, command).toContain(`${scene.program}#shop`)
+  }
+  expect(await scene.command('status')).toMatchObject({ code: 0 })
+})
+
 test('restart starts what does not run; hard_restart and restart bring new processes', async () => {
   const scene = newLibraryScene()
   expect((await scene.command('restart')).code).toBe(0)

@@ -55,6 +55,30 @@ test('a server that is killed: another takes its sockets over, nobody is refused
   expect((await scene.command('stop')).code).toBe(0)
 })
 
+test('the supervisor stops a server by the signal that its map has for it', async () => {
+  const scene = newLibraryScene()
+  await start(scene, { signals: 'unicorn' })
+  expect((await scene.command('stop')).code).toBe(0)
+  // In unicorn's map TERM stops at once: the worker's `stop` would not be called.
+  expect(scene.notes.filter((note) => note.startsWith('worker.stop'))).toHaveLength(2)
+})
+
+test('a signal that its map does not have, or that comes while it starts, does not end the server', async () => {
+  const scene = newLibraryScene()
+  await start(scene, { signals: 'ghost' })
+  const before = await serverPid(scene)
+  for (const signal of ['SIGUSR2', 'SIGWINCH', 'SIGUSR1', 'SIGCONT'] as const) process.kill(scene.serverPid, signal)
+  process.kill(before, 'SIGKILL')
+  process.kill(scene.serverPid, 'SIGHUP')
+  await waitFor(async () => {
+    const { ready, workers } = await scene.service('shop-server')
+    if (workers[0]?.pid !== before) process.kill(scene.serverPid, 'SIGHUP')
+    return ready === 1 && workers[0]?.pid !== before
+  })
+  expect((await scene.service('shop-server')).workers[0]).toMatchObject({ restarts: 1 })
+  expect((await scene.command('stop')).code).toBe(0)
+})
+
 test('a new server that does not come up: the old one stays, and the command says why', async () => {
   const scene = newLibraryScene()
   await start(scene)

@@ -18,6 +18,7 @@ test('a process may have everything', () => {
 test('a thread is refused what the kernel keeps for the process, and what needs a pid', () => {
   expect(refused({ workerType: 'thread' })).toEqual([])
   expect(refused({ workerType: 'thread', nice: 5, user: 'www', cwd: '/' })).toEqual(['user', 'nice', 'cwd'])
+  expect(refused({ workerType: 'thread', slots: { mains: 1, standbys: 1 } })).toEqual(['slots'])
   expect(refused({ workerType: 'thread' }, { ready: { by: 'ipc' } })).toEqual(['ready.ipc'])
   expect(refused({ workerType: 'thread' }, { stop: { file: '/run/stop-%p' } })).toEqual(['stop.file'])
   expect(refused({ workerType: 'thread' }, { stop: { file: '/run/stop' } })).toEqual([])

@@ -4,6 +4,7 @@ import {
   SERVER_ACTIONS,
   SIGNAL_MAPS,
   type SignalMapName,
+  signalFor,
   signalMap,
 } from '../../src/server/signal-maps.ts'
 
@@ -22,6 +23,13 @@ function refusal(choice: unknown) {
 }
 
 describe('the maps', () => {
+  test('which signal to send for a stop and nothing else', () => {
+    const stop = (choice?: SignalMapName | OwnSignalMap) => signalFor('stop', choice)
+    expect([stop(), stop('serverengine'), stop('ghost'), stop('unicorn')]).toEqual(['TERM', 'TERM', 'QUIT', 'QUIT'])
+    expect(stop({ TERM: 'ignore' })).toBe('INT')
+    expect(stop({ TERM: 'stop-now', INT: ['reopen-logs', 'stop'] })).toBeNull()
+  })
+
   test('mean what the servers that they are named for mean', () => {
     expect(short('holdfast')).toEqual({
       TERM: 'stop',

@@ -64,7 +64,7 @@ export const server = defineServer({
       if (options.sockets) await ctx.listen('http', http)
       else {
         setInterval(() => {}, 1_000)
-        ctx.ready()
+        if (!ctx.config.mute) ctx.ready()
       }
     },
     stop: (ctx) => note(`worker.stop ${ctx.workerId}`),
