@@ -1,5 +1,5 @@
 // Main and standby on one machine: who holds a slot works, who waits takes over, and nobody else.
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { newScene, PROGRAMS, type Scene } from './harness/scene.ts'
@@ -27,6 +27,25 @@ const roles = async (scene: Scene): Promise<string[]> =>
 
 function configure(scene: Scene, slots: object = {}, more: object = {}): void {
   scene.configure({ services: { db: { command, cwd: scene.dir, ready: 'notify', slots, ...more } } })
+}
+
+/** What waits for a main slot in the kernel, whether its supervisor lives or not. */
+function waitingShells(scene: Scene): number {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  const commands = pids.map((pid) => commandOf(pid).split('\0'))
+  return commands.filter((words) => {
+    const [how, kind] = words.slice(words.indexOf('holdfast-lock') + 1)
+    const isOurs = words.some((word) => word.startsWith(scene.dir))
+    return words.includes('holdfast-lock') && isOurs && how === 'wait' && kind === 'slot'
+  }).length
+}
+
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    return ''
+  }
 }
 
 async function mainOf(scene: Scene): Promise<number> {
@@ -59,6 +78,8 @@ test('the supervisor is dead: a standby takes over all the same', async () => {
   configure(scene, { standbys: 2 })
   await scene.up()
   await waitFor(() => promotions(scene).length === 1)
+  // Ready is ready to be promoted; that it can happen without a supervisor is seen by what waits.
+  await waitFor(() => waitingShells(scene) === 2)
   const supervisor = scene.supervisorPid()
   process.kill(supervisor, 'SIGKILL')
   await waitFor(() => !existsSync(`/proc/${supervisor}`))
