@@ -18,13 +18,16 @@ export function mountExt4(scene: Scene, name: string): () => void {
   return mountOn(scene, name, ['-o', 'loop', image])
 }
 
+/** The kernel gives up the last files of a process after its end is told: a moment of "target is busy" is no fault. */
+const UNMOUNT = 'tries=0; until umount "$1"; do tries=$((tries + 1)); [ "$tries" -lt 50 ] || exit 1; sleep 0.1; done'
+
 function mountOn(scene: Scene, name: string, args: readonly string[]): () => void {
   const directory = scene.path(name)
   mkdirSync(directory, { recursive: true })
   execFileSync('mount', [...args, directory])
   let mounted = true
   const unmount = (): void => {
-    if (mounted) execFileSync('umount', [directory])
+    if (mounted) execFileSync('sh', ['-c', UNMOUNT, 'sh', directory], { stdio: ['ignore', 'ignore', 'pipe'] })
     mounted = false
   }
   scene.beforeRemoval(unmount)
