@@ -7,8 +7,13 @@ let passed = 0
 let failed = 0
 let skipped = 0
 for (const name of readdirSync(directory).sort()) {
-  const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(join(directory, name), 'utf8'))
+  const report = JSON.parse(readFileSync(join(directory, name), 'utf8'))
+  const { numPassedTests, numFailedTests, numPendingTests } = report
   console.log(`${name}: ${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests} skipped`)
+  for (const { fullName, status, failureMessages } of report.testResults.flatMap((file) => file.assertionResults)) {
+    const [why] = failureMessages
+    if (status === 'passed' && why !== undefined) console.log(`  passed at the second try: ${fullName}\n    ${why}`)
+  }
   passed += numPassedTests
   failed += numFailedTests
   skipped += numPendingTests

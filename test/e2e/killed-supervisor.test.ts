@@ -53,7 +53,7 @@ const PHASES: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
     scene.start(['-c', scene.config, 'down'])
     await waitFor(async () => (await scene.service('web')).state === 'stopping')
     // They would end by themselves while they are looked at.
-    for (const pid of workers(scene)) process.kill(pid, 'SIGSTOP')
+    for (const pid of workers(scene)) signal(pid, 'SIGSTOP')
   },
 }
 
@@ -74,7 +74,7 @@ test.each(['a rollout', 'going down'])(
     expect(up.code, up.all).toBe(1)
     expect(up.err).toContain('--clean')
     expect(namedPids(up.err).filter((pid) => left.includes(pid)).length).toBeGreaterThan(0)
-    for (const pid of left) process.kill(pid, 'SIGCONT')
+    for (const pid of left) signal(pid, 'SIGCONT')
     const down = await scene.down()
     expect(down.code, down.all).toBe(0)
     expect(workers(scene)).toEqual([])
@@ -199,6 +199,15 @@ function startTime(pid: number): number {
 function workers(scene: Scene): number[] {
   const processes = scene.processes().filter(({ command }) => /sleep 1000$|^\S*sh -c trap/.test(command))
   return processes.map(({ pid }) => pid)
+}
+
+/** Among the workers there may have been a fork of one that is its `sleep` by now, and over. */
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
 }
 
 function namedPids(text: string): number[] {
