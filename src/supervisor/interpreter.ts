@@ -92,8 +92,8 @@ export class Interpreter {
       whenSettled: (act) => this.launcher.whenSettled(act),
       services: parts.paths.services,
     })
-    const onChange = (name: string): void => {
-      this.changed.add(name)
+    const onChange = (names: readonly string[]): void => {
+      for (const name of names) this.changed.add(name)
       this.announceChanges()
     }
     this.endings = new StrayEndings({ ...parts, strays: this.strays, onChange })

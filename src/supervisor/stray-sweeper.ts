@@ -82,12 +82,13 @@ export class StraySweeper {
     this.options.whenSettled(look)
   }
 
-  /** Is there anything to sweep? One read of our own list of children, in the usual case. */
-  any(prefix: string): boolean {
-    return this.find(prefix).length > 0
+  /** Of which prefixes there is something to sweep. One read of our own list of children, in the usual case. */
+  among(engine: string, prefixes: readonly string[]): ReadonlySet<string> {
+    const strays = this.strays(engine, false)
+    return new Set(prefixes.filter((prefix) => strays.some(({ origin }) => origin?.startsWith(prefix))))
   }
 
-  /** `find` and `any` are for then. */
+  /** `find` and `among` are for then. */
   whenSettled(act: () => void): void {
     this.options.whenSettled(act)
   }
@@ -105,8 +106,11 @@ export class StraySweeper {
   find(prefix: string): Stray[] {
     const engine = prefix.slice(0, prefix.indexOf('.') + 1)
     const everything = prefix === engine
-    const strays = this.options.subreaper ? this.orphans(engine, everything) : this.everywhere(engine, everything)
-    return strays.filter(({ origin }) => origin?.startsWith(prefix) ?? everything)
+    return this.strays(engine, everything).filter(({ origin }) => origin?.startsWith(prefix) ?? everything)
+  }
+
+  private strays(engine: string, everything: boolean): Stray[] {
+    return this.options.subreaper ? this.orphans(engine, everything) : this.everywhere(engine, everything)
   }
 
   private orphans(engine: string, everything: boolean): Stray[] {
