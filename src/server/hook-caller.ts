@@ -8,6 +8,9 @@ import type { WorkerDefinition, WorkerStart } from './worker-definition.ts'
 
 type Hooks = Required<ServerHooks<never>>
 
+/** What `afterRun` may take. */
+const LAST_HOOK_MILLIS = 10_000
+
 export class HookCaller<Config> {
   private readonly hooks: ServerHooks<Config>
   private readonly worker: WorkerDefinition<Config> | null
@@ -24,8 +27,30 @@ export class HookCaller<Config> {
   }
 
   /** What it throws is reported, and changes nothing. */
-  call<H extends keyof Hooks>(hook: H, ...args: Parameters<NonNullable<ServerHooks<Config>[H]>>): void {
+  call<H extends Exclude<keyof Hooks, 'afterRun'>>(
+    hook: H,
+    ...args: Parameters<NonNullable<ServerHooks<Config>[H]>>
+  ): void {
     this.guarded(hook, () => (this.hooks[hook] as ((...given: unknown[]) => unknown) | undefined)?.(...args))
+  }
+
+  /** The last of all: the process may end when this resolves. */
+  async afterRun(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const limit = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, LAST_HOOK_MILLIS)
+    })
+    const hook = new Promise<void>((resolve) =>
+      this.guarded('afterRun', async () => {
+        try {
+          await this.hooks.afterRun?.(this.server)
+        } finally {
+          resolve()
+        }
+      }),
+    )
+    await Promise.race([hook, limit])
+    clearTimeout(timer)
   }
 
   ofWorker(hook: 'beforeFork' | 'afterStart', start: WorkerStart): void {

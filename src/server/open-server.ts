@@ -96,7 +96,7 @@ export async function openGuestServer<Config>(
   void engine.settled().then(({ ok }) => ok && server.hooks.call('afterStart', server))
   void server.ended.then(() => {
     server.closeLifeline()
-    server.hooks.call('afterRun', server)
+    void server.hooks.afterRun()
   })
   return server
 }

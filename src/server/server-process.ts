@@ -142,6 +142,6 @@ async function untilItsEnd<Config>(server: LiveServer<Config>, { pidFile }: Serv
   const code = await server.ended
   if (pidFile !== undefined) removePidFile(pidFile)
   server.closeLifeline()
-  server.hooks.call('afterRun', server)
+  await server.hooks.afterRun()
   return code
 }

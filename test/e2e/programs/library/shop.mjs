@@ -2,6 +2,7 @@
 import { appendFileSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { defineServer } from 'holdfast'
 
 const directory = process.env.E2E_SCENE
@@ -28,7 +29,6 @@ const serverHooks = [
   'initialize',
   'beforeRun',
   'afterStart',
-  'afterRun',
   'stop',
   'restart',
   'reloadConfig',
@@ -46,7 +46,14 @@ export const server = defineServer({
     throwIf('config')
     return read('config.json')
   },
-  server: Object.fromEntries(serverHooks.map((name) => [name, hook(name)])),
+  server: {
+    ...Object.fromEntries(serverHooks.map((name) => [name, hook(name)])),
+    /** The process waits for it. */
+    async afterRun(...given) {
+      await sleep(20)
+      hook('afterRun')(...given)
+    },
+  },
   worker: {
     initialize: (ctx) => note(`worker.initialize ${ctx.workerId}`),
     beforeFork: hook('worker.beforeFork'),
