@@ -1,19 +1,24 @@
-// Writes the reference pages that are made from tables: docs/reference/config.md and docs/reference/errors.md.
+// Writes the reference pages: config.md, errors.md and signals.md from tables, api.md from docstrings.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
-const scratch = mkdtempSync(join(tmpdir(), 'holdfast-docs-'))
+// TypeScript, which is not bundled, is found from here.
+const scratch = mkdtempSync(join(root, 'node_modules/.holdfast-docs-'))
 try {
   const { referencePage } = await bundled('src/config/reference-page.ts')
   const { errorsPage } = await bundled('src/errors/reference-page.ts')
+  const { signalsPage } = await bundled('src/server/signals-page.ts')
+  const { publicNames } = await bundled('scripts/api-page/public-names.ts')
+  const { apiPage } = await bundled('scripts/api-page/api-page.ts')
   const directory = join(root, 'docs/reference')
   mkdirSync(directory, { recursive: true })
   writeFileSync(join(directory, 'config.md'), referencePage())
   writeFileSync(join(directory, 'errors.md'), errorsPage())
+  writeFileSync(join(directory, 'signals.md'), signalsPage())
+  writeFileSync(join(directory, 'api.md'), apiPage(publicNames(root)))
 } finally {
   rmSync(scratch, { recursive: true, force: true })
 }
@@ -28,6 +33,7 @@ async function bundled(source) {
     format: 'esm',
     entryPoints: [source],
     outfile,
+    external: ['typescript'],
     logLevel: 'warning',
   })
   return import(outfile)

@@ -13,8 +13,11 @@ export interface Problem {
   readonly column: number
   /** `services.web.command`, `services.web.stop.signals[1]`; empty for the file as a whole. */
   readonly path: string
+  /** One of docs/reference/errors.md. */
   readonly code: ErrorCode
+  /** One sentence. */
   readonly message: string
+  /** How to mend it. */
   readonly hint: string
   /** The line of the file, a window of it if it is long; empty where no position is known. */
   readonly excerpt: string

@@ -316,4 +316,5 @@ export const ERRORS = {
   },
 } as const satisfies Record<string, ErrorRow>
 
+/** Each error has one: see [errors.md](errors.md). */
 export type ErrorCode = keyof typeof ERRORS

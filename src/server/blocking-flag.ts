@@ -9,9 +9,22 @@ const LONGEST_TIMER = 2 ** 31 - 1
 
 /** A shared flag as it goes through postMessage or workerData. */
 export interface TransferredFlag {
+  /** One 32-bit cell. */
   readonly blockingFlag: SharedArrayBuffer
 }
 
+/**
+ * How to wait for a flag.
+ * @example
+ * ```ts
+ * import { BlockingFlag, type FlagWaitOptions } from 'holdfast'
+ *
+ * const flag = new BlockingFlag()
+ * const options: FlagWaitOptions = { signal: AbortSignal.timeout(500) }
+ * setTimeout(() => flag.set(), 100)
+ * console.log(await flag.waitForSet(1_000, options)) // true
+ * ```
+ */
 export interface FlagWaitOptions {
   /** Ends the waiting: the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal
@@ -34,6 +47,20 @@ const { waitAsync } = Atomics as unknown as { readonly waitAsync: WaitAsync }
  * Set or not set. `new BlockingFlag()` is for one thread. `BlockingFlag.shared()` is for worker_threads: hand `transfer()`
  * to the other thread, and make the flag of it there with `BlockingFlag.from()`. A shared flag that is toggled and toggled
  * back at once may go unnoticed by who waits in another thread.
+ * @example
+ * ```ts
+ * import { isMainThread, Worker, workerData } from 'node:worker_threads'
+ * import { BlockingFlag } from 'holdfast'
+ *
+ * if (isMainThread) {
+ *   const stop = BlockingFlag.shared()
+ *   new Worker(new URL(import.meta.url), { workerData: stop.transfer() })
+ *   setTimeout(() => stop.set(), 5_000)
+ * } else {
+ *   const stop = BlockingFlag.from(workerData)
+ *   while (!stop.waitForSetSync(1_000)) console.log('once a second, until it is set')
+ * }
+ * ```
  */
 export class BlockingFlag {
   readonly #shared: SharedArrayBuffer | null
@@ -42,26 +69,30 @@ export class BlockingFlag {
   #watching = false
   #holdsLoop: NodeJS.Timeout | undefined
 
+  /** A flag for one thread; with the `transfer()` of a shared one, that flag. */
   constructor(transferred: TransferredFlag | null = null) {
     this.#shared = transferred === null ? null : transferred.blockingFlag
     this.#cell = new Int32Array(this.#shared ?? new ArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
   }
 
+  /** A flag for several threads, not set. */
   static shared(): BlockingFlag {
     return new BlockingFlag({ blockingFlag: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT) })
   }
 
-  /** The flag that another thread handed over with `transfer()`. */
+  /** The flag that another thread handed over with `transfer()`. @throws TypeError for anything else */
   static from(transferred: TransferredFlag): BlockingFlag {
     if (!(transferred?.blockingFlag instanceof SharedArrayBuffer))
       throw new TypeError('BlockingFlag.from() takes what transfer() of a shared flag gave')
     return new BlockingFlag(transferred)
   }
 
+  /** For postMessage or workerData. @throws TypeError for a flag of one thread */
   transfer(): TransferredFlag {
     return { blockingFlag: this.#sharedBuffer('handed to another thread') }
   }
 
+  /** Now. */
   get isSet(): boolean {
     return Atomics.load(this.#cell, 0) === SET
   }
@@ -76,11 +107,15 @@ export class BlockingFlag {
     return this.#toggle(UNSET)
   }
 
-  /** Resolves to true when it is set, to false when the time is over first. Without a time it waits for ever. */
+  /**
+   * Resolves to true when it is set, to false when the time (milliseconds) is over first. Without a time it waits for ever.
+   * @throws TypeError for a time that is no number; what `options.signal` was aborted with
+   */
   waitForSet(timeoutMillis?: number, options?: FlagWaitOptions): Promise<boolean> {
     return this.#waitFor(SET, timeoutMillis, options)
   }
 
+  /** As `waitForSet`, until it is not set. */
   waitForReset(timeoutMillis?: number, options?: FlagWaitOptions): Promise<boolean> {
     return this.#waitFor(UNSET, timeoutMillis, options)
   }
@@ -88,11 +123,13 @@ export class BlockingFlag {
   /**
    * As waitForSet, but the thread stands still meanwhile. For threads made to work so: Node allows it in the main thread
    * too, and there no signal, timer, request or heartbeat is served until it returns. Shared flags only.
+   * @throws TypeError for a flag of one thread, and for a time that is no number
    */
   waitForSetSync(timeoutMillis?: number): boolean {
     return this.#waitForSync(SET, timeoutMillis)
   }
 
+  /** As `waitForSetSync`, until it is not set. */
   waitForResetSync(timeoutMillis?: number): boolean {
     return this.#waitForSync(UNSET, timeoutMillis)
   }

@@ -1,25 +1,71 @@
 // The library's face: a program becomes its own prefork server.
 import { dirname, resolve } from 'node:path'
 import { HoldfastError } from '../errors/holdfast-error.ts'
+import type { ProgramCommand } from './program-command.ts'
 import { isModule, programOfThisProcess } from './program-file.ts'
 import type { RunningServer } from './running-server.ts'
 import type { ServerOptions } from './server-options.ts'
 import { tierOfThisProcess } from './tier.ts'
 
+/**
+ * What `defineServer` returns.
+ * @example
+ * ```ts
+ * import { defineServer } from 'holdfast'
+ *
+ * const shop = defineServer({ name: 'shop', worker: new URL('./shop-worker.mjs', import.meta.url) })
+ * const mail = defineServer({ name: 'mail', worker: new URL('./mail-worker.mjs', import.meta.url) })
+ * for (const server of [shop, mail]) process.exitCode ||= await server.command('start')
+ * ```
+ */
 export interface Server<Config = unknown> {
+  /** As given in the options. */
   readonly name: string
   /**
    * Carries out the command on the program's command line (`foreground` where there is none), and ends the process with its exit
    * code. In a process that is a worker of this server, runs the worker.
+   * @param argv the command and its arguments, in place of what `process.argv` has from the third word on
    */
   run(argv?: readonly string[]): Promise<never>
-  /** As `run`, for one command, and returns its exit code: several servers may live in one program. */
-  command(command: string, args?: readonly string[]): Promise<number>
-  /** The server as a guest in this process: no signals, no exit, no output. For tests, and programs that are more than a server. */
+  /**
+   * As `run`, for one command, and returns its exit code: several servers may live in one program. What goes wrong is said on
+   * stderr; it never throws. In a process that is this server in the background, or its worker, it does not return.
+   * @param command underscores and leading dashes are accepted: `hard_restart`, `--status`
+   * @returns 0 done; 1 failed; 2 bad usage or bad options; 3 not available; 4 no permission; 7 it does not run. `status`: 0 running,
+   * 1 dead, 3 not running, 4 unknown
+   */
+  command(command: ProgramCommand | (string & {}), args?: readonly string[]): Promise<number>
+  /**
+   * The server as a guest in this process: no signals, no exit, no output. For tests, and programs that are more than a server.
+   * @throws HoldfastError for options that can not be (`supervised` and `slots` among them); whatever `config`, `initialize` or
+   * `beforeRun` throws
+   */
   open(): Promise<RunningServer<Config>>
 }
 
-/** Nothing happens before `run`, `command` or `open`. */
+/**
+ * Makes a prefork server of this program. Nothing happens before `run`, `command` or `open`, which also say what is wrong with the
+ * options.
+ * @example
+ * ```ts
+ * import { createServer } from 'node:http'
+ * import { defineServer } from 'holdfast'
+ *
+ * export const server = defineServer({
+ *   name: 'shop',
+ *   workers: 4,
+ *   sockets: { http: 'tcp://0.0.0.0:8080' },
+ *   config: () => ({ greeting: process.env.GREETING ?? 'hello' }),
+ *   worker: {
+ *     async run(ctx) {
+ *       await ctx.listen('http', createServer((_, response) => response.end(`${ctx.config.greeting}\n`)))
+ *     },
+ *   },
+ * })
+ *
+ * await server.run() // node shop.mjs start | stop | restart | status | …
+ * ```
+ */
 export function defineServer<Config = unknown>(given: ServerOptions<Config>): Server<Config> {
   const { name } = given
   const tier = tierOfThisProcess()

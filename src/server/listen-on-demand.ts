@@ -14,31 +14,91 @@ interface OnDemandOptions {
   readonly server?: Listenable
 }
 
+/**
+ * For `ctx.listenTcp`.
+ * @example
+ * ```ts
+ * import { createServer } from 'node:net'
+ * import { defineServer } from 'holdfast'
+ *
+ * export const server = defineServer({
+ *   name: 'echo',
+ *   worker: {
+ *     async run(ctx) {
+ *       const echo = createServer((connection) => connection.pipe(connection))
+ *       const { port } = await ctx.listenTcp('0.0.0.0', 0, { server: echo, name: 'echo', backlog: 64 })
+ *       ctx.logger.info(`port ${port}, the same for every worker`)
+ *     },
+ *   },
+ * })
+ * ```
+ */
 export interface ListenTcpOptions extends OnDemandOptions {
   /** With port 0: each name has a free port of its own, the same for all workers. */
   readonly name?: string
 }
 
+/**
+ * For `ctx.listenUdp`.
+ * @example
+ * ```ts
+ * import { createSocket } from 'node:dgram'
+ * import { defineServer } from 'holdfast'
+ *
+ * export const server = defineServer({
+ *   name: 'dns',
+ *   worker: {
+ *     async run(ctx) {
+ *       const socket = createSocket('udp6', (query, { port, address }) => socket.send(query, port, address))
+ *       await ctx.listenUdp('::1', 5353, { socket })
+ *     },
+ *   },
+ * })
+ * ```
+ */
 export interface ListenUdpOptions extends Pick<ListenTcpOptions, 'name'> {
   /** Receives at once, and is drained at the stop, as by `ctx.listen`. */
   readonly socket?: dgram.Socket
 }
 
+/**
+ * For `ctx.listenUnix`.
+ * @example
+ * ```ts
+ * import { createServer } from 'node:http'
+ * import { defineServer } from 'holdfast'
+ *
+ * export const server = defineServer({
+ *   name: 'shop',
+ *   worker: {
+ *     async run(ctx) {
+ *       const admin = createServer((_, response) => response.end('admin\n'))
+ *       await ctx.listenUnix('/run/shop/admin.sock', { server: admin, mode: 0o660 })
+ *     },
+ *   },
+ * })
+ * ```
+ */
 export interface ListenUnixOptions extends OnDemandOptions {
   /** Permission bits of the file, default by umask. The first worker that asks decides. */
   readonly mode?: number
 }
 
-/** A socket of the server. */
+/** A TCP or UDP socket of the server. */
 export interface SocketOnDemand {
   /** This worker's own descriptor: of `server` where one was given, else the worker's to listen on, and to close. */
   readonly fd: number
+  /** What it is bound to, as a number: `127.0.0.1`, `::1`. */
   readonly address: string
+  /** The real one, also where 0 was asked for. */
   readonly port: number
 }
 
+/** A unix socket of the server. */
 export interface UnixSocketOnDemand {
+  /** This worker's own descriptor, as with `SocketOnDemand`. */
   readonly fd: number
+  /** Absolute. */
   readonly path: string
 }
 

@@ -4,6 +4,7 @@ import { HoldfastError } from '../errors/holdfast-error.ts'
 
 const NUMBERS = { trace: -1, debug: 0, info: 1, warn: 2, error: 3, fatal: 4 } as const
 
+/** From `trace`, `debug`, `info`, of least interest, to `warn`, `error` and `fatal`. */
 export type LogLevel = keyof typeof NUMBERS
 
 const SYSLOG = { notice: 'info', crit: 'fatal', alert: 'fatal', emerg: 'fatal' } as const

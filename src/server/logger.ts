@@ -13,6 +13,18 @@ const MIB = 1024 * 1024
 
 export type { LogLevel, LogLevelChoice } from './log-levels.ts'
 
+/**
+ * Where a log goes, and what of it.
+ * @example
+ * ```ts
+ * import { createLogger, type LoggerOptions } from 'holdfast'
+ *
+ * const options: LoggerOptions = { to: 'shop.log', level: 'info', maxSize: 1024 * 1024, keep: 3, mode: 0o600 }
+ * const log = createLogger(options)
+ * log.debug('is not written')
+ * await log.close()
+ * ```
+ */
 export interface LoggerOptions {
   /** A file, or `stdout` (also `-`) or `stderr` (`./stdout` is a file). Several processes may write to one file. */
   readonly to: string
@@ -34,7 +46,19 @@ interface Place {
   readonly level: LogLevel | null
 }
 
-/** @throws HoldfastError for an unknown level; nothing else, not for a file that can not be written either */
+/**
+ * Opens a log.
+ * @throws HoldfastError for an unknown level; nothing else, not for a file that can not be written either
+ * @example
+ * ```ts
+ * import { createLogger } from 'holdfast'
+ *
+ * const log = createLogger({ to: 'shop.log', level: 'info' })
+ * log.info('order %d is paid', 4711)
+ * log.child('mail').error(new Error('no answer'))
+ * await log.close()
+ * ```
+ */
 export function createLogger(options: LoggerOptions): Logger {
   const level = readLogLevel(options.level ?? 'debug')
   const note = (text: string): string => linesOf('warn', text)
@@ -86,7 +110,7 @@ export class Logger {
     return this.#level ?? this.#place.parent?.level ?? 'debug'
   }
 
-  /** @throws HoldfastError for an unknown level */
+  /** From now on, also for children without a level of their own. @throws HoldfastError for an unknown level */
   set level(choice: LogLevelChoice) {
     this.#level = readLogLevel(choice)
   }
@@ -96,25 +120,32 @@ export class Logger {
     return this.#writer.dropped
   }
 
+  /** Whether a line of this level would be written. @throws HoldfastError for an unknown level */
   isEnabled(level: LogLevelChoice): boolean {
     return isAtLeast(readLogLevel(level), this.level)
   }
 
+  /** TRACE. */
   trace(...values: readonly unknown[]): boolean {
     return this.#say('trace', values)
   }
+  /** DEBUG. */
   debug(...values: readonly unknown[]): boolean {
     return this.#say('debug', values)
   }
+  /** INFO. */
   info(...values: readonly unknown[]): boolean {
     return this.#say('info', values)
   }
+  /** WARN. */
   warn(...values: readonly unknown[]): boolean {
     return this.#say('warn', values)
   }
+  /** ERROR. */
   error(...values: readonly unknown[]): boolean {
     return this.#say('error', values)
   }
+  /** FATAL. */
   fatal(...values: readonly unknown[]): boolean {
     return this.#say('fatal', values)
   }
@@ -122,18 +153,20 @@ export class Logger {
   notice(...values: readonly unknown[]): boolean {
     return this.#say('info', values)
   }
-  /** FATAL, as `alert` and `emerg`. */
+  /** FATAL. */
   crit(...values: readonly unknown[]): boolean {
     return this.#say('fatal', values)
   }
+  /** FATAL. */
   alert(...values: readonly unknown[]): boolean {
     return this.#say('fatal', values)
   }
+  /** FATAL. */
   emerg(...values: readonly unknown[]): boolean {
     return this.#say('fatal', values)
   }
 
-  /** @throws HoldfastError for an unknown level */
+  /** A line of this level. @throws HoldfastError for an unknown level */
   log(level: LogLevelChoice, ...values: readonly unknown[]): boolean {
     return this.#say(readLogLevel(level), values)
   }

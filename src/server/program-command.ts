@@ -19,6 +19,7 @@ export const PROGRAM_COMMANDS = {
   help: 'this',
 } as const
 
+/** What a program with a server in it can be told on its command line. */
 export type ProgramCommand = keyof typeof PROGRAM_COMMANDS
 
 /** `--hard_restart` is `hard-restart`. @throws HoldfastError HF_USAGE */

@@ -1,13 +1,15 @@
 // What a program can do at the turns of its server's life. All of them run in the server's process.
 import type { RunningServer } from './running-server.ts'
 
+/** A worker to which something happened. */
 export interface WorkerEvent {
   /** Number of the worker, from 0. */
   readonly workerId: number
-  /** Null: it is no process. */
+  /** Null: it is no process (a thread, or in the server's own event loop). */
   readonly pid: number | null
 }
 
+/** A worker that has ended. */
 export interface WorkerEnd extends WorkerEvent {
   /** `exited with code 1`, `killed by SIGKILL` … */
   readonly reason: string
@@ -15,7 +17,28 @@ export interface WorkerEnd extends WorkerEvent {
 
 /**
  * A hook that throws is reported in the server's log, and nothing else changes, with two exceptions: when `initialize` or
- * `beforeRun` throws the server does not start, and when `reloadConfig` throws the reload is refused.
+ * `beforeRun` throws the server does not start, and when `reloadConfig` throws the reload is refused. These three are awaited, and
+ * `afterRun` is for ten seconds.
+ * @example
+ * ```ts
+ * import { createLogger, defineServer } from 'holdfast'
+ *
+ * const log = createLogger({ to: 'shop-events.log' })
+ *
+ * export const server = defineServer({
+ *   name: 'shop',
+ *   config: () => ({ database: process.env.DATABASE ?? '' }),
+ *   server: {
+ *     reloadConfig(config) {
+ *       if (config.database === '') throw new Error('DATABASE is missing') // the old configuration stays in force
+ *     },
+ *     afterStart: (running) => log.info(`${running.healthy()} workers ready`),
+ *     onReap: ({ workerId, pid, reason }) => log.warn(`worker ${workerId} (pid ${pid}): ${reason}`),
+ *     afterRun: () => log.close(),
+ *   },
+ *   worker: new URL('./shop-worker.mjs', import.meta.url),
+ * })
+ * ```
  */
 export interface ServerHooks<Config = unknown> {
   /** First of all, before anything is opened. */

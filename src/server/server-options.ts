@@ -13,13 +13,45 @@ export type WorkerType = 'process' | 'thread' | 'embedded' | 'spawn' | 'fork'
 /** What the server gives each worker by itself. */
 type GivenByServer = 'instances' | 'command' | 'sockets' | 'autostart' | 'dependsOn' | 'slots'
 
-/** Keys of the config file that a server may set, as they are written there. */
+/**
+ * Keys of the config file that a server may set, as they are written there, with the same meaning. Durations are `'500ms'`, `'10s'`,
+ * `'5m'` or a number of seconds, sizes `'10MB'` or a number of bytes. Other defaults than there: relative paths are relative to the
+ * program; `cwd` of a worker of its own process is the directory that the program was started in, `ready` is `'notify'` (but not with
+ * `workerType: 'spawn'`), `reload` the signal HUP, `stateDir` `<logDir>/<name>.state`.
+ * @example
+ * ```ts
+ * import { defineServer } from 'holdfast'
+ *
+ * export const server = defineServer({
+ *   name: 'shop',
+ *   heartbeat: { interval: '1s', timeout: '10s' },
+ *   restart: { immediate: 3, initial: '100ms', max: '30s', unrecoverable: [64] },
+ *   stop: { signals: ['TERM/20s', 'INT/5s', 'KILL'] },
+ *   worker: new URL('./shop-worker.mjs', import.meta.url),
+ * })
+ * ```
+ */
 export type ServerSettings = Omit<Written<typeof serviceSettings>, GivenByServer> &
   Pick<Written<typeof supervisorSettings>, 'runtimeDir' | 'logDir' | 'stateDir' | 'control' | 'sockets'>
 
 /**
  * Keys that `config()` may give as well: it is evaluated again at each reload, and what it says of them is in force from then on.
  * Everything else that it returns is the program's own.
+ * @example
+ * ```ts
+ * import { readFileSync } from 'node:fs'
+ * import { type DynamicSettings, defineServer } from 'holdfast'
+ *
+ * interface ShopConfig extends DynamicSettings {
+ *   greeting: string
+ * }
+ *
+ * export const server = defineServer({
+ *   name: 'shop',
+ *   config: (): ShopConfig => JSON.parse(readFileSync('shop.json', 'utf8')), // { "greeting": "hello", "workers": 8 }
+ *   worker: { run: (ctx) => ctx.logger.info(ctx.config.greeting) },
+ * })
+ * ```
  */
 export type DynamicSettings = Pick<
   ServerOptions,
@@ -35,12 +67,27 @@ export type DynamicSettings = Pick<
   | 'umask'
 >
 
-/** What stands in the file that starts the server at boot. */
+/**
+ * What stands in the file that starts the server at boot.
+ * @example
+ * ```ts
+ * import { defineServer } from 'holdfast'
+ *
+ * export const server = defineServer({
+ *   name: 'shop',
+ *   initFile: { description: 'the shop', requiredStart: ['$network', 'postgresql'], config: '/etc/default/shop' },
+ *   worker: new URL('./shop-worker.mjs', import.meta.url),
+ * })
+ *
+ * await server.command('init-file', ['systemd']) // prints it
+ * ```
+ */
 export interface InitFileOptions {
   /** Default: the server's name. */
   readonly description?: string
   /** LSB facilities, or names of other services. Default `['$remote_fs', '$network']`. */
   readonly requiredStart?: readonly string[]
+  /** Default `['$remote_fs', '$network']`. */
   readonly requiredStop?: readonly string[]
   /** A shell file that is read first, if it is there: `/etc/default/shop`. */
   readonly config?: string
@@ -50,10 +97,36 @@ export interface InitFileOptions {
   readonly program?: string
 }
 
+/**
+ * What `defineServer` takes. A key that does not exist is refused, by the compiler and at the start.
+ * @example
+ * ```ts
+ * import { createServer } from 'node:http'
+ * import { defineServer, type ServerOptions } from 'holdfast'
+ *
+ * const options: ServerOptions<{ greeting: string }> = {
+ *   name: 'shop',
+ *   workers: 'cpus',
+ *   sockets: { http: 'tcp://0.0.0.0:8080' },
+ *   config: { greeting: 'hello' },
+ *   pidFile: 'shop.pid',
+ *   slots: { mains: 1, standbys: 1 },
+ *   signals: { USR2: ['reopen-logs', 'reload'] },
+ *   server: { onReap: ({ workerId, reason }) => console.log(`worker ${workerId} ${reason}`) },
+ *   worker: {
+ *     async run(ctx) {
+ *       await ctx.listen('http', createServer((_, response) => response.end(ctx.config.greeting)))
+ *     },
+ *   },
+ * }
+ *
+ * export const server = defineServer(options)
+ * ```
+ */
 export interface ServerOptions<Config = unknown> extends ServerSettings {
   /** Of the server, its workers (`shop/0`), its log and its runtime directory. */
   readonly name: string
-  /** How many. Default 1; 0 is allowed. */
+  /** How many; `cpus` is one for each core. Default 1; 0 is allowed. */
   readonly workers?: number | 'cpus' | 'cpus-1'
   /** Default `process`. */
   readonly workerType?: WorkerType
@@ -72,11 +145,12 @@ export interface ServerOptions<Config = unknown> extends ServerSettings {
    * `supervised`. In a standby `ctx.listen` waits for the promotion; `ctx.onPromote`, `ctx.fencingToken()`.
    */
   readonly slots?: Written<typeof slotSettings>
+  /** What runs in the server at the turns of its life. Default: nothing. */
   readonly server?: ServerHooks<Config>
-  /** What a worker does; or the URL of a module whose default export says so. */
+  /** What a worker does; or the URL of a module whose default export says so. Required but for `workerType: 'spawn'`. */
   readonly worker?: WorkerDefinition<Config> | URL | string
   /** For `workerType: 'spawn'`: what to run. */
-  readonly command?: Written<typeof serviceSettings>['command']
+  readonly command?: string | readonly (string | number | boolean)[]
   /**
    * For `workerType: 'spawn'`: how a worker is told to stop or to reload. `pipe`: by words on its stdin, one a line
    * (`GRACEFUL_STOP IMMEDIATE_STOP RELOAD DUMP …`). Default `signal`.
@@ -92,6 +166,6 @@ export interface ServerOptions<Config = unknown> extends ServerSettings {
   readonly daemonizeErrorExitCode?: number
   /** For `init-file`: what the program does not know of itself. */
   readonly initFile?: InitFileOptions
-  /** Says nothing but errors. */
+  /** The commands say nothing but errors. Default false. */
   readonly quiet?: boolean
 }

@@ -22,11 +22,13 @@ export const SERVER_ACTIONS = {
   ignore: 'Nothing.',
 } as const satisfies Record<string, string>
 
+/** What a signal can ask a server for; see [signals.md](signals.md). */
 export type ServerAction = keyof typeof SERVER_ACTIONS
 
 /** A function of one's own instead of an action. */
 export type SignalFunction = (signal: NodeJS.Signals) => unknown
 
+/** One thing that a signal does. */
 export type SignalStep = ServerAction | SignalFunction
 
 export interface SignalRow {
@@ -94,9 +96,20 @@ export const SIGNAL_MAPS = {
   ],
 } as const satisfies Record<string, readonly SignalRow[]>
 
+/** The maps that are there: Holdfast's own, and those of ServerEngine, Acme::Ghost and unicorn; see [signals.md](signals.md). */
 export type SignalMapName = keyof typeof SIGNAL_MAPS
 
-/** `{ USR1: 'restart', SIGUSR2: ['reopen-logs', 'reload'], WINCH: () => … }`; laid over the map `holdfast`. */
+/**
+ * A map of one's own, laid over `holdfast`; several steps are done in their order.
+ * @example
+ * ```ts
+ * import { defineServer, type OwnSignalMap } from 'holdfast'
+ *
+ * const signals: OwnSignalMap = { USR1: 'restart', SIGUSR2: ['reopen-logs', 'reload'], WINCH: (signal) => console.log(signal) }
+ *
+ * export const server = defineServer({ name: 'shop', signals, worker: new URL('./shop-worker.mjs', import.meta.url) })
+ * ```
+ */
 export type OwnSignalMap = Readonly<Record<string, SignalStep | readonly SignalStep[]>>
 
 /** Why nobody can map them. Whoever could would find out when it is too late. */

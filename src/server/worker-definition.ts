@@ -8,12 +8,28 @@ import type {
   UnixSocketOnDemand,
 } from './listen-on-demand.ts'
 
-/** What `run` is given: the SDK's worker, and what it has of its server. */
+/**
+ * What `run` is given: the SDK's worker, and what it has of its server.
+ * @example
+ * ```ts
+ * import { createServer } from 'node:http'
+ * import { defineServer, type WorkerContext } from 'holdfast'
+ *
+ * async function serve(ctx: WorkerContext<{ port: number }>): Promise<void> {
+ *   const http = createServer((_, response) => response.end(`worker ${ctx.workerId} of ${ctx.server.name}\n`))
+ *   const { address, port } = await ctx.listenTcp('127.0.0.1', ctx.config.port, { server: http })
+ *   ctx.logger.info(`listens on ${address}:${port}`)
+ * }
+ *
+ * export const server = defineServer({ name: 'shop', config: { port: 8080 }, worker: { run: serve } })
+ * ```
+ */
 export interface WorkerContext<Config = unknown> extends Worker {
   /** Number of this worker, from 0. */
   readonly workerId: number
   /** The configuration in force: what the server's `config` returned last. */
   readonly config: Config
+  /** Name and process of the server that has started it. */
   readonly server: { readonly name: string; readonly pid: number }
   /**
    * A socket that the server opens now and owns: every worker that asks for the same address gets the same one, and it outlives them.
@@ -21,12 +37,15 @@ export interface WorkerContext<Config = unknown> extends Worker {
    * @throws Error with code (EADDRINUSE …), syscall, address and port
    */
   listenTcp(host: string, port: number, options?: ListenTcpOptions): Promise<SocketOnDemand>
+  /** As `listenTcp`, for datagrams. @throws Error with code, syscall, address and port */
   listenUdp(host: string, port: number, options?: ListenUdpOptions): Promise<SocketOnDemand>
+  /** As `listenTcp`, on a path; a relative one is relative to the worker's directory. @throws Error with code, syscall and address */
   listenUnix(path: string, options?: ListenUnixOptions): Promise<UnixSocketOnDemand>
 }
 
 /** Where a worker is about to be started, or has been. */
 export interface WorkerStart {
+  /** Number of the worker, from 0. */
   readonly workerId: number
   /** Null before it is there, and where it is no process. */
   readonly pid: number | null
@@ -35,6 +54,26 @@ export interface WorkerStart {
 /**
  * `initialize`, `run`, `stop` and `reload` are called in the worker, `beforeFork` and `afterStart` in the server. A worker whose
  * `initialize` or `run` throws says why, and exits with code 1.
+ * @example
+ * ```ts
+ * // shop-worker.mts, for `worker: new URL('./shop-worker.mjs', import.meta.url)`
+ * import { createServer } from 'node:http'
+ * import type { WorkerDefinition } from 'holdfast'
+ *
+ * let greeting = ''
+ *
+ * export default {
+ *   initialize(ctx) {
+ *     greeting = ctx.config.greeting
+ *   },
+ *   async run(ctx) {
+ *     await ctx.listen('http', createServer((_, response) => response.end(greeting)))
+ *   },
+ *   reload(config) {
+ *     greeting = config.greeting
+ *   },
+ * } satisfies WorkerDefinition<{ greeting: string }>
+ * ```
  */
 export interface WorkerDefinition<Config = unknown> {
   /** Before `run`. */

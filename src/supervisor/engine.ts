@@ -206,7 +206,7 @@ export class LocalEngine implements Engine {
     return explainWorkers(target, this.resolve([target]), this.interpreter, this.parts.journal)
   }
 
-  down(options: { timeout?: number; immediate?: boolean } = {}): Promise<OperationOutcome> {
+  down(options: { immediate?: boolean } = {}): Promise<OperationOutcome> {
     if (this.going === null) {
       this.going = this.goDown()
     } else if (!this.closed) {

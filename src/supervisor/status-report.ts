@@ -1,5 +1,6 @@
 // The shape of `status --json` and `GET /v1/status`. Fields may be added; these stay.
 
+/** What a worker is doing, or waits for. */
 export type WorkerStateName =
   | 'stopped'
   | 'waiting'
@@ -9,47 +10,70 @@ export type WorkerStateName =
   | 'backoff'
   | 'exited'
   | 'fatal'
+/** Of a service as a whole; `degraded`: fewer are ready than are wanted. */
 export type ServiceStateName = WorkerStateName | 'degraded'
+/** Of the last deployment or rolling restart. */
 export type RolloutStateName = 'stable' | 'canary' | 'rolling' | 'failed' | 'cancelled'
 
+/** How a process ended. */
 export interface ExitReport {
+  /** Null where a signal ended it, or nobody knows. */
   code: number | null
+  /** `SIGKILL` …; null where it exited by itself. */
   signal: string | null
   /** ISO 8601 */
   at: string
+  /** One sentence. */
   reason: string
 }
 
+/** The second process of a worker, while one replaces the other. */
 export interface OtherProcessReport {
   /** Null: it is a thread, or runs in the server's own event loop. */
   pid: number | null
+  /** What it was started from. */
   generation: number
   /** `coming` (not yet in service) or `draining` (asked to stop, or announced its end). */
   state: 'coming' | 'draining'
+  /** Whether it has said so. */
   ready: boolean
 }
 
+/** One worker: a slot of a service, and the process that fills it now. */
 export interface WorkerReport {
+  /** `web/0` */
   id: string
+  /** Its number in the service, from 0. */
   slot: number
+  /** What it is doing, or waits for. */
   state: WorkerStateName
+  /** Whether it can work. */
   ready: boolean
+  /** `main` in services without `slots`. */
   role: 'main' | 'standby'
   /** Null: it does not run; or it is a thread of the server, or runs in its event loop (then `startedAt` says that it runs). */
   pid: number | null
   /** Clock ticks since boot, field 22 of /proc/PID/stat; with the pid it identifies the process. */
   startTime: number | null
+  /** What its process was started from. */
   generation: number
   /** Since when the worker is in `state`, ISO 8601. */
   since: string
+  /** When its process was started, ISO 8601. */
   startedAt: string | null
+  /** How often a process was started in place of one that had died. */
   restarts: number
+  /** Deaths in a row that counted as failures. */
   failures: number
+  /** When the back-off is over, ISO 8601. */
   nextRetryAt: string | null
+  /** A second process, while one replaces the other. */
   other: OtherProcessReport | null
+  /** How the process before this one ended. */
   lastExit: ExitReport | null
   /** Seconds since the last sign of life, null where no heartbeat is asked for. */
   heartbeatAge: number | null
+  /** Done by its process; null where nobody counts them. */
   requests: number | null
   /** Share of the time spent in requests, 0 to 1, since the worker started. */
   busy: number | null
@@ -57,26 +81,41 @@ export interface WorkerReport {
   rss: number | null
   /** Bytes, only where memory was asked for. */
   pss?: number | null
+  /** Of its process, since its start. */
   cpuSeconds: number | null
+  /** Started by a supervisor before this one. */
   adopted: boolean
   /** What the worker said with STATUS=, or why it waits. */
   message: string
 }
 
+/** One service. */
 export interface ServiceReport {
+  /** As in the config. */
   name: string
+  /** As in the config, empty where it has none. */
   description: string
+  /** As in the config. */
   tags: string[]
+  /** Of its workers taken together. */
   state: ServiceStateName
+  /** How many workers there should be. */
   desired: number
+  /** How many of them are ready. */
   ready: number
+  /** In service; a worker that crashes starts again from it. */
   generation: number
+  /** What a rollout leads to; else as `generation`. */
   target: number
+  /** Of the last deployment or rolling restart; `reason` is empty where all is well. */
   rollout: { state: RolloutStateName; reason: string }
+  /** In the order of their numbers. */
   workers: WorkerReport[]
 }
 
+/** A listening socket that the supervisor owns. */
 export interface SocketReport {
+  /** As in the config; of a socket on demand, its address. */
   name: string
   /** With the real port. */
   listen: string
@@ -84,10 +123,15 @@ export interface SocketReport {
   queued: number | null
 }
 
+/** What decides who is main of a service. */
 export interface LockReport {
+  /** As in the config. */
   name: string
+  /** A lock of the kernel. */
   type: 'file'
+  /** Whose mains it decides. */
   service: string
+  /** Where its files lie. */
   directory: string
   /** How many may be main. */
   mains: number
@@ -95,10 +139,16 @@ export interface LockReport {
   holders: { slot: number; token: string; worker: string }[]
 }
 
+/** What `holdfast status --json` prints, and `GET /v1/status` answers. */
 export interface StatusReport {
+  /** Of the server, where it was made with the library; `startedAt` is ISO 8601. */
   supervisor: { pid: number; version: string; startedAt: string; config: string | null; node: string; name: string }
+  /** In the order of the config. */
   services: ServiceReport[]
+  /** Declared ones, and those on demand. */
   sockets: SocketReport[]
+  /** Not available yet. */
   forkservers: never[]
+  /** One for each service with `slots`. */
   locks: LockReport[]
 }

@@ -19,4 +19,17 @@ const key = Symbol.for('holdfast.worker')
 const shared = globalThis as { [key]?: Worker }
 
 shared[key] ??= createWorker(process.env)
+/**
+ * This worker: what it says to its supervisor, and hears from it.
+ * @example
+ * ```ts
+ * import { createServer } from 'node:http'
+ * import { worker } from 'holdfast/worker'
+ *
+ * const server = createServer((_, response) => response.end('hello\n'))
+ * await worker.listen('http', server)
+ * worker.onStop(() => console.log('the last answer is given'))
+ * worker.ready()
+ * ```
+ */
 export const worker: Worker = shared[key]

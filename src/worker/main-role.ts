@@ -1,9 +1,24 @@
 import type { Promotion, Role } from './worker.ts'
 
-/** Thrown by `assertMain`. */
+/**
+ * Thrown by `assertMain`.
+ * @example
+ * ```ts
+ * import { NotMainError, worker } from 'holdfast/worker'
+ *
+ * try {
+ *   worker.assertMain()
+ * } catch (error) {
+ *   if (!(error instanceof NotMainError)) throw error
+ *   console.error(error.message) // this worker is a standby: it has not been promoted
+ * }
+ * ```
+ */
 export class NotMainError extends Error {
-  readonly code = 'HF_NOT_MAIN'
+  /** To be told apart by. */
+  readonly code = 'HF_NOT_MAIN' as const
 
+  /** Made by `assertMain`. */
   constructor(message: string) {
     super(message)
     this.name = 'NotMainError'

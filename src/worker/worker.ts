@@ -17,9 +17,20 @@ export interface Promotion {
   readonly token: string | null
 }
 
+/** Whether a worker works, or waits to. */
 export type Role = 'main' | 'standby'
 
-/** Where `listen` binds outside Holdfast, or in a service that has no sockets at all. */
+/**
+ * Where `listen` binds outside Holdfast, or in a service that has no sockets at all.
+ * @example
+ * ```ts
+ * import { createServer } from 'node:http'
+ * import { type ListenFallback, worker } from 'holdfast/worker'
+ *
+ * const fallback: ListenFallback = { host: '127.0.0.1', port: 3000 }
+ * await worker.listen('http', createServer(), fallback)
+ * ```
+ */
 export interface ListenFallback {
   /** Default: the environment's PORT, else any free port. */
   readonly port?: number
@@ -35,7 +46,9 @@ export interface ListenFallback {
 
 /** A framework that has its server in `server` (fastify, restify): `ready()` is called first where it exists. */
 export interface FrameworkWithServer {
+  /** What listens. */
   readonly server: net.Server
+  /** Awaited before it listens. */
   ready?(): unknown
 }
 
@@ -47,14 +60,30 @@ export type BoundAddress = net.AddressInfo | string | null
 
 /** One line each, to stdout (info) or stderr (warn, error); formatted as console.log does. */
 export interface WorkerLogger {
+  /** To stdout. */
   info(...values: readonly unknown[]): void
+  /** To stderr. */
   warn(...values: readonly unknown[]): void
+  /** To stderr. */
   error(...values: readonly unknown[]): void
 }
 
 /**
  * What a Node worker says to its supervisor, and hears from it. Outside Holdfast every call is harmless: `listen` binds a
  * port of its own, `tick` is true, the rest does nothing.
+ * @example
+ * ```ts
+ * import { worker } from 'holdfast/worker'
+ *
+ * worker.onPromote(async ({ token }) => {
+ *   worker.status('main')
+ *   while (worker.tick()) {
+ *     worker.assertMain()
+ *     await worker.request(() => fetch('http://queue/next', { headers: { 'x-token': token ?? '' } }))
+ *   }
+ * })
+ * worker.ready()
+ * ```
  */
 export interface Worker {
   /** Started by Holdfast (HOLDFAST=1). */
@@ -73,6 +102,7 @@ export interface Worker {
   readonly signal: AbortSignal
   /** What the supervisor sent last with a reload, undefined before. */
   readonly config: unknown
+  /** Lines for the service's log. */
   readonly logger: WorkerLogger
 
   /** Write the heartbeat from the event loop where the service has `heartbeat`. Default true. */

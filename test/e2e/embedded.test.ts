@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ConfigError, createSupervisor } from 'holdfast'
+import { ConfigError, createSupervisor, HoldfastError } from 'holdfast'
 import { expect, onTestFinished, test } from 'vitest'
 import { waitFor } from './harness/wait-for.ts'
 
@@ -59,4 +59,15 @@ test('an invalid config rejects with every problem', async () => {
   expect((error as ConfigError).problems.map(({ path }) => path)).toEqual(
     expect.arrayContaining(['services.web.comand', 'services.web.instances']),
   )
+  expect(error).toBeInstanceOf(HoldfastError)
+})
+
+test('another error is no ConfigError', async () => {
+  const directory = temporaryDirectory()
+  const config = { runtimeDir: 'run', logDir: 'log', services: {} }
+  const supervisor = await createSupervisor(config, { directory })
+  const error = await createSupervisor(config, { directory }).catch((reason: unknown) => reason)
+  expect(error).toBeInstanceOf(HoldfastError)
+  expect(error).not.toBeInstanceOf(ConfigError)
+  await supervisor.down()
 })

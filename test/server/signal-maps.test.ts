@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import {
   type OwnSignalMap,
@@ -7,6 +9,7 @@ import {
   signalFor,
   signalMap,
 } from '../../src/server/signal-maps.ts'
+import { signalsPage } from '../../src/server/signals-page.ts'
 
 const NAMES = Object.keys(SIGNAL_MAPS) as SignalMapName[]
 
@@ -21,6 +24,11 @@ function refusal(choice: unknown) {
   }
   throw new Error('nothing was refused')
 }
+
+test('docs/reference/signals.md is what scripts/docs.mjs makes of the tables', () => {
+  const file = join(import.meta.dirname, '../../docs/reference/signals.md')
+  expect(readFileSync(file, 'utf8')).toBe(signalsPage())
+})
 
 describe('the maps', () => {
   test('which signal to send for a stop and nothing else', () => {

@@ -85,5 +85,17 @@ export const supervisorSettings = {
   ...includedSettings,
 } as const
 
-/** A config as a program or module may write it. */
+/**
+ * A config as a program or module may write it: the keys of `holdfast.yaml`.
+ * @example
+ * ```ts
+ * // holdfast.config.ts, for `holdfast up -c holdfast.config.ts`
+ * import type { SupervisorConfig } from 'holdfast'
+ *
+ * export default {
+ *   sockets: { http: 'tcp://0.0.0.0:8080' },
+ *   services: { web: { command: ['node', 'server.mjs'], instances: 'cpus', sockets: ['http'], ready: 'notify' } },
+ * } satisfies SupervisorConfig
+ * ```
+ */
 export type SupervisorConfig = Written<typeof supervisorSettings> & { readonly [extension: `x-${string}`]: unknown }
