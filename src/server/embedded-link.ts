@@ -43,6 +43,9 @@ export class EmbeddedLink implements WorkerLink {
   /** Whoever does not return to the event loop keeps the server from it as well. */
   poll(): void {}
 
+  /** The server lives on by itself. */
+  hold(): void {}
+
   end(code = 0): void {
     this.#onEnd(code)
   }

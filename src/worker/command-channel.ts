@@ -6,7 +6,7 @@ const newline = 0x0a
 /** A line longer than this is not for us: drop it instead of keeping it in memory. */
 const lineLimit = 4 * 1024 * 1024
 
-/** Lines from the supervisor, read from the worker's command FIFO. Does not keep the process alive. */
+/** Lines from the supervisor, read from the worker's command FIFO. Does not keep the process alive, unless asked to. */
 export class CommandChannel {
   readonly #onLine: (line: string) => void
   readonly #fd: number
@@ -20,6 +20,11 @@ export class CommandChannel {
     this.#socket.on('data', (chunk: Buffer) => this.#take(chunk))
     this.#socket.on('error', () => this.#socket.destroy())
     this.#socket.unref()
+  }
+
+  hold(on: boolean): void {
+    if (on) this.#socket.ref()
+    else this.#socket.unref()
   }
 
   /** Reads what lies there now, for a program that does not return to the event loop. */

@@ -230,6 +230,7 @@ class NodeWorker implements EndableWorker {
 
   onPromote(fn: (promotion: Promotion) => unknown): void {
     this.#role.onPromote(fn)
+    this.#stayForPromotion()
   }
 
   fencingToken(): string | null {
@@ -259,8 +260,16 @@ class NodeWorker implements EndableWorker {
     else if ('reload' in message) {
       this.#reloadMessageAt = performance.now()
       this.#reload.ask(() => message.reload.config)
-    } else if ('promote' in message) this.#role.promote(message.promote)
-    else this.#role.lose(message.lost.reason)
+    } else {
+      if ('promote' in message) this.#role.promote(message.promote)
+      else this.#role.lose(message.lost.reason)
+      this.#stayForPromotion()
+    }
+  }
+
+  /** Nothing else may keep a standby alive that waits. */
+  #stayForPromotion(): void {
+    this.#link.hold(this.#role.isAwaited && !this.#stop.asked)
   }
 
   /** @param deadline milliseconds of the wall clock; null or NaN: not said. */
@@ -274,6 +283,7 @@ class NodeWorker implements EndableWorker {
   #begun(request: StopRequest): void {
     this.#heartbeat.state('draining')
     this.#link.send('STOPPING=1', 'keep')
+    this.#link.hold(false)
     // An Error, because `fetch` and others throw the signal's reason.
     this.#aborter.abort(new StopAskedError(request))
   }

@@ -45,6 +45,11 @@ export class MainRole {
     return this.#promotion?.token ?? null
   }
 
+  /** Somebody waits for the promotion. */
+  get isAwaited(): boolean {
+    return this.#promotion === null && this.#callbacks.length > 0
+  }
+
   onPromote(callback: (promotion: Promotion) => unknown): void {
     this.#callbacks.push(callback)
     const promotion = this.#promotion

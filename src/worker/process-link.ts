@@ -62,6 +62,10 @@ export class ProcessLink implements WorkerLink {
     this.#commands?.poll()
   }
 
+  hold(on: boolean): void {
+    this.#commands?.hold(on)
+  }
+
   end(code?: number): never {
     process.exit(code)
   }

@@ -55,6 +55,11 @@ export class ThreadLink implements WorkerLink {
     }
   }
 
+  hold(on: boolean): void {
+    if (on) this.#port.ref()
+    else this.#port.unref()
+  }
+
   /** Of the thread alone. */
   end(code?: number): never {
     process.exit(code)

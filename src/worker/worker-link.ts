@@ -42,6 +42,8 @@ export interface WorkerLink {
   listenToHangup(): void
   /** Takes in what is there now, for a program that does not return to the event loop. */
   poll(): void
+  /** Whether waiting for a message keeps the worker alive, which it does not by default: one with nothing left to do ends. */
+  hold(on: boolean): void
   /** Ends the worker: the process, the thread, or what stands for them. */
   end(code?: number): void
 }

@@ -143,7 +143,7 @@ export interface Worker {
   onStop(fn: (request: StopRequest) => unknown): void
   /** Called, and awaited, with the new configuration. On SIGHUP too, then with the one in force. */
   onReload(fn: (config: unknown) => unknown): void
-  /** Called once this worker is main: at once where it is main from the start. */
+  /** Called once this worker is main: at once where it is main from the start. Until then the process does not end for want of work. */
   onPromote(fn: (promotion: Promotion) => unknown): void
 
   /** Hand it to what you write to, so that it can refuse a former main. Null without a lock. */

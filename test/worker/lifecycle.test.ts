@@ -260,6 +260,34 @@ describe('a worker under Holdfast', () => {
     await worker.until('the loss', () => worker.notifications.at(-1) === 'STATUS=standby,NotMainError,')
   })
 
+  it('waits for its promotion with nothing else to do, and ends when it has been main', async () => {
+    const worker = workshop.start({
+      env: { HOLDFAST_ROLE: 'standby' },
+      program: workshop.program(`
+        worker.onPromote(({ token }) => console.log('promoted', token))
+        worker.ready()
+        setTimeout(() => worker.status('nothing else keeps it'), 50)`),
+    })
+    await worker.notified('STATUS=nothing else keeps it')
+    worker.command({ promote: { slot: 0, token: '7' } })
+    expect(await worker.exited).toEqual({ code: 0, signal: null })
+    expect(worker.output).toEqual(['promoted 7'])
+  })
+
+  it('is not kept by a promotion that will not come, once it is to stop', async () => {
+    const worker = workshop.start({
+      env: { HOLDFAST_ROLE: 'standby' },
+      program: workshop.program(`
+        worker.exitOnStop = false
+        worker.onPromote(() => console.log('promoted'))
+        worker.ready()`),
+    })
+    await worker.notified('READY=1')
+    worker.child.kill('SIGTERM')
+    expect(await worker.exited).toEqual({ code: 0, signal: null })
+    expect(worker.output).toEqual([])
+  })
+
   it('is promoted from the start where there is no standby', async () => {
     const worker = workshop.start({
       env: { FENCING_TOKEN: '41' },
