@@ -1,6 +1,6 @@
 // Open files that travel over a unix stream socket (SCM_RIGHTS). Neither call waits.
-import { closeSync } from 'node:fs'
 import { constants } from 'node:os'
+import { closeFd } from './close-fd.ts'
 import { addressOf, errno, libcFunction } from './libc.ts'
 import { lastOsError, OsError } from './os-error.ts'
 
@@ -67,7 +67,7 @@ export function receiveWithFds(socketFd: number): ReceivedBytes | null {
   }
   const fds = fdsIn(message)
   if ((message.readInt32LE(MSG_FLAGS) & MSG_CTRUNC) !== 0) {
-    for (const fd of fds) closeSync(fd)
+    for (const fd of fds) closeFd(fd)
     throw new OsError('recvmsg', constants.errno.EMFILE, { subject: `fd ${socketFd}` })
   }
   const start = message.length - BYTES_AT_ONCE

@@ -1,5 +1,5 @@
-import { closeSync } from 'node:fs'
 import { constants } from 'node:os'
+import { closeFd } from './close-fd.ts'
 import { errno, libcFunction } from './libc.ts'
 import { checked, OsError } from './os-error.ts'
 import { AF_UNIX, encodeUnixAddress } from './socket-address.ts'
@@ -21,7 +21,7 @@ export function connectUnix(path: string): number | null {
   const fd = checked(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), 'socket')
   if (connect(fd, address, address.length) === 0) return fd
   const number = errno()
-  closeSync(fd)
+  closeFd(fd)
   if (number === constants.errno.EAGAIN) return null
   throw new OsError('connect', number, { subject: path })
 }

@@ -1,5 +1,5 @@
 // The side that asks: a worker its server for one socket, a new server the one before it for all.
-import { closeSync } from 'node:fs'
+import { closeFd } from '../os/close-fd.ts'
 import { OsError } from '../os/os-error.ts'
 import { receiveWithFds, sendWithFds } from '../os/pass-fd.ts'
 import { pollReadable } from '../os/poll-handle.ts'
@@ -93,7 +93,7 @@ function exchange(connection: number, request: string, until: number): Promise<{
     const finish = (error: unknown): void => {
       clearTimeout(timer)
       handle.close()
-      closeSync(connection)
+      closeFd(connection)
       if (error === null) return resolve({ text: Buffer.concat(chunks).toString(), fds })
       closeAll(fds)
       reject(error)
@@ -138,5 +138,5 @@ function late(who: string): Error {
 }
 
 function closeAll(fds: readonly number[]): void {
-  for (const fd of fds) closeSync(fd)
+  for (const fd of fds) closeFd(fd)
 }

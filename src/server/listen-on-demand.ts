@@ -1,8 +1,8 @@
 // `ctx.listenTcp` and its like: a worker asks its server for a socket, and listens on it.
 import type * as dgram from 'node:dgram'
-import { closeSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
+import { closeFd } from '../os/close-fd.ts'
 import type { SocketAddressWish } from '../wire/socket-request.ts'
 import type { Listenable, Worker } from '../worker/worker.ts'
 import { askForSocket, type DeskPlace } from './ask-for-sockets.ts'
@@ -150,7 +150,7 @@ export class ListenOnDemand {
         await this.#worker.listen(this.#label(socket.key), server, { fd, backlog: socket.backlog })
       } catch (error) {
         // What a system call says comes from Node's handle, which had taken the descriptor over and closed it.
-        if ((error as NodeJS.ErrnoException).syscall === undefined) closeSync(fd)
+        if ((error as NodeJS.ErrnoException).syscall === undefined) closeFd(fd)
         throw error
       }
       this.#onListening()

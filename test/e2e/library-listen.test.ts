@@ -257,6 +257,7 @@ test('threads and the embedded worker ask in the same way, and leave no descript
     await waitFor(() => open() <= before, { what: 'closed descriptors' })
     expect(await get({ port })).toBe(String(scene.serverPid))
     await scene.command('stop')
+    if (workerType === 'thread') expect(scene.read('log/shop.log')).not.toContain('Warning')
   }
 })
 
