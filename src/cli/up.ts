@@ -30,7 +30,11 @@ export async function up(context: Context): Promise<number> {
     clean,
     // Before the first service is started: no line can be said before somebody looks.
     onOpen(engine) {
-      opened.view = openForegroundView(engine, paint, command.global.quiet, command.global.config)
+      opened.view = openForegroundView(engine, paint, {
+        quiet: command.global.quiet,
+        who: `supervisor of "${spec.name}"`,
+        statusCommand: context.typed('status'),
+      })
     },
     onEvent: (entry) => opened.view?.event(entry),
   })

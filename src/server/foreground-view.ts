@@ -9,7 +9,6 @@ import { terminalWriter } from '../logs/terminal-writer.ts'
 import type { Engine, JournalEntry } from '../supervisor/engine-api.ts'
 import { Narrator } from '../supervisor/narrator.ts'
 import { VERSION } from '../supervisor/version.ts'
-import { typedCommand } from './typed-command.ts'
 
 export interface ForegroundView {
   say(text: string): void
@@ -18,13 +17,17 @@ export interface ForegroundView {
   flush(): Promise<void>
 }
 
-/** @param quiet only the output of the services */
-export function openForegroundView(
-  engine: Engine,
-  paint: Paint,
-  quiet: boolean,
-  configOption: string | null,
-): ForegroundView {
+export interface ForegroundOptions {
+  /** Only the output of the services. */
+  readonly quiet: boolean
+  /** `supervisor of "shop"` */
+  readonly who: string
+  /** What to type in another terminal. */
+  readonly statusCommand: string
+}
+
+export function openForegroundView(engine: Engine, paint: Paint, options: ForegroundOptions): ForegroundView {
+  const { quiet } = options
   const output = new ForegroundOutput({ color: isColoured(paint), write: terminalWriter(1) })
   const say = (text: string, tone: 'usual' | 'trouble' = 'usual') => {
     if (!quiet) output.event(`holdfast: ${text}`, tone)
@@ -33,7 +36,7 @@ export function openForegroundView(
   const services = Object.values(engine.spec.services)
   for (const { name, instances } of services) output.expect(`${name}/${Math.max(0, instances - 1)}`)
   followLines(engine, (worker, stream, line) => output.line(worker, stream, line))
-  for (const line of banner(engine, configOption)) say(line)
+  for (const line of banner(engine, options)) say(line)
   const narrator = narratorOf(engine)
   return {
     say,
@@ -46,15 +49,14 @@ export function openForegroundView(
   }
 }
 
-function banner(engine: Engine, configOption: string | null): string[] {
+function banner(engine: Engine, { who, statusCommand }: ForegroundOptions): string[] {
   const { supervisor, sockets } = engine.status()
   const count = Object.keys(engine.spec.services).length
-  const typed = typedCommand({ config: configOption, socket: null }, process.env)
-  const facts = [`supervisor of "${supervisor.name}"`, `pid ${supervisor.pid}`, printableCount(count, 'service')]
+  const facts = [who, `pid ${supervisor.pid}`, printableCount(count, 'service')]
   return [
     `${VERSION}, ${facts.join(', ')}`,
     ...sockets.map(({ name, listen }) => `socket ${name} listens on ${listen}`),
-    `look at it from another terminal: ${typed('status')}`,
+    `look at it from another terminal: ${statusCommand}`,
     'Ctrl-C stops everything',
   ]
 }

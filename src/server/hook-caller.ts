@@ -8,8 +8,8 @@ import type { WorkerDefinition, WorkerStart } from './worker-definition.ts'
 
 type Hooks = Required<ServerHooks<never>>
 
-/** What `afterRun` may take. */
-const LAST_HOOK_MILLIS = 10_000
+/** What `afterRun` may take: less than a supervisor above gives the server (`OWN_STOP` in supervised-server.ts). */
+const LAST_HOOK_MILLIS = 4_000
 
 export class HookCaller<Config> {
   private readonly hooks: ServerHooks<Config>

@@ -1,4 +1,5 @@
 // The commands of a program with a server in it.
+import { relative } from 'node:path'
 import { nearestName } from '../config/did-you-mean.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 
@@ -30,6 +31,13 @@ export function parseProgramCommand(word: string | undefined): ProgramCommand {
   const near = nearestName(name, Object.keys(PROGRAM_COMMANDS))
   const hint = near === null ? '' : `; did you mean ${near}?`
   throw new HoldfastError('HF_USAGE', { problem: `there is no command "${word}"${hint}`, verb: '' })
+}
+
+/** `node shop.mjs status`, to be typed where the program was started. */
+export function typedProgramCommand(program: string, command: ProgramCommand, directory = process.cwd()): string {
+  const path = relative(directory, program)
+  const shown = path.startsWith('../../') ? program : path
+  return `node ${/^[\w@%+=:,./-]+$/.test(shown) ? shown : `'${shown.replaceAll("'", "'\\''")}'`} ${command}`
 }
 
 export function programHelp(name: string, program: string): string {

@@ -18,7 +18,7 @@ export interface WorkerEnd extends WorkerEvent {
 /**
  * A hook that throws is reported in the server's log, and nothing else changes, with two exceptions: when `initialize` or
  * `beforeRun` throws the server does not start, and when `reloadConfig` throws the reload is refused. These three are awaited, and
- * `afterRun` is for ten seconds.
+ * `afterRun` is for four seconds.
  * @example
  * ```ts
  * import { createLogger, defineServer } from 'holdfast'

@@ -15,6 +15,7 @@ import { openServerProcess, serverLogPath } from './open-server.ts'
 import { failureText } from './outcome-text.ts'
 import { removePidFile, writePidFile } from './pid-file.ts'
 import { Predecessors } from './predecessors.ts'
+import { typedProgramCommand } from './program-command.ts'
 import type { LiveServer } from './running-server.ts'
 import type { ServerOptions } from './server-options.ts'
 import { ServerSignals } from './server-signals.ts'
@@ -101,7 +102,11 @@ export async function serveInForeground<Config>(
     program,
     environment,
     onOpen({ engine }) {
-      opened.view = openForegroundView(engine, paint, options.quiet === true, null)
+      opened.view = openForegroundView(engine, paint, {
+        quiet: options.quiet === true,
+        who: `server "${options.name}"`,
+        statusCommand: typedProgramCommand(program, 'status'),
+      })
       if (options.pidFile !== undefined) writePidFile(options.pidFile)
     },
     onEvent: (entry) => opened.view?.event(entry),

@@ -118,6 +118,7 @@ test('in the foreground: the output of the workers, and Ctrl-C stops everything'
   server.kill('SIGINT')
   expect(await ended).toBe(0)
   expect(out).toContain('everything is stopped')
+  expect(out).toMatch(/server "shop", pid \d+.*\n(.*\n)*.*from another terminal: node .*\/shop\.mjs status\n/)
 })
 
 test('two servers in one program: each command is for both, and a worker is of one', async () => {
