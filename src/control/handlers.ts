@@ -30,6 +30,8 @@ export interface ControlHost {
   readConfig(): Promise<SupervisorSpec>
   /** Converges to it. */
   readonly apply: Engine['apply']
+  /** An operation was asked, before it is carried out. */
+  readonly onOperate?: (request: OperationRequest) => void
   /** Stops the services, then the process (or what else the host stands for), after the answers under way. */
   down(options: { timeout?: number; immediate?: boolean }): Promise<OperationOutcome>
 }
@@ -91,13 +93,14 @@ export async function handleCall(host: ControlHost, call: Call, reply: Reply): P
   await HANDLERS[call.route.name](host, call, reply)
 }
 
-function operate({ engine }: ControlHost, call: Call, reply: Reply): Promise<void> {
+function operate({ engine, onOperate }: ControlHost, call: Call, reply: Reply): Promise<void> {
   const { wait: _, ...options } = call.options
   const verb = call.route.name as OperationVerb
   if (call.targets.length === 0) throw badRequest('no target given')
   if (verb === 'scale' && options.count === undefined) throw badRequest('count is missing, e.g. {"count":"+1"}')
   if (verb === 'signal' && options.signal === undefined) throw badRequest('signal is missing, e.g. {"signal":"HUP"}')
   const request = { ...options, verb, targets: call.targets } as OperationRequest
+  onOperate?.(request)
   return outcomeOf(call, reply, (onProgress) => engine.operate(request, onProgress))
 }
 

@@ -66,8 +66,9 @@ export class HookCaller<Config> {
     this.call('onReap', { workerId: slot, pid, reason })
   }
 
+  /** Not at once: heartbeats are noticed by who looks, and the hook may be the one, by `status()` or `healthy()`. */
   beat({ slot, pid }: WorkerProcess): void {
-    this.call('onHeartbeat', { workerId: slot, pid })
+    queueMicrotask(() => this.call('onHeartbeat', { workerId: slot, pid }))
   }
 
   /** Something happened: `onWait` is called when all that follows from it at once is done. */

@@ -42,6 +42,7 @@ export async function openServerProcess<Config>(
     workers: server.workerHost,
     readConfig: () => server.readConfig(),
     apply: (engine, ...args) => server.apply(engine, ...args),
+    onOperate: (request) => server.tellOperation(request),
     onStop: (immediate) => server.tellStop(!immediate),
     sideDoor: sockets,
     async onOpen(engine, listeners) {
@@ -84,6 +85,7 @@ export async function openGuestServer<Config>(
       await sockets.open(listeners)
       await options.server?.beforeRun?.(server)
     },
+    onDown: () => void server.stop(),
     onEvent(entry) {
       server.take(entry)
       onEvent?.(entry)

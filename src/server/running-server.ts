@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { closeSync } from 'node:fs'
 import type { SupervisorSpec } from '../config/effective.ts'
 import { openPipe } from '../os/pipe.ts'
-import type { ApplyReport, Engine, JournalEntry, OperationOutcome } from '../supervisor/engine-api.ts'
+import type { ApplyReport, Engine, JournalEntry, OperationOutcome, OperationRequest } from '../supervisor/engine-api.ts'
 import type { WorkerHost } from '../supervisor/engine-host.ts'
 import type { StatusReport } from '../supervisor/status-report.ts'
 import type { DeskPlace } from './ask-for-sockets.ts'
@@ -91,6 +91,8 @@ export class LiveServer<Config> implements RunningServer<Config> {
   /** Below a supervisor: asks it for another server in place of this one. */
   liveRestart: (() => Promise<OperationOutcome>) | null = null
   private stopAsked = false
+  /** What each worker was started with. */
+  private readonly startedWith = new Map<number, Config>()
   /** Of the worker whose exit ended the server. */
   private exitCode = 0
 
@@ -184,6 +186,7 @@ export class LiveServer<Config> implements RunningServer<Config> {
       beat: (process) => this.hooks.beat(process),
       inherited: () => (workerType === 'process' ? [this.lifeline.read, ...this.role.lockFds] : []),
       environment: ({ slot }) => {
+        this.startedWith.set(slot, this.config)
         if (!isModule(worker)) this.hooks.ofWorker('beforeFork', { workerId: slot, pid: null })
         if (workerType === 'embedded') return {}
         const config = JSON.stringify(this.config)
@@ -272,6 +275,14 @@ export class LiveServer<Config> implements RunningServer<Config> {
   take(entry: JournalEntry): void {
     this.hooks.waitSoon()
     if (entry.to === 'fatal') setImmediate(() => this.endWhenNobodyIsLeft(entry))
+    const comesIntoService = entry.event === 'swap' || (entry.to === 'running' && entry.from !== 'running')
+    if (comesIntoService) setImmediate(() => this.reloadIfLate(entry))
+  }
+
+  /** For the control socket: what is asked there of the engine. */
+  tellOperation({ verb, targets }: OperationRequest): void {
+    if (verb !== 'restart') return
+    if (this.engine.resolve(targets).some(({ slots }) => slots === null)) this.hooks.call('restart', true)
   }
 
   /** Once, whoever asked. */
@@ -280,6 +291,16 @@ export class LiveServer<Config> implements RunningServer<Config> {
     this.stopAsked = true
     this.hooks.call('stop', graceful)
     this.hooks.call('onFinish', graceful)
+  }
+
+  /** A reload came between its start and the moment when it was ready: it has not heard of it. */
+  private reloadIfLate({ worker = '' }: JournalEntry): void {
+    const slot = Number(worker.split('/')[1])
+    if (!this.startedWith.has(slot) || this.startedWith.get(slot) === this.config) return
+    if (this.spec.services[this.name]?.reload.by === 'rolling') return
+    this.startedWith.set(slot, this.config)
+    // One that fails is in the journal.
+    this.engine.operate({ verb: 'reload', targets: [worker] }).catch(() => {})
   }
 
   /** A server all of whose workers ended with codes that say "do not start me again" has nothing left to do. */
@@ -292,7 +313,9 @@ export class LiveServer<Config> implements RunningServer<Config> {
     if (!all && !stopAllOnUnrecoverable) return
     // The highest slot's, as ServerEngine; with stopAllOnUnrecoverable that of the one that said so.
     this.exitCode ||= codeOf(stopAllOnUnrecoverable ? worker : workers.at(-1)?.id)
-    if (!this.stopAsked) void this.stop()
+    // The engine goes down by itself.
+    if (stopAllOnUnrecoverable) this.tellStop(true)
+    else if (!this.stopAsked) void this.stop()
   }
 
   private get opened(): ServerBody {

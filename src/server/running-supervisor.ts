@@ -10,7 +10,7 @@ import { exitNow } from '../os/exit-now.ts'
 import { noFileLimit } from '../os/limits.ts'
 import { startTimeOf } from '../os/process-identity.ts'
 import { lookupUser } from '../os/users.ts'
-import type { ApplyReport, Engine, JournalEntry, OperationOutcome } from '../supervisor/engine-api.ts'
+import type { ApplyReport, Engine, JournalEntry, OperationOutcome, OperationRequest } from '../supervisor/engine-api.ts'
 import type { WorkerHost } from '../supervisor/engine-host.ts'
 import type { Listeners } from '../supervisor/listeners.ts'
 import { openEngine } from '../supervisor/open-engine.ts'
@@ -40,6 +40,8 @@ export interface SupervisorOptions {
   /** In place of `engine.apply`. */
   readonly apply?: ApplyConfig
   readonly workers?: WorkerHost
+  /** An operation was asked over the control socket, before it is carried out. */
+  readonly onOperate?: (request: OperationRequest) => void
   /** A stop was asked, by whomever; before anything is told to end. */
   readonly onStop?: (immediate: boolean) => void
 }
@@ -158,7 +160,14 @@ async function openDoors(
 
   const identity = { pid: process.pid, startTime: startTimeOf(process.pid) ?? 0 }
   control = await openControlServer(
-    { engine, process: identity, readConfig, apply, down: stop },
+    {
+      engine,
+      process: identity,
+      readConfig,
+      apply,
+      down: stop,
+      ...(options.onOperate === undefined ? {} : { onOperate: options.onOperate }),
+    },
     {
       path: spec.control.socket,
       mode: allowed.size > 0 ? 0o666 : spec.control.mode,

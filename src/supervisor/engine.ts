@@ -165,6 +165,7 @@ export class LocalEngine implements Engine {
   }
 
   async operate(request: OperationRequest, onProgress?: (progress: Progress) => void): Promise<OperationOutcome> {
+    if (this.interpreter.running) await eventTaken()
     if (this.going !== null && request.verb !== 'stop') throw new HoldfastError('HF_GOING_DOWN')
     // All of them: an operation may concern dependents as well.
     this.startNow(this.toStart)
@@ -176,6 +177,7 @@ export class LocalEngine implements Engine {
     options: { dryRun?: boolean; replace?: boolean } = {},
     onProgress?: (progress: Progress) => void,
   ): Promise<ApplyReport> {
+    if (this.interpreter.running) await eventTaken()
     if (this.going !== null) throw new HoldfastError('HF_GOING_DOWN')
     // Two at once would each start what is new, and each stop what the other brought back.
     if (this.applying !== null && options.dryRun !== true) throw new HoldfastError('HF_APPLY_IN_PROGRESS')
@@ -289,6 +291,7 @@ export class LocalEngine implements Engine {
     parts.journal.write({ kind: 'supervisor', event: 'down', pid: process.pid, reason: 'the supervisor goes down' })
     const names = [...interpreter.services.keys()]
     interpreter.goingDown = true
+    if (interpreter.running) await eventTaken()
     const services = await this.operations.stopInOrder(names, 'the supervisor goes down')
     const left = await interpreter.sweepEverything()
     const unwritten = (await this.close()) ? {} : { unwritten: true as const }
@@ -376,6 +379,12 @@ export class LocalEngine implements Engine {
     }
   }
 }
+
+/**
+ * For what a hook or a listener asks from within an event: until that is taken, nothing that is dispatched has come about, and an
+ * operation would take the state of before for its outcome. Events are taken in one go, so that the next microtask is late enough.
+ */
+const eventTaken = (): Promise<void> => Promise.resolve()
 
 /** A worker that has said nothing so far has no numbers in its table either: a thousand files less to open. */
 function writesHeartbeats({ spec, notify, vitals }: RunningProcess): boolean {

@@ -60,7 +60,7 @@ export class Interpreter {
   private readonly endings: StrayEndings
   private readonly byPid = new Map<number, RunningProcess>()
   private readonly queue: [string, Happening][] = []
-  private running = false
+  running = false
   private readonly changed = new Set<string>()
   private readonly changeListeners = new Set<(service: string) => void>()
   private readonly reloadListeners = new Set<(service: string, slot: number, error: string | null) => void>()

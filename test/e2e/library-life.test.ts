@@ -79,6 +79,21 @@ test('reload: every worker sees the new configuration in its own process, and th
   await scene.command('stop')
 })
 
+test('a reload that comes while workers start reaches them when they are ready', async () => {
+  const scene = newLibraryScene()
+  scene.options({ workers: 2 })
+  // Ready after a second.
+  scene.setConfig({ mute: true, greeting: 'hello' })
+  const starting = scene.command('start')
+  await waitFor(() => ['worker.run 0', 'worker.run 1'].every((note) => scene.notes.includes(note)))
+  scene.setConfig({ mute: true, greeting: 'good day' })
+  process.kill(scene.serverPid, 'SIGHUP')
+  await waitFor(() => scene.notes.includes('reloadConfig -'))
+  expect(await starting).toMatchObject({ code: 0 })
+  await waitFor(() => [0, 1].every((id) => scene.notes.includes(`worker.reload ${id} good day`)))
+  await scene.command('stop')
+})
+
 test('the number of workers comes from the configuration: up, down, to 0 and back', async () => {
   const scene = newLibraryScene()
   scene.options(HTTP)

@@ -10,8 +10,10 @@ const note = (text) => appendFileSync(join(directory, 'notes.txt'), `${text}\n`)
 const read = (file) => JSON.parse(readFileSync(join(directory, file), 'utf8'))
 const { fail = {}, ...options } = read('options.json')
 const throwIf = (name) => {
+  if (fail[name] === 'exit') process.exit(1)
   if (fail[name]) throw new Error(`${name} fails as it was told to`)
 }
+const exitIf = (code) => code !== undefined && process.exit(code)
 const hook =
   (name) =>
   (...given) => {
@@ -61,7 +63,7 @@ export const server = defineServer({
     async run(ctx) {
       note(`worker.run ${ctx.workerId}`)
       throwIf('worker.run')
-      if (ctx.config.exitWith) process.exit(ctx.config.exitWith[ctx.workerId])
+      exitIf(ctx.config.exitWith?.[ctx.workerId])
       const http = createServer((request, response) => {
         if (request.url === '/hang') for (;;);
         response.end(
@@ -78,6 +80,7 @@ export const server = defineServer({
     reload: (config, ctx) => {
       note(`worker.reload ${ctx.workerId} ${config.greeting}`)
       throwIf('worker.reload')
+      exitIf(config.exitWith?.[ctx.workerId])
     },
   },
   ...options,
