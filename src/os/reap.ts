@@ -69,12 +69,17 @@ export class ChildReaper {
     }
   }
 
-  /** Waits for this child of ours. Has nothing to do for a subreaper, which waits for all. */
-  watch(pid: number): void {
+  /**
+   * Waits for this child of ours. Has nothing to do for a subreaper, which waits for all. Without `keepsLoop` the process may end
+   * meanwhile.
+   */
+  watch(pid: number, { keepsLoop = true } = {}): void {
     if (this.#mode === 'subreaper' || this.#closed || this.#watched.has(pid)) return
     const pidfd = pidfdOpen(pid)
     if (pidfd === null) throw new Error(`process ${pid} was reaped by somebody else`)
-    this.#watched.set(pid, { pidfd, handle: pollReadable(pidfd, () => this.#reapOne(P_PID, pid)) })
+    const handle = pollReadable(pidfd, () => this.#reapOne(P_PID, pid))
+    if (!keepsLoop) handle.unref()
+    this.#watched.set(pid, { pidfd, handle })
   }
 
   /**

@@ -7,14 +7,15 @@ import { printableCount } from '../control/human-units.ts'
 import { statusText } from '../control/status-text.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import { openDevNull } from '../os/fifo.ts'
-import type { ProcessIdentity } from '../os/process-identity.ts'
+import { type ProcessIdentity, startTimeOf } from '../os/process-identity.ts'
+import { ChildReaper } from '../os/reap.ts'
 import { socketPair } from '../os/socket-pair.ts'
 import { spawnProcess } from '../os/spawn.ts'
 import type { OperationOutcome } from '../supervisor/engine-api.ts'
 import { endLeftovers } from '../supervisor/leftover.ts'
 import { prepareDirectories } from '../supervisor/runtime-directory.ts'
 import type { StatusReport } from '../supervisor/status-report.ts'
-import { awaitDeath } from './await-exit.ts'
+import { awaitDeath, awaitExit } from './await-exit.ts'
 import { awaitReport, HANDOVER_FD, handOver, type StartReport } from './handover.ts'
 import { INIT_FILE_KINDS, type InitFileKind, initFile } from './init-file.ts'
 import { initFileFacts } from './init-file-facts.ts'
@@ -100,16 +101,31 @@ export class Program<Config> {
     // What is wrong with the options is said by this process, in its terminal.
     await evaluateOptions(this.options, this.program, this.environment)
     const { pid, report } = await (this.options.supervised ? this.startSupervisor() : this.startServer())
+    if (report === null || 'error' in report) await awaitEndOf(pid)
     if (report === null) return this.notUp(`its process (pid ${pid}) ended before it was up`)
     if ('error' in report) return this.notUp(errorFrom(report.error).message)
     const { body } = await callSupervisor(this.place.socket, { method: 'GET', path: '/v1/settled' })
     const outcome = body as OperationOutcome
-    if (outcome.ok) return this.say(`started, pid ${pid}, ${await this.workersText()}`)
+    if (outcome.ok) {
+      await this.warnWithoutMain()
+      return this.say(`started, pid ${pid}, ${await this.workersText()}`)
+    }
     for (const service of outcome.services) {
       if (!service.ok) writeSync(2, failureText(service, 'start', this.paint, null))
     }
     await this.down()
     return this.notUp('it is stopped again')
+  }
+
+  /** Its slots are its own: a process that holds one is left from before, or none of its business. */
+  private async warnWithoutMain(): Promise<void> {
+    const presence = this.options.slots === undefined ? null : await this.presence()
+    const servers = presence?.is === 'running' ? (presence.report.services[0]?.workers ?? []) : []
+    if (servers.length === 0 || servers.some(({ role }) => role === 'main')) return
+    const target = serverServiceName(this.options.name)
+    this.refuse(
+      `nobody works: every main slot is held by another process; holdfast --socket ${this.place.socket} why ${target} names it`,
+    )
   }
 
   private async startServer(): Promise<Started> {
@@ -220,7 +236,8 @@ export class Program<Config> {
       })
     }
     const { options, program, environment } = this
-    const { spec } = await evaluateOptions(options, program, environment)
+    // It is for the machine on which it will stand.
+    const { spec } = await evaluateOptions(options, program, environment, { host: false })
     this.print(initFile(kind as InitFileKind, initFileFacts(options, spec, program, programArguments)))
     return LSB.ok
   }
@@ -312,6 +329,12 @@ function pidText(presence: { readonly is: string; readonly report?: StatusReport
   return pid === undefined ? '' : `, pid ${pid}`
 }
 
+/** Of a server that could not start: it has said so, and is on its way out. */
+async function awaitEndOf(pid: number): Promise<void> {
+  const startTime = startTimeOf(pid)
+  if (startTime !== null) await awaitExit({ pid, startTime })
+}
+
 function startInBackground(argv: readonly string[], environment: Environment): { pid: number; channel: number } {
   const [channel, theirs] = socketPair()
   const devNull = openDevNull()
@@ -321,6 +344,9 @@ function startInBackground(argv: readonly string[], environment: Environment): {
     const [file = ''] = argv
     const env = environmentList(environment)
     const pid = spawnProcess({ file, argv, env, cwd: process.cwd(), fds, session: true, softNoFile: null })
+    // Whoever starts it may live longer: a zombie would be left for as long.
+    const reaper = new ChildReaper('own-children', () => reaper.close())
+    reaper.watch(pid, { keepsLoop: false })
     return { pid, channel }
   } finally {
     for (const fd of [theirs, devNull]) closeSync(fd)

@@ -56,6 +56,11 @@ export interface EvaluatedOptions<Config> {
   readonly spec: SupervisorSpec
 }
 
+interface CheckOptions {
+  /** Look for users, programs and directories on this machine. Default true. */
+  readonly host?: boolean
+}
+
 /** What stands for the config of a server: the program, and which of its servers. */
 export function configNameOf(program: string, name: string): string {
   return `${program}#${name}`
@@ -69,13 +74,14 @@ export async function evaluateOptions<Config>(
   options: ServerOptions<Config>,
   program: string,
   environment: Readonly<Record<string, string | undefined>>,
+  { host = true }: CheckOptions = {},
 ): Promise<EvaluatedOptions<Config>> {
   refuseWhatCanNotBe(options)
   const { config: given } = options
   const config = (typeof given === 'function' ? await (given as () => Config | Promise<Config>)() : given) as Config
   requireHandable(config, options.name, options.workerType)
   const merged = { ...options, ...dynamicPart(config) } as ServerOptions<Config>
-  const spec = await loadServerConfig(options.name, written(merged, program), program, environment)
+  const spec = await loadServerConfig(options.name, written(merged, program), program, environment, { host })
   const own = spec.services[options.name]
   const problems = own === undefined ? [] : inProcessProblems(merged as ServerOptions<never>, own)
   if (problems.length > 0) throw invalid(options.name, problems)
@@ -120,10 +126,11 @@ export async function loadServerConfig(
   config: Record<string, unknown>,
   program: string,
   environment: Readonly<Record<string, string | undefined>>,
+  { host = true }: CheckOptions = {},
 ): Promise<SupervisorSpec> {
   const { allProblems, checkServices, loadConfigObject } = await import('../config/load.ts')
   const result = await loadConfigObject(config, dirname(program), environment)
-  const problems = allProblems(result, (spec) => checkServices(spec, environment))
+  const problems = allProblems(result, (spec) => (host ? checkServices(spec, environment) : []))
   if (!result.ok || problems.length > 0) throw invalid(name, problems)
   return result.spec
 }

@@ -121,6 +121,15 @@ test('in the foreground: the output of the workers, and Ctrl-C stops everything'
   expect(out).toMatch(/server "shop", pid \d+.*\n(.*\n)*.*from another terminal: node .*\/shop\.mjs status\n/)
 })
 
+test('a program that goes on after start and stop has nothing of it: no zombie, no descriptor', async () => {
+  const scene = newLibraryScene('cycles.mjs')
+  scene.options({ cycles: 2 })
+  const { out, err } = await scene.runFile(process.execPath, [scene.program])
+  const [first, second, ...more] = out.split('\n')
+  expect(JSON.parse(first ?? ''), err).toMatchObject({ codes: [0, 0], children: '', processes: [], shared: [] })
+  expect([second, more]).toEqual([first, ['']])
+})
+
 test('two servers in one program: each command is for both, and a worker is of one', async () => {
   const scene = newLibraryScene('two.mjs')
   expect(await scene.command('start')).toMatchObject({ code: 0, out: expect.stringContaining('codes 0 0') })
