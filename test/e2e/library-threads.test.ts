@@ -210,6 +210,13 @@ for (const exitOnStop of [true, false]) {
   })
 }
 
+test('embedded: a run that returns is not run again', async () => {
+  const scene = await start({ workerType: 'embedded', does: 'return' })
+  expect(await worker(scene)).toMatchObject({ state: 'running', ready: true, restarts: 0 })
+  await stop(scene)
+  expect(log(scene).match(/run returns/g)).toHaveLength(1)
+})
+
 test('what only a process can have is refused by name', async () => {
   const scene = newLibraryScene('inside.mjs')
   scene.options({ workerType: 'thread', nice: 5, umask: '077' })

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { MainTrace, overlaps } from './harness/main-trace.ts'
 import { newScene, PROGRAMS, type Scene } from './harness/scene.ts'
 import { waitFor } from './harness/wait-for.ts'
 
@@ -121,6 +122,27 @@ test('a restart goes through fresh standbys first, then the mains one by one; fa
   expect((await scene.holdfast('failover', 'db')).code).toBe(0)
   await waitFor(() => promotions(scene).length === count + 1)
   await waitFor(async () => (await roles(scene)).join() === 'main,main,standby')
+})
+
+test('with more mains than standbys a restart leaves no moment without a main', async () => {
+  const scene = newScene()
+  const interval = [process.execPath, join(PROGRAMS, 'main-interval.mjs')]
+  configure(scene, { mains: 3, standbys: 1 }, { command: interval })
+  const trace = new MainTrace(scene)
+  await scene.up()
+  await waitFor(() => trace.read().length === 3)
+  const { code, all } = await scene.holdfast('restart', 'db')
+  expect(code, all).toBe(0)
+  await waitFor(() => trace.read().length === 6)
+  expect((await scene.down()).code).toBe(0)
+  expect(overlaps(trace.read())).toEqual([])
+  // Each new main works before the next old one is asked to end.
+  const [, , , ...followers] = trace.mains
+  const old = trace.mains.slice(0, 3).toSorted((a, b) => (a.to < b.to ? -1 : 1))
+  for (const [index, { from }] of followers.entries()) {
+    expect(from > (old[index]?.to ?? 0n)).toBe(true)
+    expect(from < (old[index + 1]?.to ?? from + 1n)).toBe(true)
+  }
 })
 
 test('stop and start: nobody is promoted for its last moments', async () => {

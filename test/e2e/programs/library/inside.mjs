@@ -42,6 +42,9 @@ const work = {
     while (ctx.tick()) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
     ctx.logger.info('the loop has ended')
   },
+  return(ctx) {
+    ctx.logger.info('run returns')
+  },
   throw() {
     throw new Error('run fails as it was told to')
   },

@@ -1,0 +1,108 @@
+// What the workers of programs/main-interval.mjs have written: who was main of which slot, from when to when.
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Scene } from './scene.ts'
+
+export interface MainInterval {
+  readonly pid: number
+  /** Its number in the service. */
+  readonly worker: number
+  readonly slot: number
+  readonly token: number
+  /** CLOCK_MONOTONIC, nanoseconds: its promotion, and its last sign of life. */
+  readonly from: bigint
+  to: bigint
+  /** The main before it was still there. */
+  readonly beside: boolean
+}
+
+const CHUNK = 1 << 20
+
+export class MainTrace {
+  /** In the order of their promotion. */
+  readonly mains: MainInterval[] = []
+  private readonly byToken = new Map<number, MainInterval>()
+  private readonly fd: number
+  private readonly buffer = Buffer.alloc(CHUNK)
+  private rest = ''
+
+  constructor(scene: Scene) {
+    this.fd = openSync(scene.write('trace.txt', ''), 'r')
+    scene.beforeRemoval(() => closeSync(this.fd))
+  }
+
+  /** What has been written since. */
+  read(): readonly MainInterval[] {
+    for (;;) {
+      const bytes = readSync(this.fd, this.buffer, 0, CHUNK, null)
+      if (bytes === 0) return this.mains
+      const lines = (this.rest + this.buffer.toString('latin1', 0, bytes)).split('\n')
+      this.rest = lines.pop() ?? ''
+      for (const line of lines) this.take(line)
+    }
+  }
+
+  get last(): MainInterval {
+    const main = this.mains.at(-1)
+    if (main === undefined) throw new Error('nobody was main')
+    return main
+  }
+
+  private take(line: string): void {
+    const [time = '', what, ...numbers] = line.split(' ')
+    const [pid = 0, worker = 0, slot = 0, token = 0] = numbers.map(Number)
+    const at = BigInt(time)
+    if (what === 'works') return this.seen(this.byToken.get(token), at)
+    const main = { pid, worker, slot, token, from: at, to: at, beside: what === 'beside' }
+    this.mains.push(main)
+    this.byToken.set(token, main)
+  }
+
+  /** It was alive then. */
+  seen(main: MainInterval | undefined, at: bigint): void {
+    if (main === undefined) throw new Error('somebody worked who was never promoted')
+    if (at > main.to) main.to = at
+  }
+}
+
+/** Of one slot: who was main while another one was. */
+export function overlaps(mains: readonly MainInterval[]): string[] {
+  const found = mains.filter(({ beside }) => beside).map(({ pid }) => `${pid} was promoted beside the main before it`)
+  for (const slot of new Set(mains.map((one) => one.slot))) {
+    const turns = mains.filter((one) => one.slot === slot).sort((a, b) => (a.from < b.from ? -1 : 1))
+    for (const [index, { pid, from }] of turns.entries()) {
+      const before = turns[index - 1]
+      if (before !== undefined && before.to >= from) found.push(`${pid} began before ${before.pid} had ended`)
+    }
+  }
+  return found
+}
+
+/** Workers that wait in the kernel for the one slot of this lock, or for their turn to do so; no supervisor is needed for it. */
+export function queueInKernel(directory: string): number[] {
+  const inode = (file: string): string => String(statSync(join(directory, file)).ino)
+  const waiting = readFileSync('/proc/locks', 'latin1')
+    .split('\n')
+    .flatMap((line) => {
+      const [, pid = '', of = ''] = /-> FLOCK .* (\d+) \S+:(\d+) 0 EOF$/.exec(line) ?? []
+      return pid === '' ? [] : [{ pid, of }]
+    })
+  // Who is at the gate has its turn next: it alone waits for the slot.
+  return ['slot-0', 'slot-gate'].flatMap((file) =>
+    waiting.filter(({ of }) => of === inode(file)).flatMap(({ pid }) => workerOf(pid) ?? []),
+  )
+}
+
+/** Of a flock(1): the shell above it was told for whom it waits. */
+function workerOf(pid: string): number | null {
+  try {
+    const parent = /^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? ''
+    const words = readFileSync(`/proc/${parent}/cmdline`, 'latin1').split('\0')
+    // Its HOLDFAST_ID ends with service, slot and number of the process.
+    const slot = words.map((word) => /\.\w+\.(\d+)\.\d+$/.exec(word)?.[1]).find((number) => number !== undefined)
+    return slot === undefined ? null : Number(slot)
+  } catch {
+    // It has it, or has gone on to the next file, in this moment.
+    return null
+  }
+}

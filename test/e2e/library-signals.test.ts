@@ -1,0 +1,82 @@
+// Signals of a program's own, and a stop that is asked for again.
+import { existsSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { type LibraryScene, newLibraryScene } from './harness/library-scene.ts'
+import { waitFor } from './harness/wait-for.ts'
+
+async function start(program: string, options: Record<string, unknown> = {}): Promise<LibraryScene> {
+  const scene = newLibraryScene(program)
+  scene.options(options)
+  const { code, all } = await scene.command('start')
+  expect(code, all).toBe(0)
+  return scene
+}
+
+const times = (scene: LibraryScene, note: string): number => scene.notes.filter((one) => one === note).length
+const log = (scene: LibraryScene): string => scene.read('log/shop.server.log')
+const gone = (scene: LibraryScene) => waitFor(() => scene.processes().length === 0)
+
+test('functions and actions, once for each signal; one that throws is reported; a stop from within', async () => {
+  const scene = await start('signals.mjs')
+  const { serverPid } = scene
+  for (const count of [1, 2]) {
+    process.kill(serverPid, 'SIGUSR2')
+    await waitFor(() => times(scene, 'reloadConfig') === count)
+    expect(times(scene, 'SIGUSR2')).toBe(count)
+  }
+  process.kill(serverPid, 'SIGCONT')
+  await waitFor(() => log(scene).includes('SIGCONT: this handler fails as it was told to'))
+  process.kill(serverPid, 'SIGWINCH')
+  await waitFor(() => scene.notes.includes('WINCH 3'))
+  // Ignored: what comes after it is carried out, and it left nothing.
+  process.kill(serverPid, 'SIGUSR1')
+  process.kill(serverPid, 'SIGUSR2')
+  await waitFor(() => times(scene, 'reloadConfig') === 3)
+  expect(scene.notes).toHaveLength(9)
+  process.kill(serverPid, 'SIGHUP')
+  await gone(scene)
+  expect(existsSync(scene.path('shop.pid'))).toBe(false)
+})
+
+test('a hundred signals at once: none is too many', async () => {
+  const scene = await start('signals.mjs')
+  for (let count = 0; count < 100; count++) process.kill(scene.serverPid, 'SIGUSR2')
+  await waitFor(() => times(scene, 'reloadConfig') > 0)
+  await waitFor(() => times(scene, 'reloadConfig') === times(scene, 'SIGUSR2'))
+  expect(await scene.command('status')).toMatchObject({ code: 0 })
+  expect(await scene.command('stop')).toMatchObject({ code: 0 })
+})
+
+for (const workerType of ['process', 'thread'])
+  for (const [signals, first, second] of [
+    ['holdfast', 'SIGTERM', 'SIGQUIT'],
+    ['holdfast', 'SIGTERM', 'SIGTERM'],
+    ['ghost', 'SIGQUIT', 'SIGTERM'],
+    ['serverengine', 'SIGTERM', 'SIGQUIT'],
+  ] as const) {
+    test(`${workerType}, ${signals}: ${second} during a graceful stop by ${first} acts at once`, async () => {
+      const scene = newLibraryScene('inside.mjs')
+      scene.options({ workerType, signals, does: 'stubborn', stop: { timeout: '10m' } })
+      scene.setConfig({ exitOnStop: false })
+      expect((await scene.command('start')).code).toBe(0)
+      process.kill(scene.serverPid, first)
+      await waitFor(() => /shop\/0 running → stopping/.test(log(scene)))
+      process.kill(scene.serverPid, second)
+      await gone(scene)
+      expect(log(scene)).toContain('killed by SIGKILL')
+    })
+  }
+
+test('a stop ladder that a reload has brought is that of the workers that run', async () => {
+  const scene = newLibraryScene('inside.mjs')
+  scene.options({ workerType: 'process', does: 'stubborn', stop: { timeout: '10m' } })
+  scene.setConfig({ exitOnStop: false })
+  expect((await scene.command('start')).code).toBe(0)
+  const pids = async () => (await scene.service('shop')).workers.map(({ pid }) => pid)
+  const before = await pids()
+  scene.setConfig({ exitOnStop: false, stop: { timeout: '200ms' } })
+  expect((await scene.command('reload')).code).toBe(0)
+  expect(await pids()).toEqual(before)
+  expect((await scene.command('stop')).code).toBe(0)
+  expect(log(scene)).toContain('killed by SIGKILL')
+})
