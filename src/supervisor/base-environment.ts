@@ -2,6 +2,7 @@
 // each start: of the 40 variables that a process usually gets, 30 are the supervisor's own.
 import type { ServiceSpec } from '../config/effective.ts'
 import { isShellVariableName } from '../os/exec-chain.ts'
+import { accountEnvironment } from './exec-settings.ts'
 import { isOurs } from './process-environment.ts'
 
 export interface Base {
@@ -25,10 +26,10 @@ export class BaseEnvironment {
   }
 
   of(spec: ServiceSpec): Base {
-    if (Object.keys(spec.env).length === 0) return this.plain
+    if (spec.user === null && Object.keys(spec.env).length === 0) return this.plain
     const known = this.bySpec.get(spec)
     if (known !== undefined) return known
-    const made = baseOf({ ...this.inherited, ...spec.env })
+    const made = baseOf({ ...this.inherited, ...accountEnvironment(spec), ...spec.env })
     this.bySpec.set(spec, made)
     return made
   }

@@ -47,7 +47,16 @@ export function softNoFile(spec: ServiceSpec, hard: number): number | null {
   return spec.limits.nofile === undefined ? Math.min(1_024, hard) : null
 }
 
+/** As a login sets them: without them a program of another user writes into the supervisor's home. */
+export function accountEnvironment(spec: ServiceSpec): Record<string, string> {
+  const { account } = identityOf(spec)
+  return account === null ? {} : { USER: account.name, LOGNAME: account.name, HOME: account.home }
+}
+
 interface Identity {
+  /** As the config names it. */
+  readonly account: User | null
+  /** Whom a process has to become. */
   readonly user: User | null
   readonly group: Group | null
 }
@@ -58,7 +67,8 @@ const identities = new WeakMap<ServiceSpec, Identity>()
 function identityOf(spec: ServiceSpec): Identity {
   const known = identities.get(spec)
   if (known !== undefined) return known
-  const found = { user: userOf(spec), group: groupOf(spec) }
+  const account = accountOf(spec)
+  const found = { account, user: toBecome(account), group: groupOf(spec) }
   identities.set(spec, found)
   return found
 }
@@ -70,12 +80,16 @@ function mayChroot(): boolean {
   return chrootAllowed
 }
 
-/** Null also for ourselves as an ordinary user: only root may set the groups that a change of user brings. */
-function userOf({ user }: ServiceSpec): User | null {
+function accountOf({ user }: ServiceSpec): User | null {
   if (user === null) return null
   const found = lookupUser(user)
   if (found === null) throw new Error(`there is no user ${user}`)
-  return found.uid === process.getuid?.() && found.uid !== 0 ? null : found
+  return found
+}
+
+/** Null also for ourselves as an ordinary user: only root may set the groups that a change of user brings. */
+function toBecome(account: User | null): User | null {
+  return account === null || (account.uid === process.getuid?.() && account.uid !== 0) ? null : account
 }
 
 function groupOf({ group }: ServiceSpec): Group | null {

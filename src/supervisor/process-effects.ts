@@ -10,6 +10,7 @@ import { type CommandMessage, formatCommandMessage } from '../wire/command-messa
 import { commandWord } from '../wire/command-words.ts'
 import { BackgroundWatch } from './background-watch.ts'
 import type { EngineParts } from './engine-parts.ts'
+import { accountEnvironment } from './exec-settings.ts'
 import type { GroupSweeper } from './group-sweeper.ts'
 import type { HeartbeatMonitor } from './heartbeat-monitor.ts'
 import { inheritedEnvironment } from './process-environment.ts'
@@ -154,6 +155,7 @@ export class ProcessEffects {
   private commandEnvironment({ spec, pid, service, slot, id }: RunningProcess): Record<string, string> {
     return {
       ...inheritedEnvironment(this.context.host.environment),
+      ...accountEnvironment(spec),
       ...spec.env,
       HOLDFAST: '1',
       HOLDFAST_SERVICE: service,

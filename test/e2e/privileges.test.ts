@@ -18,7 +18,7 @@ asRoot('a user brings its group and supplementary groups; a group of its own is 
   scene.configure({
     services: {
       named: { command: SLEEP, user: name },
-      numbered: { command: SLEEP, user: uid },
+      numbered: { command: SLEEP, user: uid, env: { HOME: '/elsewhere' } },
       grouped: { command: SLEEP, user: name, group: 'mail' },
       onlyGroup: { command: SLEEP, group: 'mail' },
       own: { command: SLEEP },
@@ -33,6 +33,11 @@ asRoot('a user brings its group and supplementary groups; a group of its own is 
   expect((await facts(scene, 'grouped')).groups).toEqual(expect.arrayContaining(groups))
   expect(await facts(scene, 'onlyGroup')).toMatchObject({ uid: 0, gid: mail })
   expect(await facts(scene, 'own')).toMatchObject({ uid: 0, gid: process.getgid?.() })
+  const home = execFileSync('getent', ['passwd', name], { encoding: 'utf8' }).split(':')[5]
+  const account = { USER: name, LOGNAME: name, HOME: home }
+  expect((await facts(scene, 'named')).environment).toMatchObject(account)
+  expect((await facts(scene, 'numbered')).environment).toMatchObject({ ...account, HOME: '/elsewhere' })
+  expect((await facts(scene, 'own')).environment.LOGNAME).toBe(process.env.LOGNAME)
 })
 
 asRoot('umask, nice and limits go together with a user', async () => {

@@ -72,7 +72,7 @@ export const serviceSettings = {
   }),
   user: setting(nullable(account), {
     default: null,
-    doc: 'User, by name or number, with its supplementary groups. Left out: the user of the supervisor.',
+    doc: 'User, by name or number, with its supplementary groups; `USER`, `LOGNAME` and `HOME` are set to match, unless `env` says otherwise. Left out: the user of the supervisor.',
     knownElsewhereAs: ['uid', 'username'],
   }),
   group: setting(nullable(account), {
