@@ -72,7 +72,7 @@ export type {
  * await supervisor.down()
  * ```
  */
-export interface Supervisor extends Omit<Engine, 'apply' | 'serviceLogs' | 'spec' | 'tell'> {
+export interface Supervisor extends Omit<Engine, 'apply' | 'serviceLogs' | 'spec' | 'tell' | 'letGo'> {
   /** Converges to another config; touches only what changed. @throws ConfigError; HoldfastError when nothing was changed */
   apply(config: SupervisorConfig, options?: { dryRun?: boolean; replace?: boolean }): Promise<ApplyReport>
 }

@@ -64,6 +64,8 @@ export interface SignalStep {
 export interface StopSpec {
   readonly signals: readonly SignalStep[]
   readonly timeout: Millis
+  /** The wait of the first signal for a process that is replaced, null: as for any other. */
+  readonly drainTimeout: Millis | null
   /** Made before the first signal; `%p` is the worker's pid. */
   readonly file: string | null
   readonly fileTimeout: Millis

@@ -76,9 +76,9 @@ function resolveRestart(given: Sparse<typeof restartSettings> | undefined): Rest
 }
 
 function resolveStop(given: Sparse<typeof stopSettings> | undefined, session: boolean): StopSpec {
-  const { signals, timeout, file, fileTimeout, command, group } = withDefaults(stopSettings, given ?? {})
+  const { signals, timeout, group, ...rest } = withDefaults(stopSettings, given ?? {})
   // Without a session the group is the supervisor's own, and a signal to it would reach everybody.
-  return { signals: completeLadder(signals, timeout), timeout, file, fileTimeout, command, group: group && session }
+  return { signals: completeLadder(signals, timeout), timeout, group: group && session, ...rest }
 }
 
 function resolveHeartbeat(given: Sparse<typeof heartbeatSettings>, stopTimeout: number): HeartbeatSpec {

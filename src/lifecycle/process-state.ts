@@ -21,6 +21,8 @@ export interface StopReason {
     | 'request'
     | 'reload'
   readonly text: string
+  /** So much longer (less than 0: shorter) than usual before the second step of the ladder. */
+  readonly longer?: Millis
 }
 
 export interface ProcessExit {

@@ -325,7 +325,8 @@ const FINISHED: StopReason = { kind: 'stop', text: 'announced its end, but did n
 
 function outOfTime(state: ProcessStateOf<'finishing'>, at: Instant, spec: ServiceSpec): ProcessStep {
   const why: StopReason = { kind: 'replace', text: FINISHED.text }
-  return goDown({ ...state, announced: true }, at, why, ladderFor(why, spec))
+  // It has had what a replaced one is given.
+  return goDown({ ...state, announced: true }, at, why, ladderFor(FINISHED, spec))
 }
 
 /** Of a deadline that the rules in force do not know any more the state stays as it is. */

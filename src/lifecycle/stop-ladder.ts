@@ -27,7 +27,22 @@ export function ladderFor(why: StopReason, spec: ServiceSpec): readonly Rung[] {
   const rungs: Rung[] = []
   if (stop.file !== null) rungs.push({ by: 'file', path: stop.file, wait: stop.fileTimeout })
   if (stop.command !== null) rungs.push({ by: 'command', command: stop.command, wait: stop.timeout })
-  return [...rungs, ...stop.signals.map(signal)]
+  const signals = stop.signals.map(signal)
+  return [
+    ...rungs,
+    ...signals.map((rung, index) => (index > 0 ? rung : { ...rung, wait: firstWait(rung.wait, why, spec) })),
+  ]
+}
+
+function firstWait(usual: Millis | null, { kind, longer = 0 }: StopReason, { stop }: ServiceSpec): Millis | null {
+  const wait = kind === 'replace' && stop.drainTimeout !== null ? stop.drainTimeout : usual
+  return wait === null ? null : Math.max(0, wait + longer)
+}
+
+/** How much longer a process may take that is replaced than one that is stopped; less than 0: not as long. */
+export function drainsLonger({ stop }: ServiceSpec): Millis {
+  const usual = stop.signals[0]?.wait ?? null
+  return stop.drainTimeout === null || usual === null ? 0 : stop.drainTimeout - usual
 }
 
 /** The shortest ladder there is. */

@@ -1,7 +1,7 @@
 // One step of a service: the event, then the planner until it has nothing more to say.
 import type { ServiceSpec } from '../config/effective.ts'
 import { describeExit } from '../lifecycle/exit-reason.ts'
-import type { Instant } from '../lifecycle/process-state.ts'
+import type { Instant, StopReason } from '../lifecycle/process-state.ts'
 import { seconds } from '../lifecycle/process-transition.ts'
 import type { SlotEffect, SlotEvent } from '../lifecycle/slot-event.ts'
 import { currentOf, deadlineOfSlot, emptySlot, type SlotState } from '../lifecycle/slot-state.ts'
@@ -112,7 +112,7 @@ class Run {
     return wanted === 'up' ? stoppedSlots : Array.from({ length: desired }, (_, slot) => slot)
   }
 
-  private stop({ slots, text }: Pick<ServiceEventOf<'stop'>, 'slots' | 'text'>): void {
+  private stop({ slots, text, longer }: Pick<ServiceEventOf<'stop'>, 'slots' | 'text' | 'longer'>): void {
     const { service, at } = this
     const down = slots === null || wantedSlots(service).every((slot) => slots.includes(slot.slot))
     if (down) {
@@ -120,7 +120,8 @@ class Run {
     } else {
       this.service = { ...service, stoppedSlots: [...new Set([...service.stoppedSlots, ...slots])] }
     }
-    this.toSlots(slots, () => ({ is: 'stop', at, why: { kind: 'stop', text } }))
+    const why: StopReason = { kind: 'stop', text, ...(longer ? { longer } : {}) }
+    this.toSlots(slots, () => ({ is: 'stop', at, why }))
   }
 
   private scale(desired: number): void {

@@ -48,8 +48,10 @@ export interface SupervisorOptions {
 
 export interface RunningSupervisor {
   readonly engine: Engine
-  /** The second call hurries; `timeout` (ms): what runs after it is killed. */
-  stop(options?: { timeout?: number; immediate?: boolean }): Promise<OperationOutcome>
+  /** The second call hurries; `timeout` (ms): what runs after it is killed; `longer` (ms): than the stop ladders say. */
+  stop(options?: { timeout?: number; immediate?: boolean; longer?: number }): Promise<OperationOutcome>
+  /** Ends alone: what runs is asked to end, and does so by itself. */
+  letGo(why: string): Promise<void>
   /** Reads the config again and converges to it. */
   apply(): Promise<ApplyReport>
   reopenLogs(): void
@@ -134,10 +136,10 @@ async function openDoors(
   })
   let ending = false
 
-  const stop: RunningSupervisor['stop'] = async ({ timeout, immediate = false } = {}) => {
+  const stop: RunningSupervisor['stop'] = async ({ timeout, immediate = false, longer = 0 } = {}) => {
     options.onStop?.(immediate)
     const late = timeout === undefined ? undefined : setTimeout(() => void engine.down({ immediate: true }), timeout)
-    const outcome = await engine.down({ immediate }).catch((error: unknown) => notDown(error, log))
+    const outcome = await engine.down({ immediate, longer }).catch((error: unknown) => notDown(error, log))
     clearTimeout(late)
     if (!ending) {
       ending = true
@@ -145,6 +147,11 @@ async function openDoors(
       setImmediate(() => void end(outcome))
     }
     return outcome
+  }
+  const letGo = async (why: string) => {
+    if (ending) return
+    ending = true
+    await end(await engine.letGo(why))
   }
   const end = async (outcome: OperationOutcome) => {
     reading.abort()
@@ -179,6 +186,7 @@ async function openDoors(
   return {
     engine,
     stop,
+    letGo,
     apply: async () => {
       engine.checkRuntime()
       return apply(await readConfig())

@@ -185,9 +185,11 @@ export interface Engine {
   why(target: string): Promise<WhyReport>
   /**
    * Stops every service in reverse dependency order, then closes everything. A second call hurries.
-   * With `immediate` workers are killed instead of asked.
+   * With `immediate` workers are killed instead of asked; `longer` (milliseconds): than their ladders say.
    */
-  down(options?: { immediate?: boolean }): Promise<OperationOutcome>
+  down(options?: { immediate?: boolean; longer?: number }): Promise<OperationOutcome>
+  /** Asks every process to end, and closes everything without waiting: they finish by themselves, and are not left over. */
+  letGo(why: string): Promise<OperationOutcome>
   /** Each new journal entry. @returns the unsubscription */
   onEvent(listener: (entry: JournalEntry) => void): () => void
   /** Each captured line as it is read, of these services (of all if null). @returns the unsubscription */

@@ -3,10 +3,12 @@ import { closeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SupervisorSpec } from '../config/effective.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
+import { drainsLonger } from '../lifecycle/stop-ladder.ts'
 import type { ServiceLog } from '../logs/service-log.ts'
 import { monotonicMillis } from '../os/monotonic-clock.ts'
 import { pssOf } from '../os/resource-usage.ts'
 import { withDependencies } from '../rollout/dependencies.ts'
+import { specOf } from '../rollout/service-state.ts'
 import { applySpec } from './apply.ts'
 import type {
   ApplyReport,
@@ -208,9 +210,9 @@ export class LocalEngine implements Engine {
     return explainWorkers(target, this.resolve([target]), this.interpreter, this.parts.journal)
   }
 
-  down(options: { immediate?: boolean } = {}): Promise<OperationOutcome> {
+  down(options: { immediate?: boolean; longer?: number } = {}): Promise<OperationOutcome> {
     if (this.going === null) {
-      this.going = this.goDown()
+      this.going = this.goDown(options.longer)
     } else if (!this.closed) {
       // Asked again: everything at once now, and one rung further.
       for (const [name, { state }] of this.interpreter.services) {
@@ -225,6 +227,11 @@ export class LocalEngine implements Engine {
         this.interpreter.dispatch(name, { is: 'kill', text })
       }
     }
+    return this.going
+  }
+
+  letGo(why: string): Promise<OperationOutcome> {
+    this.going ??= this.leaveAlone(why)
     return this.going
   }
 
@@ -286,13 +293,24 @@ export class LocalEngine implements Engine {
     return { supervisor: { pid: process.pid, version: VERSION, memory: process.memoryUsage() }, services }
   }
 
-  private async goDown(): Promise<OperationOutcome> {
+  private async leaveAlone(text: string): Promise<OperationOutcome> {
+    const { interpreter, parts } = this
+    parts.journal.write({ kind: 'supervisor', event: 'let-go', pid: process.pid, reason: text })
+    interpreter.goingDown = true
+    for (const [name, { state }] of interpreter.services) {
+      const longer = drainsLonger(specOf(state, state.generation))
+      interpreter.dispatch(name, { is: 'stop', slots: null, text, longer })
+    }
+    return { ok: true, services: [], ...((await this.close()) ? {} : { unwritten: true as const }) }
+  }
+
+  private async goDown(longer = 0): Promise<OperationOutcome> {
     const { interpreter, parts } = this
     parts.journal.write({ kind: 'supervisor', event: 'down', pid: process.pid, reason: 'the supervisor goes down' })
     const names = [...interpreter.services.keys()]
     interpreter.goingDown = true
     if (interpreter.running) await eventTaken()
-    const services = await this.operations.stopInOrder(names, 'the supervisor goes down')
+    const services = await this.operations.stopInOrder(names, 'the supervisor goes down', longer)
     const left = await interpreter.sweepEverything()
     const unwritten = (await this.close()) ? {} : { unwritten: true as const }
     if (left.length === 0) return { ok: true, services, ...unwritten }

@@ -117,12 +117,12 @@ export class Operations {
   }
 
   /** Stops services, dependents before what they depend on. */
-  async stopInOrder(names: readonly string[], text: string): Promise<ServiceOutcome[]> {
+  async stopInOrder(names: readonly string[], text: string, longer = 0): Promise<ServiceOutcome[]> {
     const outcomes: ServiceOutcome[] = []
     for (const wave of stopWaves(names, this.specs())) {
       for (const name of wave) {
         this.stops.set(name, (this.stops.get(name) ?? 0) + 1)
-        this.interpreter.dispatch(name, { is: 'stop', slots: null, text })
+        this.interpreter.dispatch(name, { is: 'stop', slots: null, text, longer })
       }
       outcomes.push(
         ...(await Promise.all(wave.map((name) => this.wait(name, (runtime) => stopOutcome(runtime, null))))),

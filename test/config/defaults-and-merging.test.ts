@@ -50,6 +50,7 @@ test('a service that says only what to run gets every default', async () => {
       ],
       timeout: 10_000,
       file: null,
+      drainTimeout: null,
       fileTimeout: 10_000,
       command: null,
       group: true,

@@ -88,6 +88,10 @@ export class FakeEngine {
     return this.outcome
   }
 
+  letGo(): Promise<OperationOutcome> {
+    return this.down()
+  }
+
   onEvent(listener: (entry: JournalEntry) => void): () => void {
     this.listeners.add(listener)
     return () => this.listeners.delete(listener)

@@ -4,6 +4,7 @@ import type { Descent, StopReason } from '../../src/lifecycle/process-state.ts'
 import {
   beginDescent,
   continueDescent,
+  drainsLonger,
   killLadder,
   ladderFor,
   OVERTIME,
@@ -56,6 +57,21 @@ describe('the ladder of a service', () => {
       signalRung('QUIT', 5_000),
       signalRung('KILL', 1_000),
     ])
+  })
+
+  it('has another first wait for one that is replaced, and a longer or shorter one where that is asked', () => {
+    const signals = [step('QUIT', 5_000), step('TERM', 2_000), step('KILL', 1_000)]
+    const spec = serviceSpec({ stop: { drainTimeout: 60_000, signals } })
+    const waits = (why: StopReason, of = spec) => ladderFor(why, of).map(({ wait }) => wait)
+    const replaced = { kind: 'replace', text: '' } as const
+    expect(waits(WHY)).toEqual([5_000, 2_000, 1_000])
+    expect(waits(replaced)).toEqual([60_000, 2_000, 1_000])
+    expect(waits(replaced, serviceSpec({ stop: { signals } }))).toEqual([5_000, 2_000, 1_000])
+    expect(waits({ ...WHY, longer: 500 })).toEqual([5_500, 2_000, 1_000])
+    expect(waits({ ...WHY, longer: -6_000 })).toEqual([0, 2_000, 1_000])
+    const patient = serviceSpec({ stop: { drainTimeout: 60_000, signals: [step('TERM', null)] } })
+    expect(waits({ ...WHY, longer: 500 }, patient)).toEqual([null])
+    expect([spec, patient, serviceSpec({ stop: { signals } })].map(drainsLonger)).toEqual([55_000, 0, 0])
   })
 
   it('goes to the process alone with `stop.group: false`', () => {

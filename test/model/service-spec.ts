@@ -57,6 +57,7 @@ export function serviceSpec({ restart, stop, rollout, ...rest }: SpecChanges = {
     stop: {
       signals: [step('TERM', 10_000), step('KILL', 10_000)],
       timeout: 10_000,
+      drainTimeout: null,
       file: null,
       fileTimeout: 10_000,
       command: null,

@@ -91,6 +91,13 @@ describe('start', () => {
 })
 
 describe('stop', () => {
+  it('gives the first signal longer where that is asked', () => {
+    const simulation = up({ command: ['slow'] }, 5_000)
+    simulation.send({ ...stop(), longer: 60_000 })
+    const rungs = [{ wait: 61_000 }, { wait: 1_000 }]
+    expect(simulation.service.slots[0]).toMatchObject({ phase: { live: { state: { descent: { rungs } } } } })
+  })
+
   it('of some leaves the others, and of the last of them is a stop of all', () => {
     const simulation = up({ instances: 2 })
     simulation.send(stop([1]))

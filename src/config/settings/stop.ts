@@ -17,6 +17,11 @@ export const stopSettings = {
     reason: 'longer than a keep-alive connection of the SDK lives (6 s), so that clients can be let go in peace',
     knownElsewhereAs: ['grace', 'gracePeriod'],
   }),
+  drainTimeout: setting(nullable(positiveDuration), {
+    default: null,
+    doc: 'How long a process that is replaced (by a rolling restart or an `apply`) may finish its work before the second step; it counts towards `rollout.timeout`. Left out: as long as any other.',
+    reason: "beside its successor it is in nobody's way, and a `stop` should not take as long",
+  }),
   file: setting(nullable(path), {
     default: null,
     doc: 'Made before the first signal and removed afterwards; `%p` is the pid. For programs that look for a file.',
