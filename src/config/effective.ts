@@ -106,6 +106,8 @@ export interface SlotsSpec {
   readonly mains: number
   readonly standbys: number
   readonly warm: boolean
+  /** While it exists no standby starts, and none becomes main. */
+  readonly stopFile: string | null
 }
 
 export interface ServiceSpec {

@@ -6,7 +6,7 @@ import { FileHeld } from './file-held.ts'
 import type { StartLockCommand } from './lock-children.ts'
 import { closeQuietly, type LockDirectory, type LockKind } from './lock-directory.ts'
 import type { AcquireOutcome, Candidate, LockHolder, PlaceOutcome } from './lock-provider.ts'
-import { BUSY, COUNTER_DAMAGED, fdsForWaiting, REPLACED, WAITING_SCRIPT, WON } from './waiting-script.ts'
+import { BUSY, COUNTER_DAMAGED, fdsForWaiting, HELD_BACK, REPLACED, WAITING_SCRIPT, WON } from './waiting-script.ts'
 
 /** How often a file may be replaced between open and lock before we believe that somebody does it on purpose. */
 const TRIES = 5
@@ -17,6 +17,8 @@ export interface FileLockContext {
   readonly directory: LockDirectory
   readonly mains: number
   readonly standbys: number
+  /** Looked for when a lock or a place is there: none is taken while it exists. */
+  readonly stopFile: string | null
   readonly devNull: number
   readonly start: StartLockCommand
   /** Who holds slots, of all that are not known to us. */
@@ -76,7 +78,7 @@ export class FileCandidate implements Candidate {
         }
         if (asked !== this.asked) return { is: 'cancelled' }
         if (ended.is === 'code' && (ended.code !== REPLACED || left <= 1))
-          return { is: 'failed', why: whyFailed(ended) }
+          return { is: 'failed', why: whyFailed(ended, this.context) }
       }
       const slots = await directory.openLocks('slot', mains)
       if (asked === this.asked) this.slots = slots
@@ -176,11 +178,11 @@ export class FileCandidate implements Candidate {
 
   /** Starts the child; what it alone needs is closed at once, and what its process has of its own too. */
   private run({ how, kind, slots, tell }: Attempt, gate: number, counter: number, opened: number[]): Promise<Ended> {
-    const { directory, devNull, start, floor } = this.context
+    const { directory, devNull, start, floor, stopFile } = this.context
     const place = kind === 'slot' ? this.place : -1
     const out = tell === -1 ? devNull : tell
     const fds = fdsForWaiting({ gate, slots, counter, place, tell: out, devNull })
-    const args = [how, kind, String(slots.length), floor(), this.identity, directory.path]
+    const args = [how, kind, String(slots.length), floor(), this.identity, directory.path, stopFile ?? '']
     const argv = ['sh', '-c', WAITING_SCRIPT, 'holdfast-lock', ...args]
     return new Promise((resolve, reject) => {
       try {
@@ -213,7 +215,7 @@ export class FileCandidate implements Candidate {
     if (ended.code === BUSY) {
       return { is: 'busy', holders: await strangers(Array.from({ length: mains }, (_, slot) => slot)) }
     }
-    return { is: 'failed', why: whyFailed(ended, directory) }
+    return { is: 'failed', why: whyFailed(ended, this.context) }
   }
 
   private closeSlots(except: number): void {
@@ -228,10 +230,11 @@ function endedAs({ code }: WaitStatus): Ended {
   return code !== null && code >= WON && code < 126 ? { is: 'won', index: code - WON } : { is: 'code', code }
 }
 
-function whyFailed(ended: Ended, directory?: LockDirectory): string {
+function whyFailed(ended: Ended, { directory, stopFile }: FileLockContext): string {
   const code = ended.is === 'code' ? ended.code : null
   if (code === REPLACED) return 'the lock file was replaced meanwhile'
-  if (code === COUNTER_DAMAGED && directory !== undefined) return directory.damagedCounter().message
+  if (code === HELD_BACK) return `${stopFile} is there: nobody starts, and nobody becomes main`
+  if (code === COUNTER_DAMAGED) return directory.damagedCounter().message
   return 'what waited for the lock was killed, or could not wait'
 }
 

@@ -15,6 +15,7 @@ export interface FileLockOptions {
   /** K and M. */
   readonly mains: number
   readonly standbys: number
+  readonly stopFile?: string | null
   readonly start: StartLockCommand
   readonly devNull: number
   /** A process that we started, or have otherwise on our books. */
@@ -57,11 +58,12 @@ export class FileLockProvider implements LockProvider {
 
   candidate(identity: string): Candidate {
     requireIdentity(identity)
-    const { mains, standbys, devNull, start } = this.options
+    const { mains, standbys, stopFile = null, devNull, start } = this.options
     const context: FileLockContext = {
       directory: this.directory,
       mains,
       standbys,
+      stopFile,
       devNull,
       start,
       strangers: (slots) => this.strangers(slots),

@@ -9,6 +9,8 @@ export const BUSY = 75
 /** A lock file was replaced meanwhile: what is locked is not what others will open. */
 export const REPLACED = 76
 export const COUNTER_DAMAGED = 77
+/** The stop file is there. */
+export const HELD_BACK = 78
 export const WON = 100
 /** More would not fit into an exit code, nor below fd 16 in the process that inherits them. */
 export const SLOTS_AT_MOST = 12
@@ -21,7 +23,7 @@ export const IDENTITY_WIDTH = 100
 const AFTER_BOOT = 1_000_000
 
 export const WAITING_SCRIPT = `
-how=$1 kind=$2 count=$3 floor=$4 identity=$5 dir=$6
+how=$1 kind=$2 count=$3 floor=$4 identity=$5 dir=$6 stop_file=$7
 fd_of() { if [ "$1" -eq 0 ]; then fd=8; else fd=$((9 + $1)); fi; }
 give_up() { flock -u "$fd"; exit "$1"; }
 in_place() { [ "/proc/self/fd/$1" -ef "$2" ] || give_up ${REPLACED}; }
@@ -39,6 +41,7 @@ count_up() {
 won() {
   fd_of "$1"
   in_place "$fd" "$dir/$kind-$1"
+  [ -z "$stop_file" ] || [ ! -e "$stop_file" ] || give_up ${HELD_BACK}
   if [ "$kind" = slot ]; then
     count_up "$1"
     printf '{"promote":{"slot":%s,"token":"%s"}}\\n' "$1" "$t" >&9

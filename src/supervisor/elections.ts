@@ -174,8 +174,8 @@ export class Elections {
     this.context.dispatch(service, { is: 'slot', slot, event: { is: force ? 'kill' : 'retire', at, why } })
   }
 
-  private providerOf({ directory, mains, standbys }: SlotsSpec): FileLockProvider {
+  private providerOf({ directory, mains, standbys, stopFile }: SlotsSpec): FileLockProvider {
     const { children, devNull, isOurs } = this.context
-    return new FileLockProvider({ directory, mains, standbys, start: children.start, devNull, isOurs })
+    return new FileLockProvider({ directory, mains, standbys, stopFile, start: children.start, devNull, isOurs })
   }
 }

@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { startTimeOf } from '../../src/os/process-identity.ts'
@@ -165,6 +165,40 @@ describe('a lock file', () => {
     writeFileSync(file('new'), text)
     renameSync(file('new'), file(name))
   }
+})
+
+describe('the stop file', () => {
+  test.each([1, 2])(
+    'comes while a standby waits for one of %d slots: it is not promoted, and does not keep the slot',
+    async (mains) => {
+      const stopFile = bench.now.scratch.path('stopped')
+      const provider = await bench.now.provider({ mains, stopFile })
+      const first = await bench.now.main(provider)
+      for (let slot = 1; slot < mains; slot++) await bench.now.main(provider)
+      const standby = await bench.now.standby(provider)
+      writeFileSync(stopFile, '')
+      await kill(first)
+      expect(await within(standby.outcome, 'the news')).toEqual({
+        is: 'failed',
+        why: expect.stringContaining(stopFile),
+      })
+      expect(standby.process.output()).toBe('')
+      expect(await bench.now.isHeld(0)).toBe(false)
+    },
+  )
+
+  test('is there: no slot, and no place of a standby; both are to be had when it is gone', async () => {
+    const stopFile = bench.now.scratch.path('stopped')
+    const provider = await bench.now.provider({ stopFile })
+    writeFileSync(stopFile, '')
+    const held = { is: 'failed', why: expect.stringContaining(stopFile) }
+    expect(await bench.now.candidate(provider).tryNow()).toEqual(held)
+    expect(await bench.now.candidate(provider).takePlace()).toEqual(held)
+    expect(await bench.now.isHeld()).toBe(false)
+    rmSync(stopFile)
+    await bench.now.main(provider)
+    await bench.now.standby(provider)
+  })
 })
 
 describe('the counter', () => {

@@ -25,7 +25,7 @@ export interface Standby extends Worker {
   readonly outcome: Promise<AcquireOutcome>
 }
 
-type Settings = { mains?: number; standbys?: number }
+type Settings = { mains?: number; standbys?: number; stopFile?: string }
 
 /** Waits for the message that promotes it, prints it, and works. */
 const STANDBY = 'read -r line <&3; printf "%s\\n" "$line"; exec sleep 1000'
@@ -45,11 +45,15 @@ export class LockBench {
     this.children.watchWith((pid) => this.reaper.watch(pid))
   }
 
-  async provider({ mains = 1, standbys = 1 }: Settings = {}, ours = new Set<number>()): Promise<FileLockProvider> {
+  async provider(
+    { mains = 1, standbys = 1, stopFile }: Settings = {},
+    ours = new Set<number>(),
+  ): Promise<FileLockProvider> {
     const provider = new FileLockProvider({
       directory: this.directory,
       mains,
       standbys,
+      ...(stopFile === undefined ? {} : { stopFile }),
       start: this.children.start,
       devNull: this.devNull,
       isOurs: (pid) => ours.has(pid),

@@ -2,7 +2,7 @@
 import { ComputedDefault, setting } from '../setting.ts'
 import { objectOf } from '../values/collections.ts'
 import { nameOf } from '../values/names.ts'
-import { anyScalar, anything, boolean, integer, oneOf, path } from '../values/scalars.ts'
+import { anyScalar, anything, boolean, integer, nullable, oneOf, path } from '../values/scalars.ts'
 
 /** What one wait for a lock can look at (`src/locks/waiting-script.ts`). */
 const MOST = 12
@@ -21,6 +21,10 @@ export const slotSettings = {
     default: 1,
     doc: 'How many wait to take a slot over.',
     reason: 'one is there at once, another is started in its place',
+  }),
+  stopFile: setting(nullable(path), {
+    default: null,
+    doc: 'While this file exists no standby is started, and none becomes main: a main that ends has no follower. Whoever makes it removes it.',
   }),
   warm: setting(boolean, {
     default: true,
