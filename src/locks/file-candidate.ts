@@ -3,9 +3,9 @@ import { fstat } from 'node:fs'
 import { promisify } from 'node:util'
 import type { WaitStatus } from '../os/reap.ts'
 import { FileHeld } from './file-held.ts'
-import type { StartLockCommand } from './lock-children.ts'
 import { closeQuietly, type LockDirectory, type LockKind } from './lock-directory.ts'
 import type { AcquireOutcome, Candidate, LockHolder, PlaceOutcome } from './lock-provider.ts'
+import type { StartLockCommand } from './start-lock-command.ts'
 import { BUSY, COUNTER_DAMAGED, fdsForWaiting, HELD_BACK, REPLACED, WAITING_SCRIPT, WON } from './waiting-script.ts'
 
 /** How often a file may be replaced between open and lock before we believe that somebody does it on purpose. */

@@ -4,10 +4,10 @@ import { HoldfastError } from '../errors/holdfast-error.ts'
 import { findCommand } from '../os/command-path.ts'
 import { FileCandidate, type FileLockContext } from './file-candidate.ts'
 import type { FileHeld } from './file-held.ts'
-import type { StartLockCommand } from './lock-children.ts'
 import { type FileSystemType, LockDirectory, requireIdentity } from './lock-directory.ts'
 import type { Candidate, LockHolder, LockProvider, ProviderHealth, SlotReport } from './lock-provider.ts'
 import { holdersOf } from './slot-holders.ts'
+import type { StartLockCommand } from './start-lock-command.ts'
 import { FIRST_TOKEN, SLOTS_AT_MOST } from './waiting-script.ts'
 
 export interface FileLockOptions {

@@ -4,7 +4,7 @@ import { planSwitch, replaceableNow, restAt, type SwitchPlan } from '../election
 import type { ProcessEffect } from '../lifecycle/process-effect.ts'
 import { earliest, type Instant } from '../lifecycle/process-state.ts'
 import { FileLockProvider } from '../locks/file-lock-provider.ts'
-import type { LockChildren } from '../locks/lock-children.ts'
+import type { StartLockCommand } from '../locks/start-lock-command.ts'
 import { isOutdatedNumber } from '../rollout/reconcile.ts'
 import type { ServiceEffect } from '../rollout/service-event.ts'
 import { specOf, wantedSlots } from '../rollout/service-state.ts'
@@ -17,7 +17,7 @@ import type { LockReport } from './status-report.ts'
 export interface ElectionsContext {
   readonly now: () => Instant
   readonly devNull: number
-  readonly children: LockChildren
+  readonly startLockCommand: StartLockCommand
   /** Own part of HOLDFAST_ID that all our processes share. */
   readonly idPrefix: string
   readonly isOurs: (pid: number) => boolean
@@ -175,7 +175,7 @@ export class Elections {
   }
 
   private providerOf({ directory, mains, standbys, stopFile }: SlotsSpec): FileLockProvider {
-    const { children, devNull, isOurs } = this.context
-    return new FileLockProvider({ directory, mains, standbys, stopFile, start: children.start, devNull, isOurs })
+    const { startLockCommand: start, devNull, isOurs } = this.context
+    return new FileLockProvider({ directory, mains, standbys, stopFile, start, devNull, isOurs })
   }
 }

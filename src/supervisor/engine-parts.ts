@@ -1,8 +1,9 @@
 // What the parts of the engine share.
 import type { ServiceSpec } from '../config/effective.ts'
-import type { LockChildren } from '../locks/lock-children.ts'
+import type { StartLockCommand } from '../locks/start-lock-command.ts'
 import type { EpollLoop } from '../os/epoll.ts'
 import type { FifoReaders } from '../os/fifo-readers.ts'
+import type { OwnChildren } from '../os/own-children.ts'
 import type { ChildReaper, WaitStatus } from '../os/reap.ts'
 import type { AuxiliaryCommands } from './auxiliary-command.ts'
 import type { EngineHost } from './engine-host.ts'
@@ -18,8 +19,10 @@ export interface EngineParts {
   readonly readers: FifoReaders
   readonly journal: Journal
   readonly listeners: Listeners
+  /** What is started beside the workers: by `auxiliary`, and for locks. */
+  readonly children: OwnChildren
   readonly auxiliary: AuxiliaryCommands
-  readonly lockChildren: LockChildren
+  readonly startLockCommand: StartLockCommand
   readonly devNull: number
   readonly hardNoFile: number
   /** Own part of HOLDFAST_ID that all processes of this engine share. */

@@ -330,7 +330,6 @@ export class LocalEngine implements Engine {
     for (const { slots } of runtimes) {
       for (const { lanes } of slots.values()) for (const lane of lanes) lane?.close()
     }
-    parts.auxiliary.close()
     parts.readers.close()
     parts.epoll.close()
     this.attempt(() => parts.listeners.closeAll())

@@ -85,10 +85,10 @@ export class Interpreter {
       (pid, status) => this.onExit(pid, status),
       (pid) => this.beforeReap(pid),
     )
-    parts.auxiliary.watchWith((pid) => this.reaper.watch(pid))
+    parts.children.watchWith((pid) => this.reaper.watch(pid))
     this.strays = new StraySweeper({
       subreaper: ownsChildren(parts.host),
-      isKnown: (pid) => this.byPid.has(pid) || parts.auxiliary.owns(pid) || parts.lockChildren.owns(pid),
+      isKnown: (pid) => this.byPid.has(pid) || parts.children.owns(pid),
       whenSettled: (act) => this.launcher.whenSettled(act),
       services: parts.paths.services,
     })
@@ -97,12 +97,10 @@ export class Interpreter {
       this.announceChanges()
     }
     this.endings = new StrayEndings({ ...parts, strays: this.strays, onChange })
-    parts.lockChildren.watchWith((pid) => this.reaper.watch(pid))
     this.elections = new Elections({
       ...parts,
-      children: parts.lockChildren,
       now: () => this.clock.now(),
-      isOurs: (pid) => this.byPid.has(pid) || parts.lockChildren.owns(pid),
+      isOurs: (pid) => this.byPid.has(pid) || parts.children.owns(pid),
       serviceOf: (name) => this.services.get(name),
       dispatch: (name, happening) => this.dispatch(name, happening),
       launch: (request) => this.launcher.request(request),
@@ -133,7 +131,7 @@ export class Interpreter {
       outerId: parts.host.environment.HOLDFAST_ID ?? null,
       environment: new BaseEnvironment(inheritedEnvironment(parts.host.environment)),
       reaper: this.reaper,
-      knownPids: () => [...this.byPid.keys(), ...parts.auxiliary.pids, ...parts.lockChildren.pids],
+      knownPids: () => [...this.byPid.keys(), ...parts.children.pids],
       ownsProcess: parts.host.ownsProcess,
       onSpawned: (process) => this.onSpawned(process),
       onEnded: (process, status) => this.onEnded(process, status, false),
@@ -213,7 +211,7 @@ export class Interpreter {
     this.groups.close()
     this.strays.close()
     this.elections.close()
-    this.parts.lockChildren.close()
+    this.parts.children.close()
     this.reaper.close()
   }
 
@@ -339,14 +337,14 @@ export class Interpreter {
   /** The dead leader still holds its pid: its group can be signalled without hitting a stranger. */
   private beforeReap(pid: number): void {
     const process = this.byPid.get(pid)
-    if (process?.spec.session && process.spec.stop.group) signalGroup(pid, SIGTERM)
+    if (process === undefined) this.parts.children.beforeReap(pid)
+    else if (process.spec.session && process.spec.stop.group) signalGroup(pid, SIGTERM)
   }
 
   private onExit(pid: number, status: WaitStatus): void {
     const process = this.byPid.get(pid)
     if (process === undefined) {
-      const { auxiliary, lockChildren } = this.parts
-      if (!auxiliary.ended(pid, status) && !lockChildren.ended(pid, status)) this.groups.look()
+      if (!this.parts.children.ended(pid, status)) this.groups.look()
       return
     }
     this.byPid.delete(pid)

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { ServiceSpec, SupervisorSpec } from '../config/effective.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
-import { LockChildren } from '../locks/lock-children.ts'
+import { lockCommandsOf } from '../locks/start-lock-command.ts'
 import { ServiceLog } from '../logs/service-log.ts'
 import { EpollLoop } from '../os/epoll.ts'
 import { openDevNull } from '../os/fifo.ts'
@@ -10,6 +10,7 @@ import { FifoReaders } from '../os/fifo-readers.ts'
 import { lockHolder } from '../os/file-lock.ts'
 import { requirePlatform } from '../os/libc.ts'
 import { noFileLimit } from '../os/limits.ts'
+import { OwnChildren } from '../os/own-children.ts'
 import { startTimeOf } from '../os/process-identity.ts'
 import { ChildReaper } from '../os/reap.ts'
 import { composeHoldfastId } from '../wire/worker-environment.ts'
@@ -75,7 +76,8 @@ function assemble(spec: SupervisorSpec, host: EngineHost, { paths, lock, listene
   if (host.onEvent) journal.subscribe(host.onEvent)
   const devNull = openDevNull()
   const hardNoFile = noFileLimit().hard
-  const auxiliary = new AuxiliaryCommands({ devNull, softNoFile: Math.min(1_024, hardNoFile) })
+  const softNoFile = Math.min(1_024, hardNoFile)
+  const children = new OwnChildren()
   const idPrefix = engineId()
   let engine: LocalEngine | null = null
   const parts: EngineParts = {
@@ -85,13 +87,14 @@ function assemble(spec: SupervisorSpec, host: EngineHost, { paths, lock, listene
     readers: new FifoReaders(epoll),
     journal,
     listeners,
-    auxiliary,
-    lockChildren: new LockChildren({
+    children,
+    auxiliary: new AuxiliaryCommands({ children, devNull, softNoFile }),
+    startLockCommand: lockCommandsOf(children, {
       environment: [
         `PATH=${host.environment.PATH ?? '/usr/bin:/bin'}`,
         `HOLDFAST_ID=${composeHoldfastId(host.environment.HOLDFAST_ID ?? null, `${idPrefix}.:lock.0.0`)}`,
       ],
-      softNoFile: Math.min(1_024, hardNoFile),
+      softNoFile,
     }),
     devNull,
     hardNoFile,

@@ -304,18 +304,19 @@ describe('a supervisor that is killed', () => {
 const SUPERVISOR = `
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { FileLockProvider } from 'src/locks/file-lock-provider.ts'
-import { LockChildren } from 'src/locks/lock-children.ts'
+import { lockCommandsOf } from 'src/locks/start-lock-command.ts'
 import { makeFifo, openDevNull, openFifoForChild } from 'src/os/fifo.ts'
+import { OwnChildren } from 'src/os/own-children.ts'
 import { ChildReaper } from 'src/os/reap.ts'
 import { spawnProcess } from 'src/os/spawn.ts'
 
 const [, , directory, scratch] = process.argv
 const env = ['PATH=/usr/bin:/bin']
-const children = new LockChildren({ environment: env, softNoFile: null })
-const reaper = new ChildReaper('subreaper', (pid, status) => children.ended(pid, status))
+const children = new OwnChildren()
+const reaper = new ChildReaper('subreaper', (pid, status) => children.ended(pid, status), (pid) => children.beforeReap(pid))
 children.watchWith((pid) => reaper.watch(pid))
 const devNull = openDevNull()
-const { start } = children
+const start = lockCommandsOf(children, { environment: env, softNoFile: null })
 const provider = new FileLockProvider({ directory, mains: 1, standbys: 2, start, devNull, isOurs: () => false })
 
 function spawn(name, script, fds) {

@@ -3,9 +3,10 @@ import { closeSync, existsSync, readdirSync, readFileSync, readlinkSync } from '
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, vi } from 'vitest'
 import { FileLockProvider } from '../../src/locks/file-lock-provider.ts'
-import { LockChildren } from '../../src/locks/lock-children.ts'
 import type { AcquireOutcome, Candidate, Held } from '../../src/locks/lock-provider.ts'
+import { lockCommandsOf } from '../../src/locks/start-lock-command.ts'
 import { makeFifo, openDevNull, openFifoForChild } from '../../src/os/fifo.ts'
+import { OwnChildren } from '../../src/os/own-children.ts'
 import { ChildReaper } from '../../src/os/reap.ts'
 import { openFds, type Scratch, type Spawned, until, useScratch, within } from '../os/scratch.ts'
 
@@ -33,8 +34,12 @@ const STANDBY = 'read -r line <&3; printf "%s\\n" "$line"; exec sleep 1000'
 export class LockBench {
   readonly scratch: Scratch
   readonly directory: string
-  readonly children = new LockChildren({ environment: ['PATH=/usr/bin:/bin'], softNoFile: null })
-  private readonly reaper = new ChildReaper('own-children', (pid, status) => this.children.ended(pid, status))
+  readonly children = new OwnChildren()
+  private readonly reaper = new ChildReaper(
+    'own-children',
+    (pid, status) => this.children.ended(pid, status),
+    (pid) => this.children.beforeReap(pid),
+  )
   private readonly devNull = openDevNull()
   private readonly providers: FileLockProvider[] = []
   private count = 0
@@ -54,7 +59,7 @@ export class LockBench {
       mains,
       standbys,
       ...(stopFile === undefined ? {} : { stopFile }),
-      start: this.children.start,
+      start: lockCommandsOf(this.children, { environment: ['PATH=/usr/bin:/bin'], softNoFile: null }),
       devNull: this.devNull,
       isOurs: (pid) => ours.has(pid),
     })
