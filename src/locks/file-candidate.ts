@@ -107,9 +107,12 @@ export class FileCandidate implements Candidate {
   leave(): void {
     if (this.left) return
     this.left = true
-    this.cancel()
-    this.handOver()
-    this.context.onEnd(this)
+    try {
+      this.cancel()
+    } finally {
+      this.handOver()
+      this.context.onEnd(this)
+    }
   }
 
   /** With our own fds, of which the one that is locked is kept, for the main. */

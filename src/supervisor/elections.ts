@@ -52,6 +52,7 @@ export class Elections {
         parked: context.parked,
         noProcess: context.noProcess,
         stopProcess: (request, text, force) => this.stopProcess(name, request, text, force),
+        trouble: (request, reason) => context.note(request, 'trouble', reason),
         note: context.note,
         onChange: () => this.update(name),
       }),
@@ -71,11 +72,7 @@ export class Elections {
 
   /** True: there was no process yet, and there will be none. */
   callBack({ state }: ServiceRuntime, slot: number, number: number): boolean {
-    const election = this.byService.get(state.name)
-    if (election === undefined) return false
-    const isOurs = election.isWithoutProcess(slot, number)
-    election.tell(slot, number, { is: 'stop', why: 'it was called back' })
-    return isOurs
+    return this.byService.get(state.name)?.callBack(slot, number) ?? false
   }
 
   spawned(process: RunningProcess): void {

@@ -228,7 +228,7 @@ export class Interpreter {
     if (service.state !== before) this.changed.add(name)
     const ordered = this.elections.inOrder(name, effects)
     for (const effect of ordered) this.guarded(name, () => this.perform(service, effect))
-    if (service.state !== before) this.elections.update(name)
+    if (service.state !== before) this.guarded(name, () => this.elections.update(name))
     if (service.state.slots.length < before.slots.length) this.guarded(name, () => closeUnusedSlots(service))
     this.timer.set(name, deadlineOfService(service.state))
   }
@@ -245,8 +245,8 @@ export class Interpreter {
   private announceChanges(): void {
     for (const name of this.changed) {
       this.changed.delete(name) // it may change again meanwhile, and comes once more then
-      this.gates.updateDependentsOf(name)
-      for (const listener of [...this.changeListeners]) listener(name)
+      this.guarded(name, () => this.gates.updateDependentsOf(name))
+      for (const listener of [...this.changeListeners]) this.guarded(name, () => listener(name))
     }
   }
 

@@ -4,7 +4,7 @@ import type { SlotsSpec } from '../config/effective.ts'
 import type { ContenderEffect, ContenderEvent } from '../election/contender-event.ts'
 import { gripOf } from '../election/contender-state.ts'
 import type { ElectionEffect, ElectionEvent } from '../election/election-event.ts'
-import { contenderOf, deadlineOfElection, type ElectionState, newElection, roleOf } from '../election/election-state.ts'
+import { deadlineOfElection, type ElectionState, newElection, roleOf } from '../election/election-state.ts'
 import { stepElection } from '../election/election-step.ts'
 import type { Instant } from '../lifecycle/process-state.ts'
 import type { AcquireOutcome, Candidate, Held, LockHolder, LockProvider } from '../locks/lock-provider.ts'
@@ -30,6 +30,8 @@ export interface ElectionHost {
   readonly parked: (request: LaunchRequest) => void
   /** There will be no process: it was called back (null), or why. */
   readonly noProcess: (request: LaunchRequest, failed: string | null) => void
+  /** What was to be done for it could not be (a bug, or the system's doing); the rest of it is done. */
+  readonly trouble: (request: LaunchRequest, reason: string) => void
   readonly stopProcess: (request: LaunchRequest, why: string, force: boolean) => void
   readonly note: (request: LaunchRequest, event: string, reason: string) => void
   /** After every event. */
@@ -44,6 +46,8 @@ interface Entry {
   readonly candidate: Candidate
   held: Held | null
   process: RunningProcess | null
+  /** A process was asked for: from here on the launcher has the word on whether there will be one. */
+  launched: boolean
 }
 
 export class ServiceElection {
@@ -75,16 +79,15 @@ export class ServiceElection {
   enter(request: LaunchRequest, identity: string): void {
     const { slot: worker, number } = request
     const candidate = this.provider.candidate(identity)
-    this.entries.set(keyOf(worker, number), { request, candidate, held: null, process: null })
+    this.entries.set(keyOf(worker, number), { request, candidate, held: null, process: null, launched: false })
     this.take({ is: 'enter', at: this.host.now(), worker, number })
   }
 
-  /** False: it is not one of ours, or over. */
-  tell(worker: number, number: number, event: Happening<ContenderEvent>): boolean {
-    if (contenderOf(this.current, worker, number) === null) return false
+  /** Of one that is none of ours, or over, nothing is heard. */
+  tell(worker: number, number: number, event: Happening<ContenderEvent>): void {
+    if (!this.entries.has(keyOf(worker, number))) return
     const at = this.host.now()
     this.take({ is: 'contender', at, worker, number, event: { ...event, at } as ContenderEvent })
-    return true
   }
 
   spawned(process: RunningProcess): void {
@@ -96,11 +99,11 @@ export class ServiceElection {
     this.tell(process.slot, process.number, { is: 'spawned' })
   }
 
-  /** It has no process yet, so that nothing but we can call it back. */
-  isWithoutProcess(worker: number, number: number): boolean {
-    const state = contenderOf(this.current, worker, number)?.state
-    if (state === undefined) return false
-    return state.is === 'acquiring' || state.is === 'placing' || (state.is === 'waiting' && !state.warm)
+  /** Before a process was asked for nothing but we can call it back: true then, and `noProcess` follows, or was told already. */
+  callBack(worker: number, number: number): boolean {
+    const isOurs = this.entries.get(keyOf(worker, number))?.launched === false
+    this.tell(worker, number, { is: 'stop', why: 'it was called back' })
+    return isOurs
   }
 
   tick(): void {
@@ -146,7 +149,27 @@ export class ServiceElection {
   private perform(effect: ElectionEffect): void {
     if (effect.do === 'look-at-slot') return void this.lookAt(effect.slot)
     const entry = this.entries.get(keyOf(effect.worker, effect.number))
-    if (entry !== undefined) this.performFor(entry, effect.effect)
+    if (entry === undefined) return
+    try {
+      this.performFor(entry, effect.effect)
+    } catch (error) {
+      this.couldNot(entry, effect.effect, error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+
+  /** An effect that throws must not keep the others from being carried out, nor leave somebody waiting for its answer. */
+  private couldNot(entry: Entry, effect: ContenderEffect, { message, stack = message }: Error): void {
+    this.host.trouble(entry.request, `${effect.do}: ${stack}`)
+    switch (effect.do) {
+      case 'try-lock':
+      case 'take-place':
+      case 'start-waiting':
+        return this.tellOf(entry, { is: 'wait-failed', why: message, mistaken: false })
+      case 'spawn-process':
+        return this.host.noProcess(entry.request, message)
+      case 'release-lock':
+        return this.tellOf(entry, { is: 'released', heldBy: [] })
+    }
   }
 
   private performFor(entry: Entry, effect: ContenderEffect): void {
@@ -161,6 +184,7 @@ export class ServiceElection {
       case 'cancel-waiting':
         return candidate.cancel()
       case 'spawn-process':
+        entry.launched = true
         return this.host.launch(request, {
           role: effect.role,
           token: effect.grip?.token ?? null,
@@ -178,9 +202,8 @@ export class ServiceElection {
       case 'no-process':
         return this.host.noProcess(request, effect.failed)
       case 'leave':
-        candidate.leave()
         this.over.push(keyOf(request.slot, request.number))
-        return
+        return candidate.leave()
       case 'note':
         return this.host.note(request, effect.event, effect.reason)
     }
@@ -188,8 +211,9 @@ export class ServiceElection {
 
   /** Others may have all places of standbys: then it takes as long as it takes. */
   private takePlace(entry: Entry): void {
+    const placing = entry.candidate.takePlace()
     const late = setTimeout(() => this.host.parked(entry.request), PARKED_AFTER)
-    void entry.candidate.takePlace().then((outcome) => {
+    void placing.then((outcome) => {
       clearTimeout(late)
       if (outcome.is === 'placed') this.tellOf(entry, { is: 'placed' })
       if (outcome.is === 'failed') this.tellOf(entry, { is: 'wait-failed', why: outcome.why, mistaken: false })

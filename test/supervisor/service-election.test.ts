@@ -1,0 +1,257 @@
+// Whoever wants a process of a service with slots gets exactly one answer, whatever throws on the way.
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { AcquireOutcome, Candidate, LockProvider, PlaceOutcome } from '../../src/locks/lock-provider.ts'
+import type { LaunchRequest } from '../../src/supervisor/prepare-spawn.ts'
+import { ServiceElection } from '../../src/supervisor/service-election.ts'
+import type { ServiceRuntime } from '../../src/supervisor/service-runtime.ts'
+
+const DEEDS = ['tryNow', 'takePlace', 'wait', 'cancel', 'leave', 'launch', 'note', 'parked'] as const
+type Deed = (typeof DEEDS)[number]
+type Answer = 'acquired' | 'busy' | 'placed' | 'failed'
+
+/** Answers when it is told to, or when it is called back. */
+class FakeCandidate implements Candidate {
+  readonly inheritFds: readonly number[] = []
+  private readonly world: World
+  private pending: ((answer: Answer | 'cancelled') => void) | null = null
+
+  constructor(world: World) {
+    this.world = world
+  }
+
+  get isAsked(): boolean {
+    return this.pending !== null
+  }
+
+  answer(answer: Answer | 'cancelled'): void {
+    const { pending } = this
+    this.pending = null
+    pending?.(answer)
+  }
+
+  tryNow(): Promise<AcquireOutcome> {
+    this.world.may('tryNow')
+    return this.ask().then((answer) => (answer === 'placed' ? BUSY : this.world.outcome(answer)))
+  }
+
+  takePlace(): Promise<PlaceOutcome> {
+    this.world.may('takePlace')
+    return this.ask().then((answer): PlaceOutcome => {
+      if (answer === 'cancelled') return { is: 'cancelled' }
+      return answer === 'failed' ? { is: 'failed', why: 'no fds' } : { is: 'placed' }
+    })
+  }
+
+  wait(): Promise<AcquireOutcome> {
+    this.world.may('wait')
+    return this.ask().then((answer) => this.world.outcome(answer === 'acquired' ? answer : 'failed'))
+  }
+
+  handOver(): void {}
+
+  cancel(): void {
+    this.answer('cancelled')
+    this.world.may('cancel')
+  }
+
+  leave(): void {
+    this.answer('cancelled')
+    this.world.may('leave')
+  }
+
+  private ask(): Promise<Answer | 'cancelled'> {
+    return new Promise((resolve) => {
+      this.pending = resolve
+    })
+  }
+}
+
+const BUSY: AcquireOutcome = { is: 'busy', holders: [] }
+
+interface Wanted {
+  readonly request: LaunchRequest
+  readonly candidate: FakeCandidate
+  launched: number
+  noProcess: number
+  /** Called back before a process was asked for. */
+  calledBack: boolean
+}
+
+class World {
+  readonly wanted: Wanted[] = []
+  readonly election: ServiceElection
+  /** What throws next, once. */
+  throws: Deed | null = null
+  /** What lifecycle does at the next word that there is no process, at once. */
+  next: (() => void) | null = null
+  private fresh = new FakeCandidate(this)
+  /** Of those who were called back before a process was asked for. */
+  refused = 0
+  private tokens = 1_000_000_000
+  private numbers = 0
+
+  constructor(slots: { mains: number; standbys: number; warm: boolean }) {
+    const provider: Pick<LockProvider, 'candidate' | 'close' | 'report'> = {
+      candidate: () => this.fresh,
+      close: () => {},
+      report: async () => [],
+    }
+    this.election = new ServiceElection({ lock: 'db', directory: '/', ...slots }, provider as LockProvider, {
+      now: () => 0,
+      launch: (request) => {
+        this.of(request).launched++
+        this.may('launch')
+      },
+      parked: () => this.may('parked'),
+      noProcess: (request, failed) => this.heard(request, failed),
+      trouble: () => {},
+      stopProcess: () => {},
+      note: () => this.may('note'),
+      onChange: () => {},
+    })
+  }
+
+  may(deed: Deed): void {
+    if (this.throws !== deed) return
+    this.throws = null
+    throw new Error(`${deed} threw`)
+  }
+
+  outcome(answer: Answer | 'cancelled'): AcquireOutcome {
+    if (answer === 'cancelled') return { is: 'cancelled' }
+    if (answer === 'busy') return BUSY
+    if (answer !== 'acquired') return { is: 'failed', why: 'no fds' }
+    const held = {
+      slot: 0,
+      token: String(++this.tokens),
+      deadline: Infinity,
+      onLost: () => {},
+      release: async () => [],
+    }
+    return { is: 'acquired', held, told: false }
+  }
+
+  enter(): void {
+    const service = { state: { name: 'db' } } as ServiceRuntime
+    const request = { service, slot: 0, number: ++this.numbers, generation: 1 } as LaunchRequest
+    const candidate = new FakeCandidate(this)
+    this.fresh = candidate
+    this.wanted.push({ request, candidate, launched: 0, noProcess: 0, calledBack: false })
+    this.election.enter(request, `db.${request.number}`)
+  }
+
+  callBack(one: Wanted): void {
+    if (one.launched > 0 || one.noProcess > 0 || one.calledBack) return
+    one.calledBack = true
+    if (!this.election.callBack(one.request.slot, one.request.number)) this.refused++
+  }
+
+  private heard(request: LaunchRequest, failed: string | null): void {
+    const one = this.of(request)
+    one.noProcess++
+    // As the interpreter does: what could not be started is over.
+    if (failed !== null) this.election.tell(request.slot, request.number, { is: 'reaped', why: failed })
+    const { next } = this
+    this.next = null
+    next?.()
+  }
+
+  private of({ number }: LaunchRequest): Wanted {
+    const found = this.wanted.find(({ request }) => request.number === number)
+    if (found === undefined) throw new Error(`nobody is number ${number}`)
+    return found
+  }
+}
+
+const commands = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('enter' as const), which: fc.constant(0) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('call-back' as const), which: fc.nat(5) }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constantFrom('acquired' as const, 'busy' as const, 'placed' as const, 'failed' as const),
+      which: fc.nat(5),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constantFrom(...DEEDS.map((deed) => `${deed} throws` as const)), which: fc.nat(0) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constantFrom('then-enter' as const, 'then-call-back' as const), which: fc.nat(5) }),
+  },
+)
+type Command = typeof commands extends fc.Arbitrary<infer C> ? C : never
+
+function obey(world: World, { do: verb, which }: Command): void {
+  const pick = <T>(from: readonly T[]): T | undefined => from[which % Math.max(1, from.length)]
+  const callOneBack = (): void => {
+    const one = pick(
+      world.wanted.filter(({ launched, noProcess, calledBack }) => launched + noProcess === 0 && !calledBack),
+    )
+    if (one !== undefined) world.callBack(one)
+  }
+  switch (verb) {
+    case 'enter':
+      return world.enter()
+    case 'call-back':
+      return callOneBack()
+    case 'then-enter':
+      world.next = () => world.enter()
+      return
+    case 'then-call-back':
+      // At once after it has come: the election has not heard of it yet.
+      world.next = () => {
+        world.enter()
+        const newest = world.wanted.at(-1)
+        if (newest !== undefined) world.callBack(newest)
+      }
+      return
+    case 'acquired':
+    case 'busy':
+    case 'placed':
+    case 'failed':
+      return pick(world.wanted.filter(({ candidate }) => candidate.isAsked))?.candidate.answer(verb)
+    default:
+      world.throws = verb.slice(0, verb.indexOf(' ')) as Deed
+  }
+}
+
+const slots = fc.record({
+  mains: fc.integer({ min: 1, max: 2 }),
+  standbys: fc.integer({ min: 0, max: 2 }),
+  warm: fc.boolean(),
+})
+
+describe('who is called back before there is a process', () => {
+  test('hears exactly once that there will be none, whatever throws meanwhile, and whatever follows from the news at once', async () => {
+    const property = fc.asyncProperty(slots, fc.array(commands, { minLength: 2, maxLength: 30 }), async (of, life) => {
+      const world = new World(of)
+      for (const command of life) {
+        obey(world, command)
+        await settled()
+      }
+      for (const one of world.wanted) {
+        if (one.calledBack) expect(one).toMatchObject({ launched: 0, noProcess: 1 })
+        expect(one.noProcess).toBeLessThanOrEqual(1)
+        expect(one.launched).toBeLessThanOrEqual(1)
+      }
+      expect(world.refused).toBe(0)
+      // And so does everybody else in the end.
+      world.throws = null
+      world.next = null
+      for (const one of world.wanted) world.callBack(one)
+      await settled()
+      for (const { launched, noProcess } of world.wanted) expect(launched + noProcess).toBeGreaterThanOrEqual(1)
+      world.election.close()
+    })
+    await fc.assert(property, { numRuns: 300 })
+  })
+})
+
+/** Every promise that was resolved has been heard. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
