@@ -1,5 +1,6 @@
 // From the files' settings to the effective spec: names and directories, sockets, services, and what must hold between them.
 import { join } from 'node:path'
+import { checkLocks } from './check-locks.ts'
 import { checkService, warnEndlessExits } from './check-services.ts'
 import { checkSockets, isTooLongForSocket, LONGEST_SOCKET_PATH, warnSharing } from './check-sockets.ts'
 import type { ConfigFile, FileSettings } from './config-file.ts'
@@ -108,6 +109,7 @@ function resolveServices(
     checkService(service, spec, declared, findings)
   }
   for (const service of declared.services.values()) warnEndlessExits(service, specs, findings)
+  checkLocks(declared, specs, findings)
   return specs
 }
 

@@ -171,6 +171,13 @@ export const ERRORS = {
     hint: 'Give the lock a directory of its own.',
     ...failed,
   },
+  HF_LOCK_SLOTS: {
+    message: 'the lock directory {dir} is in use with {found}, and here it is {own}',
+    about:
+      'Another supervisor has a service that contends for the same lock: each would look at other slots than the other one.',
+    hint: 'Write the same mains and standbys for all who contend for it, or end the others first: {holders}.',
+    ...failed,
+  },
   HF_LOCK_COUNTER: {
     message: 'the lock directory {dir}: its file counter holds no token',
     about: 'Somebody has written to it, or the disk lost it.',

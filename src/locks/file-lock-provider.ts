@@ -54,6 +54,7 @@ export class FileLockProvider implements LockProvider {
     await this.directory.prepare()
     for (let slot = 0; slot < this.options.mains; slot++) this.see((await this.directory.entryOf(slot))?.token)
     this.watchDirectory()
+    await this.directory.agreeOn(this.options)
   }
 
   candidate(identity: string): Candidate {

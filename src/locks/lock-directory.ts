@@ -1,11 +1,13 @@
 // The files of one lock: a gate and K slots, a gate and M places for standbys, the counter of tokens. Made once, never removed:
 // whoever waits for a removed file would get a lock that nobody else sees.
 import { close, constants as fsConstants, open } from 'node:fs'
-import { link, mkdir, readFile, stat, statfs, unlink, writeFile } from 'node:fs/promises'
+import { link, mkdir, readdir, readFile, rename, stat, statfs, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import { bootId } from '../os/boot-id.ts'
+import type { LockHolder } from './lock-provider.ts'
+import { holdersOf } from './slot-holders.ts'
 import { FIRST_TOKEN, IDENTITY_WIDTH } from './waiting-script.ts'
 
 export type LockKind = 'slot' | 'standby'
@@ -70,6 +72,24 @@ export class LockDirectory {
     if (!/^[1-9]\d{9}\n/.test(await readFile(join(path, 'counter'), 'latin1'))) throw this.damagedCounter()
   }
 
+  /**
+   * How many slots and places there are is the same for all who contend. What was agreed before counts while somebody holds one of
+   * them. @throws HoldfastError HF_LOCK_SLOTS
+   */
+  async agreeOn(counts: { readonly mains: number; readonly standbys: number }): Promise<void> {
+    const own = `mains: ${counts.mains}, standbys: ${counts.standbys}`
+    const file = join(this.path, 'slots')
+    await createOnce(file, `${own}\n`)
+    const found = (await readFile(file, 'latin1')).trim()
+    if (found === own) return
+    const holders = await this.holders()
+    if (holders.length > 0) {
+      const named = holders.map(({ pid, command }) => `pid ${pid} (${command})`).join(', ')
+      throw new HoldfastError('HF_LOCK_SLOTS', { dir: this.path, found: found.slice(0, 40), own, holders: named })
+    }
+    await replaceBy(file, `${own}\n`)
+  }
+
   damagedCounter(): Error {
     return new HoldfastError('HF_LOCK_COUNTER', { dir: this.path })
   }
@@ -113,6 +133,13 @@ export class LockDirectory {
     return found === null ? null : { dev: found.dev, ino: found.ino }
   }
 
+  /** Whoever holds a slot or a place, or waits behind a gate. */
+  private async holders(): Promise<LockHolder[]> {
+    const names = (await readdir(this.path)).filter((name) => /^(slot|standby)-/.test(name))
+    const found = (await Promise.all(names.map((name) => holdersOf(join(this.path, name))))).flat()
+    return [...new Map(found.map((holder) => [holder.pid, holder])).values()]
+  }
+
   private async refuseNetwork(): Promise<void> {
     const name = REFUSED.get(await this.fileSystemType(this.path))
     if (name === undefined) return
@@ -143,7 +170,7 @@ export function closeQuietly(fd: number): void {
 /** As a whole or not at all, and on the disk before anybody counts on it. Of several at once one wins. */
 async function createOnce(file: string, text: string): Promise<void> {
   if ((await stat(file).catch(() => null)) !== null) return
-  const temporary = `${file}.${process.pid}.${Math.random().toString(36).slice(2)}.tmp`
+  const temporary = temporaryFor(file)
   try {
     await writeFile(temporary, text, { mode: 0o600, flag: 'wx', flush: true })
     await link(temporary, file)
@@ -152,6 +179,20 @@ async function createOnce(file: string, text: string): Promise<void> {
   } finally {
     await unlink(temporary).catch(() => {})
   }
+}
+
+async function replaceBy(file: string, text: string): Promise<void> {
+  const temporary = temporaryFor(file)
+  try {
+    await writeFile(temporary, text, { mode: 0o600, flag: 'wx', flush: true })
+    await rename(temporary, file)
+  } finally {
+    await unlink(temporary).catch(() => {})
+  }
+}
+
+function temporaryFor(file: string): string {
+  return `${file}.${process.pid}.${Math.random().toString(36).slice(2)}.tmp`
 }
 
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {

@@ -169,3 +169,17 @@ test('who waits for two slots that are free at once gets one of them', async () 
     }
   }
 }, 60_000)
+
+test('has as many slots and places for all who contend for it, as long as one of them is there', async () => {
+  const provider = await bench.now.provider({ mains: 2, standbys: 1 })
+  const main = await bench.now.main(provider)
+  await expect(bench.now.provider({ mains: 1, standbys: 1 })).rejects.toMatchObject({
+    code: 'HF_LOCK_SLOTS',
+    message: `the lock directory ${bench.now.directory} is in use with mains: 2, standbys: 1, and here it is mains: 1, standbys: 1`,
+    hint: expect.stringContaining(`pid ${main.process.pid} (sleep 1000)`),
+  })
+  await bench.now.provider({ mains: 2, standbys: 1 })
+  await kill(main)
+  await main.held.release()
+  await bench.now.provider({ mains: 1, standbys: 1 })
+})
