@@ -5,6 +5,7 @@ import type { WaitStatus } from '../os/reap.ts'
 import { FileHeld } from './file-held.ts'
 import { closeQuietly, type LockDirectory, type LockKind } from './lock-directory.ts'
 import type { AcquireOutcome, Candidate, LockHolder, PlaceOutcome } from './lock-provider.ts'
+import { whilePassing } from './passing-error.ts'
 import type { StartLockCommand } from './start-lock-command.ts'
 import { BUSY, COUNTER_DAMAGED, fdsForWaiting, HELD_BACK, REPLACED, WAITING_SCRIPT, WON } from './waiting-script.ts'
 
@@ -26,6 +27,8 @@ export interface FileLockContext {
   /** The highest token seen. */
   readonly floor: () => string
   readonly onHeld: (held: FileHeld) => void
+  /** What keeps it from asking just now; null: nothing any more. */
+  readonly onTrouble: (error: Error | null) => void
   readonly onEnd: (candidate: FileCandidate) => void
   /** One after the other, of all candidates. */
   readonly inTurn: <T>(act: () => Promise<T>) => Promise<T>
@@ -68,7 +71,7 @@ export class FileCandidate implements Candidate {
     const { directory, standbys, mains } = this.context
     try {
       for (let left = TRIES; standbys > 0 && this.place === -1; left--) {
-        const places = await directory.openLocks('standby', standbys)
+        const places = await this.persist(asked, () => directory.openLocks('standby', standbys))
         let ended: Ended
         try {
           ended = await this.attempt(asked, { how: 'wait', kind: 'standby', slots: places, tell: -1 })
@@ -80,7 +83,7 @@ export class FileCandidate implements Candidate {
         if (ended.is === 'code' && (ended.code !== REPLACED || left <= 1))
           return { is: 'failed', why: whyFailed(ended, this.context) }
       }
-      const slots = await directory.openLocks('slot', mains)
+      const slots = await this.persist(asked, () => directory.openLocks('slot', mains))
       if (asked === this.asked) this.slots = slots
       else for (const fd of slots) closeQuietly(fd)
     } catch (error) {
@@ -122,7 +125,7 @@ export class FileCandidate implements Candidate {
     this.closeSlots(-1)
     try {
       for (let left = TRIES; ; left--) {
-        const slots = await directory.openLocks('slot', mains)
+        const slots = await this.persist(asked, () => directory.openLocks('slot', mains))
         let kept: number | undefined
         let ended: Ended
         let outcome: AcquireOutcome
@@ -164,7 +167,16 @@ export class FileCandidate implements Candidate {
     return outcome
   }
 
-  private async attempt(asked: number, attempt: Attempt): Promise<Ended> {
+  private persist<T>(asked: number, act: () => Promise<T>): Promise<T> {
+    const { onTrouble } = this.context
+    return whilePassing(act, { isWanted: () => asked === this.asked, onTrouble })
+  }
+
+  private attempt(asked: number, attempt: Attempt): Promise<Ended> {
+    return this.persist(asked, () => this.attemptOnce(asked, attempt))
+  }
+
+  private async attemptOnce(asked: number, attempt: Attempt): Promise<Ended> {
     const { directory } = this.context
     const opened: number[] = []
     try {
@@ -181,7 +193,7 @@ export class FileCandidate implements Candidate {
 
   /** Starts the child; what it alone needs is closed at once, and what its process has of its own too. */
   private run({ how, kind, slots, tell }: Attempt, gate: number, counter: number, opened: number[]): Promise<Ended> {
-    const { directory, devNull, start, floor, stopFile } = this.context
+    const { directory, devNull, start, floor, stopFile, onTrouble } = this.context
     const place = kind === 'slot' ? this.place : -1
     const out = tell === -1 ? devNull : tell
     const fds = fdsForWaiting({ gate, slots, counter, place, tell: out, devNull })
@@ -193,6 +205,7 @@ export class FileCandidate implements Candidate {
       } catch (error) {
         return reject(error)
       }
+      onTrouble(null)
       for (const fd of opened.splice(0)) closeQuietly(fd)
       if (tell !== -1) this.handOver()
     })

@@ -34,6 +34,8 @@ export class FileLockProvider implements LockProvider {
   private highest = String(FIRST_TOKEN)
   private watcher: FSWatcher | null = null
   private problem: string | null = null
+  /** What is tried again. */
+  private passing: string | null = null
   /** Two of ours that ask at the same moment would find each other at the gate, and both go away. */
   private turn: Promise<unknown> = Promise.resolve()
 
@@ -52,9 +54,9 @@ export class FileLockProvider implements LockProvider {
       throw new HoldfastError('HF_LOCK_PROGRAM', {}, { cause: error })
     }
     await this.directory.prepare()
+    await this.directory.agreeOn(this.options)
     for (let slot = 0; slot < this.options.mains; slot++) this.see((await this.directory.entryOf(slot))?.token)
     this.watchDirectory()
-    await this.directory.agreeOn(this.options)
   }
 
   candidate(identity: string): Candidate {
@@ -70,6 +72,9 @@ export class FileLockProvider implements LockProvider {
       strangers: (slots) => this.strangers(slots),
       floor: () => this.highest,
       onHeld: (held) => this.hold(held),
+      onTrouble: (error) => {
+        this.passing = error === null ? null : `locks can not be asked for just now: ${error.message}`
+      },
       onEnd: (ended) => this.candidates.delete(ended),
       inTurn: (act) => this.inTurn(act),
     }
@@ -90,7 +95,8 @@ export class FileLockProvider implements LockProvider {
   }
 
   health(): ProviderHealth {
-    return { state: this.problem === null ? 'ok' : 'degraded', problem: this.problem }
+    const problem = this.passing ?? this.problem
+    return { state: problem === null ? 'ok' : 'degraded', problem }
   }
 
   close(): void {

@@ -4,10 +4,11 @@ import type { SlotsSpec } from '../config/effective.ts'
 import type { ContenderEffect, ContenderEvent } from '../election/contender-event.ts'
 import { gripOf } from '../election/contender-state.ts'
 import type { ElectionEffect, ElectionEvent } from '../election/election-event.ts'
-import { deadlineOfElection, type ElectionState, newElection, roleOf } from '../election/election-state.ts'
+import { contenderOf, deadlineOfElection, type ElectionState, newElection, roleOf } from '../election/election-state.ts'
 import { stepElection } from '../election/election-step.ts'
 import type { Instant } from '../lifecycle/process-state.ts'
 import type { AcquireOutcome, Candidate, Held, LockHolder, LockProvider } from '../locks/lock-provider.ts'
+import { whilePassing } from '../locks/passing-error.ts'
 import type { LaunchRequest } from './prepare-spawn.ts'
 import type { RunningProcess } from './service-runtime.ts'
 
@@ -243,15 +244,21 @@ export class ServiceElection {
   private wait(entry: Entry, warm: boolean): void {
     const { candidate, process, request } = entry
     if (!warm) this.host.parked(request)
-    let commands: ReturnType<RunningProcess['lane']['openCommands']> | undefined
+    if (warm && process !== null) return void this.waitWarm(entry, process)
+    this.await(entry, candidate.wait(null))
+  }
+
+  private async waitWarm(entry: Entry, { lane, slot, number }: RunningProcess): Promise<void> {
+    const isWanted = (): boolean => contenderOf(this.current, slot, number)?.state.is === 'waiting'
+    let commands: ReturnType<RunningProcess['lane']['openCommands']>
     try {
-      commands = warm ? process?.lane.openCommands() : undefined
+      commands = await whilePassing(async () => lane.openCommands(), { isWanted })
     } catch (error) {
-      // Its directory was removed, or there are no fds left: it could never be told.
+      // Its directory was removed, say: it could never be told.
       return this.tellOf(entry, { is: 'wait-failed', why: String(error), mistaken: false })
     }
-    if (commands === undefined) return this.await(entry, candidate.wait(null))
-    const acquiring = candidate.wait(commands.fd)
+    if (!isWanted()) return commands.close()
+    const acquiring = entry.candidate.wait(commands.fd)
     void acquiring.finally(commands.close)
     this.await(entry, acquiring)
   }
