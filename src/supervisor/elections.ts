@@ -13,6 +13,7 @@ import type { LaunchRequest } from './prepare-spawn.ts'
 import { type LockGift, ServiceElection } from './service-election.ts'
 import type { RunningProcess, ServiceRuntime } from './service-runtime.ts'
 import type { LockReport } from './status-report.ts'
+import { eventsToStop } from './stop-one-process.ts'
 
 export interface ElectionsContext {
   readonly now: () => Instant
@@ -165,10 +166,11 @@ export class Elections {
     if (slots.join() !== state.replaceable?.join()) this.context.dispatch(name, { is: 'replaceable', slots })
   }
 
-  private stopProcess(service: string, { slot }: LaunchRequest, text: string, force: boolean): void {
-    const why = { kind: 'replace', text } as const
-    const at = this.context.now()
-    this.context.dispatch(service, { is: 'slot', slot, event: { is: force ? 'kill' : 'retire', at, why } })
+  private stopProcess(service: string, { slot, number }: LaunchRequest, text: string, force: boolean): void {
+    const state = this.context.serviceOf(service)?.state.slots.find((one) => one.slot === slot)
+    if (state === undefined) return
+    for (const event of eventsToStop(state, number, { at: this.context.now(), text, force }))
+      this.context.dispatch(service, { is: 'slot', slot, event })
   }
 
   private providerOf({ directory, mains, standbys, stopFile }: SlotsSpec): FileLockProvider {
