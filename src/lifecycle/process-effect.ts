@@ -19,6 +19,8 @@ export type ProcessEffect =
   | { readonly do: 'forget-readiness' }
   /** It is ready: the deadlines that it writes itself count from now. */
   | { readonly do: 'became-ready' }
+  /** It said that it ends by itself. */
+  | { readonly do: 'announced-end' }
   | { readonly do: 'send-reload'; readonly process: ProcessIdentity }
   | { readonly do: 'reload-done'; readonly error: string | null }
   /** Take it out of the spawn queue, and say `spawn-cancelled` if it was still there. */

@@ -318,7 +318,10 @@ function finish(
   spec: ServiceSpec,
 ): ProcessStep {
   const deadline = at + (timeUntilKill(ladderFor(FINISHED, spec)) ?? spec.stop.timeout)
-  return [{ is: 'finishing', process: state.process, readyAt, deadline }, [{ do: 'forget-readiness' }]]
+  return [
+    { is: 'finishing', process: state.process, readyAt, deadline },
+    [{ do: 'forget-readiness' }, { do: 'announced-end' }],
+  ]
 }
 
 const FINISHED: StopReason = { kind: 'stop', text: 'announced its end, but did not end in time' }

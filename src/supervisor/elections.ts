@@ -90,6 +90,8 @@ export class Elections {
     const election = this.byService.get(service)
     if (election === undefined) return
     if (effect.do === 'became-ready') election.tell(slot, number, { is: 'ready' })
+    // Nobody is promoted who is about to go.
+    if (effect.do === 'announced-end') election.tell(slot, number, { is: 'stop', why: 'it announced its end' })
     if (effect.do === 'tell-stop') election.tell(slot, number, { is: 'stop', why: effect.reason })
     if (effect.do === 'signal') election.tell(slot, number, { is: 'stop', why: effect.why })
   }

@@ -66,6 +66,8 @@ export class ProcessEffects {
       case 'became-ready':
         context.heartbeats.watch(service, process)
         return context.listeners.restoreBacklog(process.spec.sockets)
+      case 'announced-end':
+        return
       case 'send-reload':
         return this.sendReload(process)
       case 'reload-done':

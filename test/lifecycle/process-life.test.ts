@@ -174,7 +174,7 @@ describe('the end that a worker announces', () => {
   it('has the time that a stop would give it', () => {
     const [state, effects] = run(READY, spec, { is: 'finishing', at })
     expect(state).toEqual({ is: 'finishing', process: PROCESS, readyAt: READY.readyAt, deadline: at + 10_000 })
-    expect(effects).toEqual([{ do: 'forget-readiness' }])
+    expect(effects).toEqual([{ do: 'forget-readiness' }, { do: 'announced-end' }])
   })
 
   it('has the stop timeout where the ladder waits without end', () => {

@@ -10,5 +10,7 @@ worker.onPromote(({ slot, token }) => {
   )
 })
 worker.onStop(() => {})
+// It ends some time later.
+process.on('SIGUSR2', () => worker.finishing())
 setInterval(() => {}, 1_000)
 worker.ready()

@@ -1,0 +1,70 @@
+// Who of the standbys is next, and who is not.
+import { existsSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { configure, mainOf, promotions, roles, waitingShells } from './harness/main-and-standby.ts'
+import { newScene, type Scene } from './harness/scene.ts'
+import { waitFor } from './harness/wait-for.ts'
+
+async function pidOf(scene: Scene, worker: string): Promise<number | null> {
+  return (await scene.worker(worker)).pid
+}
+
+test('a standby that announces its end leaves the queue at once: the one after it is next', async () => {
+  const scene = newScene()
+  configure(scene, { standbys: 2 })
+  await scene.up()
+  await waitFor(() => promotions(scene).length === 1)
+  await waitFor(() => waitingShells(scene) === 2)
+  const standbys = (await scene.service('db')).workers.filter(({ role }) => role === 'standby')
+  const [first, second] = standbys
+  // It says so, and works on what it has.
+  process.kill(first?.pid ?? 0, 'SIGUSR2')
+  await waitFor(() => waitingShells(scene) === 1)
+  expect(existsSync(`/proc/${first?.pid}`)).toBe(true)
+  process.kill(await mainOf(scene), 'SIGKILL')
+  await waitFor(() => promotions(scene).length === 2)
+  expect(promotions(scene).at(-1)?.pid).toBe(second?.pid)
+})
+
+test('failover of a worker replaces that main, and no other; one that is no main is refused', async () => {
+  const scene = newScene()
+  configure(scene, { mains: 2, standbys: 1 })
+  await scene.up()
+  await waitFor(() => promotions(scene).length === 2)
+  await waitFor(async () => (await roles(scene)).join() === 'main,main,standby')
+  const { locks } = await scene.status()
+  const [lowest, other] = [0, 1].map((slot) => locks[0]?.holders.find((holder) => holder.slot === slot)?.worker ?? '')
+  const stays = await pidOf(scene, String(lowest))
+  const goes = await pidOf(scene, String(other))
+  const { code, all } = await scene.holdfast('failover', String(other))
+  expect(code, all).toBe(0)
+  await waitFor(() => promotions(scene).length === 3)
+  expect(await pidOf(scene, String(lowest))).toBe(stays)
+  expect(existsSync(`/proc/${goes}`)).toBe(false)
+  const workers = (await scene.service('db')).workers
+  const standby = workers.find(({ role }) => role === 'standby')?.id ?? ''
+  const refused = await scene.holdfast('failover', standby)
+  expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('is no main') })
+})
+
+test('what a dead supervisor has left is ended without promoting anybody', async () => {
+  const scene = newScene()
+  configure(scene, { standbys: 2 })
+  const down = () => scene.holdfast('down')
+  const ends = [
+    { end: down, promotions: 0 },
+    { end: () => scene.up('--clean').then(down), promotions: 1 },
+  ]
+  for (const { end, promotions: expected } of ends) {
+    await scene.up()
+    const { directory } = (await scene.status()).locks[0] ?? { directory: '' }
+    const token = (): string => scene.read(`${directory.slice(scene.dir.length + 1)}/counter`)
+    await waitFor(() => waitingShells(scene) === 2)
+    const before = Number(token())
+    const supervisor = scene.supervisorPid()
+    process.kill(supervisor, 'SIGKILL')
+    await waitFor(() => !existsSync(`/proc/${supervisor}`))
+    expect((await end()).code).toBe(0)
+    expect(Number(token()) - before).toBe(expected)
+  }
+})
