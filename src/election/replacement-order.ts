@@ -69,14 +69,14 @@ export type SwitchPlan =
   | { readonly is: 'switch'; readonly worker: number; readonly follower: number; readonly slot: number }
   | { readonly is: 'refused'; readonly why: string }
 
-/** A planned switch: the main of `slot`, or of the lowest one that is ours, makes room for the standby that waits longest. */
-export function planSwitch(election: ElectionState, slot: number | null): SwitchPlan {
+/** A planned switch: this worker, or the main of the lowest slot that is ours, makes room for the standby that waits longest. */
+export function planSwitch(election: ElectionState, worker: number | null): SwitchPlan {
   const mains = election.contenders
     .flatMap((one) => (isMain(one) ? [one] : []))
     .sort((a, b) => a.state.grip.slot - b.state.grip.slot)
-  const main = slot === null ? mains[0] : mains.find(({ state }) => state.grip.slot === slot)
+  const main = worker === null ? mains[0] : mains.find((one) => one.worker === worker)
   if (main === undefined) {
-    return { is: 'refused', why: slot === null ? 'no main works here' : `no main of slot ${slot} works here` }
+    return { is: 'refused', why: worker === null ? 'no main works here' : `worker ${worker} is no main` }
   }
   const [follower] = queueOf(election)
   if (follower === undefined) return { is: 'refused', why: 'no standby waits that could follow' }

@@ -124,9 +124,9 @@ export class Elections {
     return number === null ? 'standby' : election.roleOf(slot, number)
   }
 
-  planSwitch(service: string): SwitchPlan {
+  planSwitch(service: string, worker: number | null): SwitchPlan {
     const election = this.byService.get(service)
-    return election === undefined ? { is: 'refused', why: 'it has no slots' } : planSwitch(election.state, null)
+    return election === undefined ? { is: 'refused', why: 'it has no slots' } : planSwitch(election.state, worker)
   }
 
   report(): LockReport[] {

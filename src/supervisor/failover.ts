@@ -3,12 +3,15 @@ import { HoldfastError } from '../errors/holdfast-error.ts'
 import type { Interpreter } from './interpreter.ts'
 import type { ResolvedTarget } from './targets.ts'
 
-/** The main that is to make room, of each service. @throws HoldfastError HF_FAILOVER_REFUSED: nothing was done */
+/** The main that is to make room, of each service; or the workers that are named, each of which has to be one. @throws HoldfastError HF_FAILOVER_REFUSED: nothing was done */
 export function switchesOf({ elections }: Interpreter, targets: readonly ResolvedTarget[]): ResolvedTarget[] {
-  return targets.map(({ service }) => {
-    const plan = elections.planSwitch(service)
-    if (plan.is === 'refused') throw new HoldfastError('HF_FAILOVER_REFUSED', { service, why: plan.why })
-    return { service, slots: [plan.worker] }
+  return targets.map(({ service, slots }) => {
+    const workers = (slots ?? [null]).map((worker) => {
+      const plan = elections.planSwitch(service, worker)
+      if (plan.is === 'refused') throw new HoldfastError('HF_FAILOVER_REFUSED', { service, why: plan.why })
+      return plan.worker
+    })
+    return { service, slots: workers }
   })
 }
 

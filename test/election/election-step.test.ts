@@ -208,17 +208,17 @@ describe('whom a rolling restart may take', () => {
 })
 
 describe('a planned switch', () => {
-  it('is from the lowest main, or the one of a slot, to the standby that waits longest', () => {
+  it('is from the main of the lowest slot, or the one that is named, to the standby that waits longest', () => {
     const election = electionOf([main(0, 1), main(1, 0), waiting(2, 7), waiting(3, 4)])
     expect(planSwitch(election, null)).toEqual({ is: 'switch', worker: 1, follower: 3, slot: 0 })
-    expect(planSwitch(election, 1)).toEqual({ is: 'switch', worker: 0, follower: 3, slot: 1 })
+    expect(planSwitch(election, 0)).toEqual({ is: 'switch', worker: 0, follower: 3, slot: 1 })
   })
 
   it('is refused with a reason', () => {
     expect(planSwitch(electionOf([waiting(2, 7)]), null)).toEqual({ is: 'refused', why: 'no main works here' })
-    expect(planSwitch(electionOf([main(0, 0), waiting(2, 7)]), 1)).toEqual({
+    expect(planSwitch(electionOf([main(0, 0), waiting(2, 7)]), 2)).toEqual({
       is: 'refused',
-      why: 'no main of slot 1 works here',
+      why: 'worker 2 is no main',
     })
     expect(planSwitch(electionOf([main(0, 0)]), null)).toEqual({
       is: 'refused',
