@@ -159,6 +159,7 @@ export async function createSupervisor(config: SupervisorConfig, options: Superv
     journalFile: engine.journalFile,
     settled: () => engine.settled(),
     status: (query) => engine.status(query),
+    lookAtLocks: () => engine.lookAtLocks(),
     operate: (request, onProgress) => engine.operate(request, onProgress),
     apply: async (changed, how) => engine.apply(await read(changed), how),
     why: (target) => engine.why(target),

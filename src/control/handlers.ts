@@ -47,7 +47,8 @@ export type Handler = (host: ControlHost, call: Call, reply: Reply) => Promise<v
 
 const HANDLERS: Readonly<Record<RouteName, Handler>> = {
   ...(Object.fromEntries(OPERATION_VERBS.map((verb) => [verb, operate])) as Record<OperationVerb, Handler>),
-  status({ engine }, { options }, { response }) {
+  async status({ engine }, { options }, { response }) {
+    await engine.lookAtLocks()
     const targets = (options.target ?? []) as readonly string[]
     const memory = options.memory === true
     if (options.table !== true) return sendJson(response, 200, engine.status({ targets, memory }))

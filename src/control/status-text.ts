@@ -1,5 +1,5 @@
 // `status` for people: a line on the supervisor, a row per service or worker, the sockets.
-import type { ServiceReport, StatusReport, WorkerReport } from '../supervisor/status-report.ts'
+import type { LockReport, ServiceReport, StatusReport, WorkerReport } from '../supervisor/status-report.ts'
 import { colourOfState, type Paint } from './colours.ts'
 import { humanDuration, humanSize } from './human-units.ts'
 import { type Cell, tableText } from './table-text.ts'
@@ -16,6 +16,8 @@ export function statusText(report: StatusReport, options: StatusTextOptions): st
   const parts = [headLine(report, options)]
   if (report.services.length > 0) parts.push(serviceTable(report.services, options))
   if (report.sockets.length > 0) parts.push(socketTable(report, options))
+  const locks = report.locks.flatMap((lock) => lockLines(lock, options))
+  if (locks.length > 0) parts.push(`${locks.join('\n')}\n`)
   return parts.join('\n')
 }
 
@@ -109,6 +111,17 @@ function socketTable({ sockets }: StatusReport, options: StatusTextOptions): str
     { text: queued === null ? '' : String(queued) },
   ])
   return tableText(['SOCKET', 'LISTEN', 'QUEUED'], rows, options)
+}
+
+/** What is not as usual. */
+function lockLines({ name, service, strangers, health }: LockReport, { paint }: StatusTextOptions): string[] {
+  const lock = `lock ${name}${name === service ? '' : ` of ${service}`}`
+  const held = strangers.map(
+    ({ slot, pid, command }) =>
+      `${lock}: slot ${slot} is held by pid ${pid} (${command}), which is not of this supervisor`,
+  )
+  if (health.state === 'ok') return held
+  return [paint('yellow', `${lock} is ${health.state}: ${health.problem ?? ''}`), ...held]
 }
 
 function rightCells(texts: readonly string[]): Cell[] {

@@ -52,8 +52,8 @@ export class Elections {
         launch: (request, lock: LockGift) => context.launch({ ...request, lock }),
         parked: context.parked,
         noProcess: context.noProcess,
-        stopProcess: (request, text, force) => this.stopProcess(name, request, text, force),
         trouble: (request, reason) => context.note(request, 'trouble', reason),
+        stopProcess: (request, text, force) => this.stopProcess(name, request, text, force),
         note: context.note,
         onChange: () => this.update(name),
       }),
@@ -137,7 +137,14 @@ export class Elections {
       directory: election.slots.directory,
       mains: election.slots.mains,
       holders: election.holders().map(({ slot, token, worker }) => ({ slot, token, worker: `${service}/${worker}` })),
+      strangers: [...election.strangers],
+      health: election.health,
     }))
+  }
+
+  /** Who holds the slots that none of ours has, for the next `report`. Takes a look into /proc where there are such slots. */
+  async look(): Promise<void> {
+    await Promise.all([...this.byService.values()].map((election) => election.lookForStrangers(this.context.isOurs)))
   }
 
   remove(service: string): void {

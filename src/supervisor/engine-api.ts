@@ -170,6 +170,8 @@ export interface Engine {
   settled(): Promise<OperationOutcome>
   /** Everything, or what the query asks for. @throws HoldfastError HF_TARGET_UNKNOWN */
   status(query?: StatusQuery): StatusReport
+  /** Looks who holds the main slots that none of ours has; the next `status` shows it. */
+  lookAtLocks(): Promise<void>
   /**
    * Does what is asked, and resolves when it is done. A failed operation resolves with `ok: false`.
    * @throws HoldfastError for what can not be asked: an unknown target, a rollout in progress …

@@ -166,6 +166,10 @@ export class LocalEngine implements Engine {
     }
   }
 
+  lookAtLocks(): Promise<void> {
+    return this.interpreter.elections.look()
+  }
+
   async operate(request: OperationRequest, onProgress?: (progress: Progress) => void): Promise<OperationOutcome> {
     if (this.interpreter.running) await eventTaken()
     if (this.going !== null && request.verb !== 'stop') throw new HoldfastError('HF_GOING_DOWN')

@@ -7,7 +7,14 @@ import type { ElectionEffect, ElectionEvent } from '../election/election-event.t
 import { contenderOf, deadlineOfElection, type ElectionState, newElection, roleOf } from '../election/election-state.ts'
 import { stepElection } from '../election/election-step.ts'
 import type { Instant } from '../lifecycle/process-state.ts'
-import type { AcquireOutcome, Candidate, Held, LockHolder, LockProvider } from '../locks/lock-provider.ts'
+import type {
+  AcquireOutcome,
+  Candidate,
+  Held,
+  LockHolder,
+  LockProvider,
+  ProviderHealth,
+} from '../locks/lock-provider.ts'
 import { whilePassing } from '../locks/passing-error.ts'
 import type { LaunchRequest } from './prepare-spawn.ts'
 import type { RunningProcess } from './service-runtime.ts'
@@ -51,6 +58,10 @@ interface Entry {
   launched: boolean
 }
 
+export interface StrangerInSlot extends LockHolder {
+  readonly slot: number
+}
+
 export class ServiceElection {
   readonly slots: SlotsSpec
   private readonly provider: LockProvider
@@ -60,6 +71,8 @@ export class ServiceElection {
   private readonly over: string[] = []
   private running = false
   private current: ElectionState
+  /** As of the last look: who holds a slot and is none of ours. */
+  strangers: readonly StrangerInSlot[] = []
 
   constructor(slots: SlotsSpec, provider: LockProvider, host: ElectionHost) {
     this.slots = slots
@@ -121,6 +134,18 @@ export class ServiceElection {
       const grip = gripOf(state)
       return grip === null ? [] : [{ ...grip, worker }]
     })
+  }
+
+  get health(): ProviderHealth {
+    return this.provider.health()
+  }
+
+  async lookForStrangers(isOurs: (pid: number) => boolean): Promise<void> {
+    const own = new Set(this.holders().map(({ slot }) => slot))
+    const reports = own.size < this.slots.mains ? await this.provider.report().catch(() => []) : []
+    // A child of a main of ours may hold its slot with it.
+    const others = reports.filter(({ slot, holders }) => !own.has(slot) && !holders.some(({ pid }) => isOurs(pid)))
+    this.strangers = others.flatMap(({ slot, holders }) => holders.map((holder) => ({ slot, ...holder })))
   }
 
   close(): void {

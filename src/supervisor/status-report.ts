@@ -137,6 +137,10 @@ export interface LockReport {
   mains: number
   /** Main slots that workers of ours hold. */
   holders: { slot: number; token: string; worker: string }[]
+  /** Processes that hold a main slot and are none of ours: of another supervisor, or somebody's. */
+  strangers: { slot: number; pid: number; command: string }[]
+  /** `degraded`: it works, but not as it should; `problem` says why. */
+  health: { state: 'ok' | 'degraded' | 'unreachable'; problem: string | null }
 }
 
 /** What `holdfast status --json` prints, and `GET /v1/status` answers. */

@@ -57,6 +57,8 @@ export class FakeEngine {
     return this.outcome
   }
 
+  async lookAtLocks(): Promise<void> {}
+
   status(query?: unknown): StatusReport {
     this.asked.push(['status', query])
     return this.report

@@ -118,3 +118,22 @@ test('on a narrow terminal columns are left out, the message last', () => {
   expect(show(services, {}, 40).split('\n')[3]).toBe('web      running    0/1  exited with co…')
   expect(headerAt(10)).toBe('SERVICE  STATE    READY  MESSAGE')
 })
+
+test('a lock that is not as it should be has a line, and who holds a slot and is none of ours', () => {
+  const lock = { name: 'db', type: 'file', service: 'db', directory: '/l', mains: 1, holders: [] } as const
+  const ok = { state: 'ok', problem: null } as const
+  expect(show([], { locks: [{ ...lock, holders: [], strangers: [], health: ok }] })).not.toContain('lock')
+  const text = show([], {
+    locks: [
+      {
+        ...lock,
+        name: 'shared',
+        holders: [],
+        strangers: [{ slot: 0, pid: 77, command: 'node db.js' }],
+        health: { state: 'degraded', problem: 'nobody looks' },
+      },
+    ],
+  })
+  expect(text).toContain('lock shared of db is degraded: nobody looks\n')
+  expect(text).toContain('lock shared of db: slot 0 is held by pid 77 (node db.js), which is not of this supervisor\n')
+})

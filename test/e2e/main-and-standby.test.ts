@@ -1,69 +1,11 @@
 // Main and standby on one machine: who holds a slot works, who waits takes over, and nobody else.
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { command, configure, mainOf, promotions, roles, waitingShells } from './harness/main-and-standby.ts'
 import { MainTrace, overlaps } from './harness/main-trace.ts'
-import { newScene, PROGRAMS, type Scene } from './harness/scene.ts'
+import { newScene, PROGRAMS } from './harness/scene.ts'
 import { waitFor } from './harness/wait-for.ts'
-
-const command = [process.execPath, join(PROGRAMS, 'main.mjs')]
-
-interface Promotion {
-  readonly pid: number
-  readonly slot: number
-  readonly token: string
-}
-
-function promotions(scene: Scene): Promotion[] {
-  const lines = scene.read('promotions.txt').trimEnd().split('\n').filter(Boolean)
-  return lines.map((line) => {
-    const [, pid, slot, token, own] = line.split(' ')
-    expect(own).toBe(token)
-    return { pid: Number(pid), slot: Number(slot), token: String(token) }
-  })
-}
-
-const roles = async (scene: Scene): Promise<string[]> =>
-  (await scene.service('db')).workers.map(({ role, ready }) => `${role}${ready ? '' : ' (not ready)'}`).toSorted()
-
-function configure(scene: Scene, slots: object = {}, more: object = {}): void {
-  scene.configure({ services: { db: { command, cwd: scene.dir, ready: 'notify', slots, ...more } } })
-}
-
-/** What waits for a main slot in the kernel, whether its supervisor lives or not. */
-function waitingShells(scene: Scene): number {
-  // Each leads a session; its fork that is about to become flock(1) has its name, and does not.
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && leadsSession(name))
-  const commands = pids.map((pid) => commandOf(pid).split('\0'))
-  return commands.filter((words) => {
-    const [how, kind] = words.slice(words.indexOf('holdfast-lock') + 1)
-    const isOurs = words.some((word) => word.startsWith(scene.dir))
-    return words.includes('holdfast-lock') && isOurs && how === 'wait' && kind === 'slot'
-  }).length
-}
-
-function leadsSession(pid: string): boolean {
-  try {
-    const [, , , session] = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      .replace(/^.*\) /s, '')
-      .split(' ')
-    return session === pid
-  } catch {
-    return false
-  }
-}
-
-function commandOf(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
-  } catch {
-    return ''
-  }
-}
-
-async function mainOf(scene: Scene): Promise<number> {
-  return (await scene.service('db')).workers.find(({ role }) => role === 'main')?.pid ?? 0
-}
 
 test('the main dies: the standby works with a higher token, and another one waits', async () => {
   const scene = newScene()
@@ -187,6 +129,14 @@ test('two supervisors on one lock: one main in all, and the other supervisor tak
   }
   await waitFor(() => promotions(left).length === 1)
   expect(await roles(left)).toEqual(['main', 'standby'])
+  const [lock] = (await right.status()).locks
+  expect(lock).toMatchObject({
+    holders: [],
+    strangers: [{ slot: 0, pid: await mainOf(left) }],
+    health: { state: 'ok' },
+  })
+  expect((await right.holdfast('status')).out).toContain(`slot 0 is held by pid ${await mainOf(left)}`)
+  expect((await left.status()).locks[0]?.strangers).toEqual([])
   expect((await left.down()).code).toBe(0)
   await waitFor(() => promotions(left).length === 2)
   await waitFor(async () => (await roles(right)).includes('main'))

@@ -30,13 +30,25 @@ export function configure(scene: Scene, slots: object = {}, more: object = {}): 
 
 /** What waits for a main slot in the kernel, whether its supervisor lives or not. */
 export function waitingShells(scene: Scene): number {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  // Each leads a session; its fork that is about to become flock(1) has its name, and does not.
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && leadsSession(name))
   const commands = pids.map((pid) => commandOf(pid).split('\0'))
   return commands.filter((words) => {
     const [how, kind] = words.slice(words.indexOf('holdfast-lock') + 1)
     const isOurs = words.some((word) => word.startsWith(scene.dir))
     return words.includes('holdfast-lock') && isOurs && how === 'wait' && kind === 'slot'
   }).length
+}
+
+function leadsSession(pid: string): boolean {
+  try {
+    const [, , , session] = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ')
+    return session === pid
+  } catch {
+    return false
+  }
 }
 
 function commandOf(pid: string): string {
