@@ -19,6 +19,9 @@ export interface Leftover {
   readonly pid: number
 }
 
+/** In place of the name of a service, in HOLDFAST_ID of what waits for locks. */
+export const LOCK_COMMANDS = ':lock'
+
 interface Stray extends ProcessIdentity {
   readonly worker: string
 }
@@ -46,6 +49,7 @@ export async function endLeftovers(
 ): Promise<{ ended: number; left: string[] }> {
   const all = recordsOfThisBoot(runtimeDir)
   const records = all.filter(isAlive)
+  await endLockWaiting(() => (hasSupervisor(runtimeDir) ? [] : straysIn(runtimeDir, all)), onProgress)
   await Promise.all(records.map((record) => descend(record, onProgress)))
   const find = (): Stray[] => (hasSupervisor(runtimeDir) ? [] : straysIn(runtimeDir, all))
   const strays = await endStrays(find, onProgress)
@@ -107,6 +111,16 @@ async function descend(record: WorkerRecord, onProgress: (text: string) => void)
     signalGroup(record.pid, constants.signals.SIGTERM)
     if (!(await gone(() => !groupExists(record.pid), 2_000))) signalGroup(record.pid, constants.signals.SIGKILL)
   }
+}
+
+/** What waits for a main slot would promote a standby as soon as the main ends, for the last moments of both. */
+async function endLockWaiting(find: () => Stray[], onProgress: (text: string) => void): Promise<void> {
+  const waiting = find().filter(({ worker }) => worker.startsWith(LOCK_COMMANDS))
+  for (const stray of waiting) {
+    onProgress(`what waits for a lock (pid ${stray.pid}): SIGKILL`)
+    signalProcess(stray, constants.signals.SIGKILL)
+  }
+  await gone(() => !waiting.some(isAlive), 2_000)
 }
 
 /** Stop file and command belong to a supervisor that knows the service; here the signals do, and KILL at the end. */

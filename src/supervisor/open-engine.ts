@@ -22,7 +22,7 @@ import type { EngineParts } from './engine-parts.ts'
 import { ownerOf } from './exec-settings.ts'
 import { Interpreter } from './interpreter.ts'
 import { Journal } from './journal.ts'
-import { endLeftovers, livingLeftovers } from './leftover.ts'
+import { endLeftovers, LOCK_COMMANDS, livingLeftovers } from './leftover.ts'
 import { Listeners } from './listeners.ts'
 import { prepareDirectories } from './runtime-directory.ts'
 import { journalPath, RuntimePaths } from './runtime-paths.ts'
@@ -92,7 +92,7 @@ function assemble(spec: SupervisorSpec, host: EngineHost, { paths, lock, listene
     startLockCommand: lockCommandsOf(children, {
       environment: [
         `PATH=${host.environment.PATH ?? '/usr/bin:/bin'}`,
-        `HOLDFAST_ID=${composeHoldfastId(host.environment.HOLDFAST_ID ?? null, `${idPrefix}.:lock.0.0`)}`,
+        `HOLDFAST_ID=${composeHoldfastId(host.environment.HOLDFAST_ID ?? null, `${idPrefix}.${LOCK_COMMANDS}.0.0`)}`,
       ],
       softNoFile,
     }),
