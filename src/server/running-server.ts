@@ -165,10 +165,8 @@ export class LiveServer<Config> implements RunningServer<Config> {
       [TIER_VARIABLES.pid]: String(process.pid),
       // One that worked on beside the next main would be a second one.
       [TIER_VARIABLES.orphans]: this.role.lockFds.length > 0 ? 'die' : orphans,
-      // A program that is not ours would hand them on to all that it starts.
-      ...(workerType === 'spawn'
-        ? {}
-        : { [TIER_VARIABLES.desk]: this.desk.path, [TIER_VARIABLES.secret]: this.desk.secret }),
+      [TIER_VARIABLES.desk]: this.desk.path,
+      [TIER_VARIABLES.secret]: this.desk.secret,
     }
     return {
       wantsListenPid: workerType === 'spawn',
@@ -188,7 +186,8 @@ export class LiveServer<Config> implements RunningServer<Config> {
       environment: ({ slot }) => {
         this.startedWith.set(slot, this.config)
         if (!isModule(worker)) this.hooks.ofWorker('beforeFork', { workerId: slot, pid: null })
-        if (workerType === 'embedded') return {}
+        // Any other program may be a server of its own, and would take itself for a worker of ours.
+        if (workerType === 'embedded' || workerType === 'spawn') return {}
         const config = JSON.stringify(this.config)
         const gifts = { ...base, ...this.role.giftsFor(slot) }
         return config === undefined ? gifts : { ...gifts, [TIER_VARIABLES.config]: config }

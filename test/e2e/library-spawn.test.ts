@@ -42,6 +42,16 @@ test('one that does not listen to the first word hears the second, and KILL is K
   expect(scene.read('log/shop.server.log')).toContain('SIGKILL')
 })
 
+test('it is no worker of ours to itself: nothing says so but what the daemon says, too', async () => {
+  const scene = newLibraryScene('spawner.mjs')
+  scene.options({ command: ['sh', '-c', 'env; exec sleep 1000'], ready: { log: 'HOLDFAST_SERVICE' } })
+  expect((await scene.command('start')).code).toBe(0)
+  expect(await scene.command('stop')).toMatchObject({ code: 0 })
+  const names = [...scene.read('log/shop.log').matchAll(/ (HOLDFAST_\w+)=/g)].map(([, name]) => name)
+  expect(names).toContain('HOLDFAST_SERVICE')
+  expect(names.filter((name) => /SERVER|TIER|CONFIG|ORPHANS|LIFELINE/.test(String(name)))).toEqual([])
+})
+
 test('by signals: any program as it is', async () => {
   const scene = newLibraryScene('spawner.mjs')
   scene.options({ workers: 2, command: 'sleep 1000', ready: { delay: 0 } })
