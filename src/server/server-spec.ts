@@ -153,7 +153,6 @@ function written(options: ServerOptions, program: string): Record<string, unknow
     ),
   )
   const service = {
-    ...defaultsOf(options),
     ...others,
     ...embeddedRollout(options),
     command: workerCommand(options, program),
@@ -162,7 +161,7 @@ function written(options: ServerOptions, program: string): Record<string, unknow
   }
   // Several servers of one program share its directory of logs.
   const stateDir = join(options.logDir ?? 'log', `${name}.state`)
-  return { name, stateDir, ...kept(OF_THE_SUPERVISOR), services: { [name]: service } }
+  return { name, stateDir, ...kept(OF_THE_SUPERVISOR), defaults: defaultsOf(options), services: { [name]: service } }
 }
 
 /** Of the service, where the program does not say otherwise. */
