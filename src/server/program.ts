@@ -26,7 +26,7 @@ import { environmentList } from './running-supervisor.ts'
 import type { ServerOptions } from './server-options.ts'
 import { type ServerPlace, type ServerPresence, serverPlace, serverPresence } from './server-place.ts'
 import { serveInForeground } from './server-process.ts'
-import { configNameOf, evaluateOptions } from './server-spec.ts'
+import { evaluateOptions, isConfigOf } from './server-spec.ts'
 import { FORWARDED, placeBelow, serverServiceName, supervisorSpecOf } from './supervised-server.ts'
 import { SERVER_TIER_FLAGS, TIER_VARIABLES } from './tier.ts'
 import { holdfastProgram, serverCommand } from './worker-command.ts'
@@ -278,7 +278,7 @@ export class Program<Config> {
     const presence = await serverPresence(this.options, this.place)
     if (presence.is !== 'running') return presence
     const { config } = presence.report.supervisor
-    if (config === configNameOf(this.program, this.options.name)) return presence
+    if (isConfigOf(config, this.program, this.options.name)) return presence
     throw new HoldfastError('HF_RUNTIME_DIR_TAKEN', { dir: this.place.runtimeDir, config: String(config) })
   }
 

@@ -4,7 +4,7 @@ import type { SupervisorSpec } from '../config/effective.ts'
 import type { Problem } from '../config/problem.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import { embeddedRollout, inProcessProblems } from './in-process-options.ts'
-import { isModule } from './program-file.ts'
+import { isModule, isSameProgram } from './program-file.ts'
 import type { DynamicSettings, ServerOptions } from './server-options.ts'
 import { workerCommand } from './worker-command.ts'
 import { requireHandable } from './worker-config.ts'
@@ -64,6 +64,12 @@ interface CheckOptions {
 /** What stands for the config of a server: the program, and which of its servers. */
 export function configNameOf(program: string, name: string): string {
   return `${program}#${name}`
+}
+
+/** Whether a config of that name is this server's. */
+export function isConfigOf(config: string | null, program: string, name: string): boolean {
+  const end = `#${name}`
+  return config?.endsWith(end) === true && isSameProgram(config.slice(0, -end.length), program)
 }
 
 /**
