@@ -1,4 +1,5 @@
 // A worker where it runs: the definition's callbacks around the SDK.
+import type { EndableWorker } from '../worker/create-worker.ts'
 import type { Worker } from '../worker/worker.ts'
 import type { Tier } from './tier.ts'
 import { ServerWorkerContext } from './worker-context.ts'
@@ -23,7 +24,7 @@ const OWN_BODY: WorkerBody = { exit: (code) => process.exit(code) }
 export async function runWorker<Config>(
   definition: WorkerDefinition<Config>,
   tier: WorkerTier,
-  worker: Worker,
+  worker: Worker & Partial<Pick<EndableWorker, 'begin'>>,
   body: WorkerBody = OWN_BODY,
 ): Promise<never> {
   let config = tier.config as Config
@@ -33,11 +34,11 @@ export async function runWorker<Config>(
     desk: tier.desk,
     onListening: () => worker.ready(),
   })
-  worker.onReload(async (given) => {
-    // HUP from somebody else brings no configuration: then it is the one in force, once more.
-    const next = given === undefined ? config : (given as Config)
-    await definition.reload?.(next, ctx)
-    config = next
+  // HUP from somebody else brings no configuration: then it is the one in force, once more.
+  worker.begin?.(config)
+  worker.onReload(async (next) => {
+    await definition.reload?.(next as Config, ctx)
+    config = next as Config
   })
   endWithServer(worker, tier)
   try {

@@ -128,12 +128,18 @@ export class ProcessEffects {
     } else if (reload.by === 'signal') {
       const word = process.spec.stdin === 'commands' ? commandWord(reload.signal) : null
       if (word !== null) return sent(process.lane.send(`${word}\n`) ? null : 'its stdin is full: it does not read it')
-      this.send(process, { reload: { config: this.context.host.workers?.config() ?? {} } })
+      this.send(process, { reload: this.newSettings() })
       process.inside?.worker.signal(reload.signal)
       if (process.inside !== null) return sent(null)
       const number = parseSignal(reload.signal)?.number ?? 0
       sent(signalProcess(process.identity, number) === 'sent' ? null : 'it is gone')
     }
+  }
+
+  /** A service of the daemon has no configuration that we know. */
+  private newSettings(): { readonly config: unknown } {
+    const { workers } = this.context.host
+    return { config: workers === undefined ? {} : workers.config() }
   }
 
   private send(process: RunningProcess, message: CommandMessage): void {

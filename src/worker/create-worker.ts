@@ -21,6 +21,8 @@ const statusLimit = 1024
 export interface EndableWorker extends Worker {
   /** At once: what it has open is closed, what is under way is cut off. @param code default: `process.exitCode`, else 0 */
   leave(code?: number): void
+  /** The configuration that it starts with, which a SIGHUP without a message is about. */
+  begin(config: unknown): void
 }
 
 /** The SDK over one environment. Where that does not say HOLDFAST=1 nothing is opened, written or listened for. */
@@ -242,6 +244,10 @@ class NodeWorker implements EndableWorker {
   }
 
   leave(code?: number): void {
+  begin(config: unknown): void {
+    this.#reload.begin(config)
+  }
+
     this.#link.end(code)
     // Only a worker that is neither process nor thread comes here: it leaves nothing open behind it.
     if (this.#beatTimer !== null) clearInterval(this.#beatTimer)

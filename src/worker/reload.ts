@@ -16,9 +16,14 @@ export class Reload {
     this.#host = host
   }
 
-  /** The configuration of the last reload that every callback accepted. */
+  /** The one that it began with, or of the last reload that every callback accepted. */
   get config(): unknown {
     return this.#config
+  }
+
+  /** Before the first reload. */
+  begin(config: unknown): void {
+    this.#config = config
   }
 
   onReload(callback: (config: unknown) => unknown): void {

@@ -100,7 +100,7 @@ export interface Worker {
   readonly id: string
   /** Aborted as soon as a stop is asked for; its `reason` is an AbortError whose `cause` is the StopRequest. */
   readonly signal: AbortSignal
-  /** What the supervisor sent last with a reload, undefined before. */
+  /** What the supervisor sent last with a reload; before, what a server made with the library has started it with, else undefined. */
   readonly config: unknown
   /** Lines for the service's log. */
   readonly logger: WorkerLogger
