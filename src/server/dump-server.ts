@@ -3,6 +3,7 @@
 import { type DumpTable, writeDump } from '../worker/process-dump.ts'
 import { dumpProcess } from './dump-worker.ts'
 import type { LiveServer } from './running-server.ts'
+import { dumpThreads } from './thread-dump.ts'
 
 /** @returns the file, or `stdout`, `stderr`: as `$SIGDUMP_PATH` says @throws Error of the file system */
 export async function dumpServer(server: LiveServer<never>): Promise<string> {
@@ -17,13 +18,14 @@ export async function dumpServer(server: LiveServer<never>): Promise<string> {
     requests,
     rss,
   }))
-  const dumps = await Promise.all(
+  const ofProcesses = Promise.all(
     workers.flatMap(({ id, pid, startTime }) => {
       if (pid === null || startTime === null) return []
       return [dumpProcess({ pid, startTime }, { stderrLines: server.debuggable ? linesOf(server, id) : undefined })]
     }),
   )
-  return writeDump({ workers: table, others: dumps })
+  const dumps = await Promise.all([ofProcesses, dumpThreads(server.threads)])
+  return writeDump({ workers: table, others: dumps.flat() })
 }
 
 /** What a worker says on stderr, where its debugger tells its address. */

@@ -1,7 +1,7 @@
-import { format } from 'node:util'
 import type { InProcessEars, InProcessOrder, OutputInlet } from '../supervisor/in-process-worker.ts'
 import type { CommandMessage } from '../wire/command-messages.ts'
 import { SharedHeartbeat } from '../wire/shared-heartbeat.ts'
+import { LineLogger } from '../worker/logger.ts'
 import { givenSockets } from '../worker/thread-link.ts'
 import type { WorkerLogger } from '../worker/worker.ts'
 import type { GivenSockets, HeartbeatPlace, LinkEars, WorkerLink } from '../worker/worker-link.ts'
@@ -25,7 +25,7 @@ export class EmbeddedLink implements WorkerLink {
     const shared = new SharedHeartbeat(heartbeat)
     this.heartbeat = { write: (bytes) => shared.write(bytes) }
     this.sockets = givenSockets(sockets, taken)
-    this.logger = { info: lineTo(out), warn: lineTo(err), error: lineTo(err) }
+    this.logger = new LineLogger(lineTo(out), lineTo(err))
     this.#ears = ears
     this.#onEnd = onEnd
   }
@@ -61,6 +61,6 @@ export class EmbeddedLink implements WorkerLink {
   }
 }
 
-function lineTo(inlet: OutputInlet): (...values: readonly unknown[]) => void {
-  return (...values) => void inlet.push(Buffer.from(`${format(...values)}\n`))
+function lineTo(inlet: OutputInlet): (line: string) => void {
+  return (line) => void inlet.push(Buffer.from(line))
 }

@@ -28,6 +28,7 @@ export function inProcessRunner<Config>(
           orphans: 'stay',
           lifelineFd: null,
           desk: server.desk,
+          dumpSignal: null,
         }),
       })
     default:

@@ -4,14 +4,16 @@ import { resolve } from 'node:path'
 import { format } from 'node:util'
 import { timestamp } from '../logs/layout.ts'
 import { terminalWriter } from '../logs/terminal-writer.ts'
+import { DEFAULT_LOG_LEVEL, isAtLeast, type LogLevel } from '../wire/log-level.ts'
 import { type LineOutlet, LineWriter } from './line-writer.ts'
-import { isAtLeast, type LogLevel, type LogLevelChoice, readLogLevel } from './log-levels.ts'
+import { type LogLevelChoice, readLogLevel } from './log-levels.ts'
 import { SharedLogFile } from './shared-log-file.ts'
 import { StreamOutlet } from './stream-outlet.ts'
 
 const MIB = 1024 * 1024
 
-export type { LogLevel, LogLevelChoice } from './log-levels.ts'
+export type { LogLevel } from '../wire/log-level.ts'
+export type { LogLevelChoice } from './log-levels.ts'
 
 /**
  * Where a log goes, and what of it.
@@ -60,7 +62,7 @@ interface Place {
  * ```
  */
 export function createLogger(options: LoggerOptions): Logger {
-  const level = readLogLevel(options.level ?? 'debug')
+  const level = readLogLevel(options.level ?? DEFAULT_LOG_LEVEL)
   const note = (text: string): string => linesOf('warn', text)
   const writer = new LineWriter(openOutlet(options, note), (dropped) =>
     note(`${dropped} line${dropped === 1 ? '' : 's'} dropped here: they came faster than this log could be written`),
@@ -107,7 +109,7 @@ export class Logger {
 
   /** A child has its parent's, until it is given its own. */
   get level(): LogLevel {
-    return this.#level ?? this.#place.parent?.level ?? 'debug'
+    return this.#level ?? this.#place.parent?.level ?? DEFAULT_LOG_LEVEL
   }
 
   /** From now on, also for children without a level of their own. @throws HoldfastError for an unknown level */

@@ -5,7 +5,9 @@ import type { SupervisorSpec } from '../config/effective.ts'
 import { openPipe } from '../os/pipe.ts'
 import type { ApplyReport, Engine, JournalEntry, OperationOutcome, OperationRequest } from '../supervisor/engine-api.ts'
 import type { WorkerHost } from '../supervisor/engine-host.ts'
+import type { InProcessRunner } from '../supervisor/in-process-worker.ts'
 import type { StatusReport } from '../supervisor/status-report.ts'
+import { VARIABLES } from '../wire/worker-environment.ts'
 import type { DeskPlace } from './ask-for-sockets.ts'
 import { HookCaller } from './hook-caller.ts'
 import { inProcessRunner } from './in-process-runner.ts'
@@ -14,6 +16,9 @@ import { isModule } from './program-file.ts'
 import type { ServerOptions } from './server-options.ts'
 import { ServerRole } from './server-role.ts'
 import { type EvaluatedOptions, evaluateOptions } from './server-spec.ts'
+import { signalFor } from './signal-maps.ts'
+import type { DumpableThread } from './thread-dump.ts'
+import { ThreadRunner } from './thread-runner.ts'
 import { TIER_VARIABLES, tierOfThisProcess } from './tier.ts'
 
 /**
@@ -93,6 +98,8 @@ export class LiveServer<Config> implements RunningServer<Config> {
   private stopAsked = false
   /** What each worker was started with. */
   private readonly startedWith = new Map<number, Config>()
+  /** Null: its workers are processes. */
+  private readonly runner: InProcessRunner | null
   /** Of the worker whose exit ended the server. */
   private exitCode = 0
 
@@ -111,6 +118,7 @@ export class LiveServer<Config> implements RunningServer<Config> {
     this.writeLog = writeLog
     this.role = new ServerRole(hasSupervisor() ? environment : {})
     this.hooks = new HookCaller(options, this, writeLog)
+    this.runner = inProcessRunner(options, program, { name: options.name, config: () => this.config, desk: this.desk })
   }
 
   exitWith(code: number): void {
@@ -132,6 +140,10 @@ export class LiveServer<Config> implements RunningServer<Config> {
   /** Its workers are Node processes that we have started so that their debugger can be woken without harm. */
   get debuggable(): boolean {
     return (this.options.workerType ?? 'process') === 'process'
+  }
+
+  get threads(): readonly DumpableThread[] {
+    return this.runner instanceof ThreadRunner ? this.runner.threads : []
   }
 
   private get lifeline(): { readonly read: number } {
@@ -156,9 +168,10 @@ export class LiveServer<Config> implements RunningServer<Config> {
 
   /** For the engine. */
   get workerHost(): WorkerHost {
-    const { worker, workerType = 'process' } = this.options
+    const { worker, workerType = 'process', signals } = this.options
     // A thread can not outlive its server, and has another's pid as its parent's.
     const orphans = workerType === 'thread' ? 'stay' : (this.options.orphans ?? 'finish')
+    const dumpSignal = signalFor('dump', signals)
     const base = {
       [TIER_VARIABLES.server]: this.name,
       [TIER_VARIABLES.tier]: 'worker',
@@ -167,15 +180,13 @@ export class LiveServer<Config> implements RunningServer<Config> {
       [TIER_VARIABLES.orphans]: this.role.lockFds.length > 0 ? 'die' : orphans,
       [TIER_VARIABLES.desk]: this.desk.path,
       [TIER_VARIABLES.secret]: this.desk.secret,
+      ...(dumpSignal === null ? {} : { [TIER_VARIABLES.dump]: dumpSignal }),
     }
     return {
       wantsListenPid: workerType === 'spawn',
-      inProcess: inProcessRunner(this.options, this.program, {
-        name: this.name,
-        config: () => this.config,
-        desk: this.desk,
-      }),
+      inProcess: this.runner,
       config: () => this.config,
+      logLevel: () => this.inForce.logLevel,
       spawned: (process) => {
         this.role.spawned(process)
         this.hooks.spawned(process)
@@ -187,9 +198,10 @@ export class LiveServer<Config> implements RunningServer<Config> {
         this.startedWith.set(slot, this.config)
         if (!isModule(worker)) this.hooks.ofWorker('beforeFork', { workerId: slot, pid: null })
         // Any other program may be a server of its own, and would take itself for a worker of ours.
-        if (workerType === 'embedded' || workerType === 'spawn') return {}
+        const level = { [VARIABLES.logLevel]: this.inForce.logLevel }
+        if (workerType === 'embedded' || workerType === 'spawn') return level
         const config = JSON.stringify(this.config)
-        const gifts = { ...base, ...this.role.giftsFor(slot) }
+        const gifts = { ...base, ...level, ...this.role.giftsFor(slot) }
         return config === undefined ? gifts : { ...gifts, [TIER_VARIABLES.config]: config }
       },
     }

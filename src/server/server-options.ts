@@ -3,6 +3,7 @@ import type { Written } from '../config/setting.ts'
 import type { serviceSettings } from '../config/settings/service.ts'
 import type { slotSettings } from '../config/settings/slots.ts'
 import type { supervisorSettings } from '../config/settings/supervisor.ts'
+import type { LogLevelChoice } from './log-levels.ts'
 import type { ServerHooks } from './server-hooks.ts'
 import type { OwnSignalMap, SignalMapName } from './signal-maps.ts'
 import type { WorkerDefinition } from './worker-definition.ts'
@@ -65,6 +66,7 @@ export type DynamicSettings = Pick<
   | 'env'
   | 'nice'
   | 'umask'
+  | 'logLevel'
 >
 
 /**
@@ -160,6 +162,11 @@ export interface ServerOptions<Config = unknown> extends ServerSettings {
   readonly signals?: SignalMapName | OwnSignalMap
   /** What workers do when their server dies (`kill -9`): finish what they have and end, or go on. Default `finish`. */
   readonly orphans?: 'finish' | 'stay'
+  /**
+   * What the workers' `ctx.logger` leaves out: what is below. `trace debug info warn error fatal`, or -1 to 4. What `config()` says of
+   * it is in force from the next reload on. Default `debug`.
+   */
+  readonly logLevel?: LogLevelChoice
   /** File that holds the server's pid while it runs. Default: none. */
   readonly pidFile?: string
   /** Exit code of `start` when the server does not come up. Default 1. */

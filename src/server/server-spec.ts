@@ -3,7 +3,9 @@ import { dirname, join } from 'node:path'
 import type { SupervisorSpec } from '../config/effective.ts'
 import type { Problem } from '../config/problem.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
+import { DEFAULT_LOG_LEVEL, type LogLevel } from '../wire/log-level.ts'
 import { embeddedRollout, inProcessProblems } from './in-process-options.ts'
+import { readLogLevel } from './log-levels.ts'
 import { isModule, isSameProgram } from './program-file.ts'
 import type { DynamicSettings, ServerOptions } from './server-options.ts'
 import { workerCommand } from './worker-command.ts'
@@ -27,6 +29,7 @@ const OF_THE_SERVER = [
   'commandSender',
   'initFile',
   'quiet',
+  'logLevel',
 ] as const satisfies readonly (keyof ServerOptions)[]
 
 const OF_THE_SUPERVISOR = [
@@ -48,12 +51,14 @@ const DYNAMIC = [
   'env',
   'nice',
   'umask',
+  'logLevel',
 ] as const satisfies readonly (keyof DynamicSettings)[]
 
 /** What `config()` returned, and the spec that follows from it. */
 export interface EvaluatedOptions<Config> {
   readonly config: Config
   readonly spec: SupervisorSpec
+  readonly logLevel: LogLevel
 }
 
 interface CheckOptions {
@@ -91,7 +96,17 @@ export async function evaluateOptions<Config>(
   const own = spec.services[options.name]
   const problems = own === undefined ? [] : inProcessProblems(merged as ServerOptions<never>, own)
   if (problems.length > 0) throw invalid(options.name, problems)
-  return { config, spec: { ...spec, configFile: configNameOf(program, options.name) } }
+  const logLevel = logLevelOf(options.name, merged)
+  return { config, logLevel, spec: { ...spec, configFile: configNameOf(program, options.name) } }
+}
+
+function logLevelOf<Config>(name: string, { logLevel = DEFAULT_LOG_LEVEL }: ServerOptions<Config>): LogLevel {
+  try {
+    return readLogLevel(logLevel)
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error
+    throw invalid(name, [{ path: 'logLevel', message: error.message, hint: error.hint }])
+  }
 }
 
 const WORKER_TYPES = ['process', 'thread', 'embedded', 'spawn', 'fork']

@@ -10,6 +10,7 @@ import type {
 } from '../supervisor/in-process-worker.ts'
 import { type CommandMessage, formatCommandMessage } from '../wire/command-messages.ts'
 import { THREAD_GIFT, type ThreadGift, type ThreadSignal } from '../wire/thread-gift.ts'
+import type { DumpableThread } from './thread-dump.ts'
 
 /** What a thread runs, as on the command line of a process. */
 export interface ThreadProgram {
@@ -20,27 +21,38 @@ export interface ThreadProgram {
 export class ThreadRunner implements InProcessRunner {
   readonly most = null
   private readonly program: ThreadProgram
+  private readonly running = new Set<WorkerThread>()
 
   constructor(program: ThreadProgram) {
     this.program = program
   }
 
   start(order: InProcessOrder, ears: InProcessEars): InProcessWorker {
-    return new WorkerThread(this.program, order, ears)
+    const thread = new WorkerThread(this.program, order, ears, () => this.running.delete(thread))
+    this.running.add(thread)
+    return thread
+  }
+
+  get threads(): DumpableThread[] {
+    return [...this.running].map(({ threadId, worker }) => ({ threadId, worker }))
   }
 }
 
 class WorkerThread implements InProcessWorker {
+  readonly worker: string
   private readonly thread: Worker
+  private readonly onEnd: () => void
   private readonly port: ThreadGift['port']
   private readonly ears: InProcessEars
   private readonly err: OutputInlet
   private killed = false
 
-  constructor({ file, args }: ThreadProgram, order: InProcessOrder, ears: InProcessEars) {
+  constructor({ file, args }: ThreadProgram, order: InProcessOrder, ears: InProcessEars, onEnd: () => void) {
     const { sockets, taken, heartbeat } = order
     const { port1, port2 } = new MessageChannel()
     const gift: ThreadGift = { port: port2, heartbeat, sockets, taken }
+    this.worker = order.worker
+    this.onEnd = onEnd
     this.port = port1
     this.ears = ears
     this.err = order.err
@@ -61,6 +73,10 @@ class WorkerThread implements InProcessWorker {
     this.thread.on('exit', (code) => this.ended(code))
   }
 
+  get threadId(): number {
+    return this.thread.threadId
+  }
+
   tell(message: CommandMessage): void {
     this.port.postMessage(formatCommandMessage(message))
   }
@@ -73,6 +89,7 @@ class WorkerThread implements InProcessWorker {
   }
 
   private ended(code: number): void {
+    this.onEnd()
     // What it had said before its end has arrived, but nobody was told of it yet.
     for (;;) {
       const last = receiveMessageOnPort(this.port)

@@ -10,6 +10,8 @@ export const TIER_VARIABLES = {
   /** For a worker: pid of its server. */
   pid: 'HOLDFAST_SERVER_PID',
   orphans: 'HOLDFAST_ORPHANS',
+  /** For a worker: the signal that asks it for a dump, as it does its server. */
+  dump: 'HOLDFAST_DUMP_SIGNAL',
   /** For a worker: an fd that ends when its server does. */
   lifeline: VARIABLES.lifelineFd,
   /** For a worker: where it asks its server for sockets, and what it has to say there. */
@@ -50,6 +52,8 @@ export type Tier =
       readonly lifelineFd: number | null
       /** Null: nobody can be asked for sockets. */
       readonly desk: DeskPlace | null
+      /** `SIGCONT`; null: none. */
+      readonly dumpSignal: NodeJS.Signals | null
     }
 
 /** The supervisor of a server. */
@@ -77,7 +81,7 @@ function take(environment: NodeJS.ProcessEnv): Tier {
       return [name, value]
     }),
   ) as Record<keyof typeof TIER_VARIABLES, string | undefined>
-  const { server, tier, config, pid, orphans, above, desk, secret = '', handover = '', lifeline } = given
+  const { server, tier, config, pid, orphans, above, desk, secret = '', handover = '', lifeline, dump } = given
   if (server === undefined) return { is: 'program' }
   if (tier === 'server')
     return { is: 'server', server, above: above === undefined ? null : { directory: above, secret: handover } }
@@ -90,5 +94,6 @@ function take(environment: NodeJS.ProcessEnv): Tier {
     orphans: orphans === 'stay' || orphans === 'die' ? orphans : 'finish',
     lifelineFd: lifeline === undefined ? null : Number(lifeline),
     desk: desk === undefined ? null : { path: desk, secret },
+    dumpSignal: dump === undefined ? null : (`SIG${dump}` as NodeJS.Signals),
   }
 }

@@ -1,5 +1,6 @@
 // A worker where it runs: the definition's callbacks around the SDK.
 import type { EndableWorker } from '../worker/create-worker.ts'
+import { writeDump } from '../worker/process-dump.ts'
 import type { Worker } from '../worker/worker.ts'
 import type { Tier } from './tier.ts'
 import { ServerWorkerContext } from './worker-context.ts'
@@ -41,6 +42,7 @@ export async function runWorker<Config>(
     config = next as Config
   })
   endWithServer(worker, tier)
+  if (body === OWN_BODY && tier.dumpSignal !== null) process.on(tier.dumpSignal, () => dump(worker))
   try {
     await definition.initialize?.(ctx)
     const readySoon = setTimeout(() => worker.ready(), READY_AFTER)
@@ -100,6 +102,15 @@ function endWithServer(worker: Worker, { orphans, serverPid, lifelineFd }: Worke
   })
   lifeline.on('error', () => {})
   lifeline.resume().unref()
+}
+
+/** What its event loop can tell; of one that hangs the server can. */
+function dump({ logger }: Worker): void {
+  try {
+    logger.info(`dump written to ${writeDump()}`)
+  } catch (error) {
+    logger.error(`no dump: ${error instanceof Error ? error.message : String(error)}`)
+  }
 }
 
 function isAbort(error: unknown): boolean {

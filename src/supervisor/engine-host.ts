@@ -1,3 +1,4 @@
+import type { LogLevel } from '../wire/log-level.ts'
 import type { Engine, JournalEntry } from './engine-api.ts'
 import type { InProcessRunner } from './in-process-worker.ts'
 import type { Listeners } from './listeners.ts'
@@ -10,8 +11,9 @@ export interface WorkerHost {
    * Fds of ours that each new process is given besides; the first one's number is in HOLDFAST_LIFELINE_FD. They stay open here.
    */
   inherited?(): readonly number[]
-  /** What a reload tells the workers. JSON. */
+  /** What a reload tells the workers. JSON, or undefined. */
   config(): unknown
+  logLevel(): LogLevel
   /** Null: each is a process. */
   readonly inProcess: InProcessRunner | null
   /** False: they take their sockets by name, and need no shell between that knows their pid (half a floor of a start). */

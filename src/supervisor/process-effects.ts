@@ -6,7 +6,7 @@ import type { ProcessEvent } from '../lifecycle/process-event.ts'
 import type { ProcessExit } from '../lifecycle/process-state.ts'
 import { groupExists, signalGroup, signalProcess } from '../os/send-signal.ts'
 import { parseSignal } from '../os/signals.ts'
-import { type CommandMessage, formatCommandMessage } from '../wire/command-messages.ts'
+import { type CommandMessage, type CommandMessageOf, formatCommandMessage } from '../wire/command-messages.ts'
 import { commandWord } from '../wire/command-words.ts'
 import { BackgroundWatch } from './background-watch.ts'
 import type { EngineParts } from './engine-parts.ts'
@@ -137,9 +137,9 @@ export class ProcessEffects {
   }
 
   /** A service of the daemon has no configuration that we know. */
-  private newSettings(): { readonly config: unknown } {
+  private newSettings(): CommandMessageOf<'reload'> {
     const { workers } = this.context.host
-    return { config: workers === undefined ? {} : workers.config() }
+    return workers === undefined ? { config: {} } : { config: workers.config(), logLevel: workers.logLevel() }
   }
 
   private send(process: RunningProcess, message: CommandMessage): void {

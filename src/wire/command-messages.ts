@@ -1,11 +1,18 @@
 // The lines that a worker reads from HOLDFAST_COMMAND_FD: one JSON object each, whose single key says what it is.
 
+import { type LogLevel, parseLogLevel } from './log-level.ts'
+
 export type CommandMessage =
   /** `deadline` is ISO 8601, wall clock. */
   | { readonly stop: { readonly reason: string; readonly deadline: string } }
-  | { readonly reload: { readonly config: unknown } }
+  /** `config` undefined: there is none. `logLevel`: of a server made with the library. */
+  | { readonly reload: { readonly config: unknown; readonly logLevel?: LogLevel } }
   | { readonly promote: { readonly slot: number; readonly token: string | null } }
   | { readonly lost: { readonly reason: string } }
+
+type KeysOf<M> = M extends unknown ? keyof M : never
+/** What stands behind the key of one of them. */
+export type CommandMessageOf<K extends KeysOf<CommandMessage>> = Extract<CommandMessage, Record<K, unknown>>[K]
 
 /** One line with its newline. */
 export function formatCommandMessage(message: CommandMessage): string {
@@ -23,7 +30,7 @@ export function parseCommandMessage(line: string): CommandMessage | null {
   if (!isObject(value)) return null
   const { stop, reload, promote, lost } = value
   if (isObject(stop)) return { stop: { reason: text(stop.reason), deadline: text(stop.deadline) } }
-  if (isObject(reload)) return { reload: { config: reload.config } }
+  if (isObject(reload)) return { reload: { config: reload.config, ...levelOf(reload.logLevel) } }
   if (isObject(promote)) return { promote: { slot: number(promote.slot), token: token(promote.token) } }
   if (isObject(lost)) return { lost: { reason: text(lost.reason) } }
   return null
@@ -31,6 +38,11 @@ export function parseCommandMessage(line: string): CommandMessage | null {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function levelOf(value: unknown): { logLevel?: LogLevel } {
+  const level = parseLogLevel(text(value))
+  return level === null ? {} : { logLevel: level }
 }
 
 function text(value: unknown): string {

@@ -19,6 +19,8 @@ export const VARIABLES = {
   requestTimeout: 'HOLDFAST_REQUEST_TIMEOUT_MS',
   /** Milliseconds from a stop's first signal to the next. */
   stopTimeout: 'HOLDFAST_STOP_TIMEOUT_MS',
+  /** What is below is not written by the SDK's logger. */
+  logLevel: 'HOLDFAST_LOG_LEVEL',
   fencingToken: 'FENCING_TOKEN',
   /** Which of the main slots a process holds that is main from its start, from 0. */
   mainSlot: 'HOLDFAST_MAIN_SLOT',

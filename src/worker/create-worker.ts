@@ -64,6 +64,7 @@ class NodeWorker implements EndableWorker {
     this.#setting = setting
     this.#link = link
     this.logger = link.logger
+    this.logger.level = setting.logLevel
     this.#heartbeat = new HeartbeatWriter(link.heartbeat, {
       generation: setting.generation,
       timeoutMillis: setting.heartbeatTimeout,
@@ -243,11 +244,11 @@ class NodeWorker implements EndableWorker {
     this.#role.assertMain()
   }
 
-  leave(code?: number): void {
   begin(config: unknown): void {
     this.#reload.begin(config)
   }
 
+  leave(code?: number): void {
     this.#link.end(code)
     // Only a worker that is neither process nor thread comes here: it leaves nothing open behind it.
     if (this.#beatTimer !== null) clearInterval(this.#beatTimer)
@@ -264,8 +265,10 @@ class NodeWorker implements EndableWorker {
   #obey(message: CommandMessage): void {
     if ('stop' in message) void this.#ask(message.stop.reason, Date.parse(message.stop.deadline))
     else if ('reload' in message) {
+      const { config, logLevel } = message.reload
       this.#reloadMessageAt = performance.now()
-      this.#reload.ask(() => message.reload.config)
+      if (logLevel !== undefined) this.logger.level = logLevel
+      this.#reload.ask(() => config)
     } else {
       if ('promote' in message) this.#role.promote(message.promote)
       else this.#role.lose(message.lost.reason)

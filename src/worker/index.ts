@@ -7,6 +7,7 @@ export type {
   FrameworkWithServer,
   Listenable,
   ListenFallback,
+  LogLevel,
   Promotion,
   Role,
   StopRequest,

@@ -1,4 +1,5 @@
 import { parseSlotAddress } from '../wire/heartbeat-slot.ts'
+import { DEFAULT_LOG_LEVEL, type LogLevel, parseLogLevel } from '../wire/log-level.ts'
 import { VARIABLES } from '../wire/worker-environment.ts'
 import type { Role } from './worker.ts'
 
@@ -20,6 +21,7 @@ export interface WorkerSetting {
   readonly heartbeatTimeout: number | null
   readonly requestTimeout: number | null
   readonly stopTimeout: number
+  readonly logLevel: LogLevel
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -47,6 +49,7 @@ export function readEnvironment(env: Environment): WorkerSetting {
     heartbeatInterval: positive(given(VARIABLES.heartbeatInterval)) ?? (heartbeatTimeout && heartbeatTimeout / 3),
     requestTimeout: positive(given(VARIABLES.requestTimeout)),
     stopTimeout: positive(given(VARIABLES.stopTimeout)) ?? defaultStopTimeout,
+    logLevel: parseLogLevel(given(VARIABLES.logLevel) ?? '') ?? DEFAULT_LOG_LEVEL,
   }
 }
 

@@ -1,5 +1,8 @@
 import type * as dgram from 'node:dgram'
 import type * as net from 'node:net'
+import type { LogLevel } from '../wire/log-level.ts'
+
+export type { LogLevel }
 
 /** Why and until when this worker is asked to stop. */
 export interface StopRequest {
@@ -58,14 +61,24 @@ export type Listenable = net.Server | dgram.Socket | FrameworkWithServer
 /** `address()` of what listens now: `{ address, family, port }`, or the path of a unix socket. */
 export type BoundAddress = net.AddressInfo | string | null
 
-/** One line each, to stdout (info) or stderr (warn, error); formatted as console.log does. */
+/** One line each, to stdout (trace, debug, info) or stderr (warn, error, fatal); formatted as console.log does. */
 export interface WorkerLogger {
+  /** What is below is not written. Default `debug`; a server made with the library sets it, at the start and at each reload. */
+  level: LogLevel
+  /** Whether a line of this level would be written. */
+  isEnabled(level: LogLevel): boolean
+  /** To stdout. */
+  trace(...values: readonly unknown[]): void
+  /** To stdout. */
+  debug(...values: readonly unknown[]): void
   /** To stdout. */
   info(...values: readonly unknown[]): void
   /** To stderr. */
   warn(...values: readonly unknown[]): void
   /** To stderr. */
   error(...values: readonly unknown[]): void
+  /** To stderr. */
+  fatal(...values: readonly unknown[]): void
 }
 
 /**

@@ -248,3 +248,31 @@ test('supervised: a live restart replaces the server with its threads', async ()
   expect(readFileSync(scene.path('log/shop.server.log'), 'utf8')).toContain('shop/1 starting → running')
   expect((await scene.command('stop')).code).toBe(0)
 })
+
+test('threads: a dump has the stack and the heap of each, also of one that hangs; one that is sent the signal writes its own', async () => {
+  const scene = newLibraryScene('inside.mjs')
+  scene.options({
+    workerType: 'thread',
+    workers: 2,
+    ...HTTP,
+    signals: 'serverengine',
+    stop: { signals: ['TERM/200ms', 'KILL'] },
+  })
+  const dump = scene.path('dump.log')
+  expect((await scene.commandWith({ env: { SIGDUMP_PATH: dump } }, 'start')).code).toBe(0)
+  const socket = scene.path('run/holdfast.sock')
+  const asked = await scene.run(['--socket', socket, 'signal', 'CONT', 'shop/1'])
+  expect(asked.code, asked.all).toBe(0)
+  await waitFor(() => scene.read('dump.log').includes('Heap statistics'))
+  expect(log(scene)).toContain(`shop/1 out dump written to ${dump}`)
+  void ask(scene, '/hang').catch(() => {})
+  await waitFor(() => scene.exists('hangs'))
+  process.kill(scene.serverPid, 'SIGCONT')
+  await waitFor(() => serverLog(scene).includes(`dump written to ${dump}`))
+  const text = scene.read('dump.log')
+  const [, ...threads] = text.split(/^(?=Dump at .*\(thread shop\/\d\))/m)
+  expect(threads).toHaveLength(2)
+  for (const thread of threads) expect(thread).toMatch(/Stack:.*Active resources:.*Heap statistics:\n +[\d,]+ /s)
+  expect(threads.filter((thread) => /Stack:\n +at .*\n?.*inside\.mjs/.test(thread))).toHaveLength(1)
+  await stop(scene)
+})

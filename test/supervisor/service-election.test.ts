@@ -97,19 +97,23 @@ class World {
       close: () => {},
       report: async () => [],
     }
-    this.election = new ServiceElection({ lock: 'db', directory: '/', ...slots }, provider as LockProvider, {
-      now: () => 0,
-      launch: (request) => {
-        this.of(request).launched++
-        this.may('launch')
+    this.election = new ServiceElection(
+      { lock: 'db', directory: '/', stopFile: null, ...slots },
+      provider as LockProvider,
+      {
+        now: () => 0,
+        launch: (request) => {
+          this.of(request).launched++
+          this.may('launch')
+        },
+        parked: () => this.may('parked'),
+        noProcess: (request, failed) => this.heard(request, failed),
+        trouble: () => {},
+        stopProcess: () => {},
+        note: () => this.may('note'),
+        onChange: () => {},
       },
-      parked: () => this.may('parked'),
-      noProcess: (request, failed) => this.heard(request, failed),
-      trouble: () => {},
-      stopProcess: () => {},
-      note: () => this.may('note'),
-      onChange: () => {},
-    })
+    )
   }
 
   may(deed: Deed): void {

@@ -1,5 +1,5 @@
 // A server whose workers are threads, or run in its own event loop: options.json says which, and what they do.
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { threadId } from 'node:worker_threads'
@@ -11,6 +11,7 @@ const { does = 'serve', ...options } = read('options.json')
 
 const answers = {
   '/hang': () => {
+    writeFileSync(join(directory, 'hangs'), '')
     for (;;);
   },
   '/throw': () => setImmediate(() => null.thrown),
