@@ -25,7 +25,10 @@ export type {
   DynamicSettings,
   InitFileOptions,
   ServerOptions,
+  ServerProcessSettings,
   ServerSettings,
+  TitleSettings,
+  UpgradeSettings,
   WorkerType,
 } from './server/server-options.ts'
 export type { OwnSignalMap, ServerAction, SignalFunction, SignalMapName, SignalStep } from './server/signal-maps.ts'

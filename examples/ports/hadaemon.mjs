@@ -20,7 +20,8 @@
 // place of the one that died. The contenders are whole servers with their workers; a worker of a standby waits in `ctx.onPromote`
 // (or in `ctx.listen`), and `ctx.fencingToken()` is a number that lets a database refuse a former main.
 //
-// `user` needs root, as there: without it the program runs as whoever starts it. `fork` from cron starts what is missing.
+// `user` needs root, as there: without it the program runs as whoever starts it. `fork` from cron starts what is missing, unless
+// `stop` has left the stop file of standbys; the next `start` takes it away.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -31,7 +32,7 @@ const stopFile = (pid) => join(import.meta.dirname, `feeder-stop-${pid}`)
 await defineServer({
   name: 'feeder',
   pidFile: 'feeder.pid',
-  slots: { mains: 1, standbys: 1 },
+  slots: { mains: 1, standbys: 1, stopFile: 'feeder-stopped' },
   workers: 1,
   // The file asks first, then the signals do; 3 s for each.
   stop: { file: 'feeder-stop-%p', fileTimeout: '3s', signals: ['TERM', 'TERM', 'INT', 'KILL'], timeout: '3s' },

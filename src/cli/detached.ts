@@ -21,6 +21,7 @@ export async function supervise({ environment: own, uid }: Context): Promise<num
   // Whoever started us has found the config wrong, or is gone.
   if (handover === null) return 1
   const { spec, clean, library } = handover
+  if (library?.title) process.title = library.title
   let running: RunningSupervisor
   const held = holdSignals()
   const compileAgain = compileLittle()
@@ -51,8 +52,16 @@ export async function supervise({ environment: own, uid }: Context): Promise<num
 }
 
 /** The signals of its program mean something to the server, not to us. One that does not listen to it, or not yet, would end. */
-function handSignalsOn({ forwards }: NonNullable<Handover['library']>, { engine, log }: RunningSupervisor): void {
+function handSignalsOn(
+  { forwards, letsGoAt }: NonNullable<Handover['library']>,
+  { engine, log, letGo }: RunningSupervisor,
+): void {
+  for (const signal of letsGoAt) {
+    process.removeAllListeners(signal)
+    process.on(signal, () => void letGo(`${signal}: the supervisor ends, what runs finishes by itself`))
+  }
   for (const signal of forwards.signals) {
+    if (letsGoAt.includes(signal)) continue
     process.removeAllListeners(signal)
     process.on(signal, () => {
       const { number } = parseSignal(signal) ?? {}

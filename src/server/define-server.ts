@@ -1,10 +1,10 @@
 // The library's face: a program becomes its own prefork server.
-import { dirname, resolve } from 'node:path'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import type { ProgramCommand } from './program-command.ts'
 import { isModule, programOfThisProcess } from './program-file.ts'
 import type { RunningServer } from './running-server.ts'
 import type { ServerOptions } from './server-options.ts'
+import { withPathsFrom } from './server-paths.ts'
 import { tierOfThisProcess } from './tier.ts'
 
 /**
@@ -137,13 +137,6 @@ function notForGuests(): HoldfastError {
     problem: 'a server that is opened in a program has no supervisor above it: supervised and slots are for start',
     mend: 'Leave them out, or use run() or command().',
   })
-}
-
-/** Relative paths are relative to the program, wherever it is started from. */
-function withPathsFrom<Config>(program: string, options: ServerOptions<Config>): ServerOptions<Config> {
-  const { pidFile, slots } = options
-  const tiers = slots === undefined ? options : { ...options, supervised: true }
-  return pidFile === undefined ? tiers : { ...tiers, pidFile: resolve(dirname(program), pidFile) }
 }
 
 async function textOf(error: unknown, name: string): Promise<string> {

@@ -19,6 +19,10 @@ export interface Handover {
     readonly pidFile: string | null
     /** Signals that it hands on, and the service that gets them. */
     readonly forwards: { readonly signals: readonly NodeJS.Signals[]; readonly to: string }
+    /** Signals at which it ends and leaves its servers to themselves. */
+    readonly letsGoAt: readonly NodeJS.Signals[]
+    /** What ps shows of it. */
+    readonly title: string | null
   }
 }
 

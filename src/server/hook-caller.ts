@@ -57,6 +57,17 @@ export class HookCaller<Config> {
     this.guarded(`worker.${hook}`, () => this.worker?.[hook]?.(start))
   }
 
+  /** Resolves when the program has done what it has to. False: it failed at it. */
+  async upgrade(): Promise<boolean> {
+    try {
+      await this.hooks.upgrade?.(this.server)
+      return true
+    } catch (error) {
+      this.report('upgrade', error)
+      return false
+    }
+  }
+
   spawned({ slot, pid }: WorkerProcess): void {
     this.call('onSpawn', { workerId: slot, pid })
     this.ofWorker('afterStart', { workerId: slot, pid })
@@ -81,13 +92,15 @@ export class HookCaller<Config> {
   }
 
   private guarded(name: string, act: () => unknown): void {
-    const report = (error: unknown): void =>
-      this.log(`the hook ${name} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
     try {
       const result = act()
-      if (result instanceof Promise) result.catch(report)
+      if (result instanceof Promise) result.catch((error) => this.report(name, error))
     } catch (error) {
-      report(error)
+      this.report(name, error)
     }
+  }
+
+  private report(name: string, error: unknown): void {
+    this.log(`the hook ${name} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
   }
 }

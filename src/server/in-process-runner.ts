@@ -25,6 +25,7 @@ export function inProcessRunner<Config>(
           server: server.name,
           serverPid: process.pid,
           config: server.config(),
+          title: null,
           orphans: 'stay',
           lifelineFd: null,
           desk: server.desk,

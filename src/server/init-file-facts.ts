@@ -1,6 +1,6 @@
 // What an init file has to know of a server.
 import { resolve } from 'node:path'
-import type { SupervisorSpec } from '../config/effective.ts'
+import type { ServiceSpec } from '../config/effective.ts'
 import { ladderFor, timeUntilKill } from '../lifecycle/stop-ladder.ts'
 import { VERSION } from '../supervisor/version.ts'
 import type { InitFileFacts } from './init-file.ts'
@@ -8,17 +8,17 @@ import type { ServerOptions } from './server-options.ts'
 
 /** Facilities of LSB 3.2 without which few servers can do anything. */
 const NEEDED = ['$remote_fs', '$network'] as const
-/** Milliseconds beyond the workers' own stop. */
+/** Milliseconds beyond its own stop. */
 const MARGIN = 10_000
 
 export function initFileFacts<Config>(
   { name, pidFile, initFile: given = {} }: ServerOptions<Config>,
-  spec: SupervisorSpec,
+  /** What is started: the server's workers, or the server below its supervisor. */
+  started: ServiceSpec | undefined,
   program: string,
   programArguments: readonly string[],
 ): InitFileFacts {
-  const own = spec.services[name]
-  const stop = own === undefined ? 0 : timeUntilKill(ladderFor({ kind: 'stop', text: '' }, own))
+  const stop = started === undefined ? 0 : timeUntilKill(ladderFor({ kind: 'stop', text: '' }, started))
   const { description = `${name}, a server made with Holdfast`, requiredStart = NEEDED, requiredStop = NEEDED } = given
   return {
     name,

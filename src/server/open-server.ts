@@ -57,7 +57,7 @@ export async function openServerProcess<Config>(
     },
   })
   log = (text) => running.log(text)
-  server.attach({ ...running, stop: ({ immediate }) => running.stop({ immediate }) })
+  server.attach({ ...running, stop: (how) => running.stop(how) })
   void server.settled().then(({ ok }) => {
     if (!ok) return
     sockets.everybodyIsReady()

@@ -1,44 +1,37 @@
 // What the commands of a program do: each finds its server, asks it, and says how that came out.
-import { closeSync, rmSync, writeSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
+import { parseDuration } from '../config/values/duration.ts'
 import { callSupervisor, errorFrom } from '../control/client.ts'
-import { paintFor } from '../control/colours.ts'
 import { printableCount } from '../control/human-units.ts'
 import { statusText } from '../control/status-text.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
-import { openDevNull } from '../os/fifo.ts'
-import { type ProcessIdentity, startTimeOf } from '../os/process-identity.ts'
-import { ChildReaper } from '../os/reap.ts'
-import { socketPair } from '../os/socket-pair.ts'
-import { spawnProcess } from '../os/spawn.ts'
+import type { ProcessIdentity } from '../os/process-identity.ts'
 import type { OperationOutcome } from '../supervisor/engine-api.ts'
 import { endLeftovers } from '../supervisor/leftover.ts'
-import { prepareDirectories } from '../supervisor/runtime-directory.ts'
 import type { StatusReport } from '../supervisor/status-report.ts'
-import { awaitDeath, awaitExit } from './await-exit.ts'
-import { awaitReport, HANDOVER_FD, handOver, type StartReport } from './handover.ts'
+import { awaitDeath } from './await-exit.ts'
 import { INIT_FILE_KINDS, type InitFileKind, initFile } from './init-file.ts'
 import { initFileFacts } from './init-file-facts.ts'
-import { failureText } from './outcome-text.ts'
 import { deskPath } from './predecessors.ts'
 import { type ProgramCommand, programHelp } from './program-command.ts'
-import { environmentList } from './running-supervisor.ts'
+import { startServer, startSupervisor } from './program-start.ts'
+import { LSB, ProgramVoice } from './program-voice.ts'
 import type { ServerOptions } from './server-options.ts'
-import { type ServerPlace, type ServerPresence, serverPlace, serverPresence } from './server-place.ts'
+import {
+  type ServerPlace,
+  type ServerPresence,
+  serverPlace,
+  serverPresence,
+  serverServiceName,
+} from './server-place.ts'
 import { serveInForeground } from './server-process.ts'
 import { evaluateOptions, isConfigOf } from './server-spec.ts'
-import { FORWARDED, placeBelow, serverServiceName, supervisorSpecOf } from './supervised-server.ts'
-import { SERVER_TIER_FLAGS, TIER_VARIABLES } from './tier.ts'
-import { holdfastProgram, serverCommand } from './worker-command.ts'
+import { placeBelow, supervisorSpecOf } from './supervised-server.ts'
+import { upgradeMains } from './upgrade-mains.ts'
 
-/** Exit codes of init scripts (LSB 3.2, "Init Script Actions"). */
-export const LSB = { ok: 0, failed: 1, usage: 2, unimplemented: 3, noPermission: 4, notRunning: 7 } as const
+const UPGRADE_TIMEOUT = '30s'
 const STATUS = { running: 0, dead: 1, notRunning: 3, unknown: 4 } as const
-
-interface Started {
-  readonly pid: number
-  readonly report: StartReport | null
-}
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -47,32 +40,34 @@ export class Program<Config> {
   private readonly program: string
   private readonly environment: Environment
   private readonly place: ServerPlace
-  private readonly paint = paintFor(process.stdout.isTTY === true, false, process.env)
+  private readonly voice: ProgramVoice
 
   constructor(options: ServerOptions<Config>, program: string, environment: Environment) {
     this.options = options
     this.program = program
     this.environment = environment
     this.place = serverPlace(options, program, environment)
+    this.voice = new ProgramVoice(options)
   }
 
   /** The exit code; never ends the process. */
   async command(command: ProgramCommand, args: readonly string[]): Promise<number> {
     switch (command) {
       case 'help':
-        this.print(programHelp(this.options.name, basename(this.program)))
+        this.voice.print(programHelp(this.options.name, basename(this.program)))
         return LSB.ok
       case 'foreground':
-        return this.foreground()
+        return this.unlessItThrows(() => this.foreground())
       case 'start':
+        return this.unlessItThrows(() => this.start())
       case 'fork':
-        return this.start()
+        return this.unlessItThrows(() => this.fork())
       case 'stop':
         return this.stop()
       case 'restart':
-        return this.restart()
+        return this.unlessItThrows(() => this.restart())
       case 'hard-restart':
-        return this.hardRestart()
+        return this.unlessItThrows(() => this.hardRestart())
       case 'rolling-restart':
         return this.askServer('restarted', `/v1/targets/${this.options.name}/restart`)
       case 'reload':
@@ -82,7 +77,7 @@ export class Program<Config> {
       case 'live-restart':
         return this.liveRestart()
       case 'upgrade':
-        return this.notAvailable(command)
+        return this.upgrade()
       case 'init-file':
         return this.initFile(args)
     }
@@ -90,29 +85,51 @@ export class Program<Config> {
 
   private async foreground(): Promise<number> {
     const presence = await this.presence()
-    if (presence.is !== 'absent' && presence.is !== 'dead') return this.refuse(`is running already${pidText(presence)}`)
+    if (presence.is !== 'absent' && presence.is !== 'dead')
+      return this.voice.refuse(`is running already${pidText(presence)}`)
     return serveInForeground(this.options, { program: this.program, environment: this.environment })
+  }
+
+  /** What the program's own code throws before the server is up: `config`, `initialize`, `beforeRun`. */
+  private async unlessItThrows(act: () => Promise<number>): Promise<number> {
+    try {
+      return await act()
+    } catch (error) {
+      if (error instanceof HoldfastError) throw error
+      return this.notUp(error instanceof Error ? (error.stack ?? error.message) : String(error))
+    }
   }
 
   private async start(): Promise<number> {
     const presence = await this.presence()
-    if (presence.is === 'running') return this.say(`is running already${pidText(presence)}`)
-    if (presence.is === 'silent') return this.refuse(`${presence.why} (pid ${presence.pid})`)
+    if (!this.takeStopFileAway() || presence.is !== 'running') return this.bringUp(presence)
+    return this.operate('started', this.place.socket, `${this.servers}/start`)
+  }
+
+  /** For cron, which is not to start what somebody has stopped. */
+  private async fork(): Promise<number> {
+    const presence = await this.presence()
+    const file = this.stopFile
+    if (file === null || !existsSync(file)) return this.bringUp(presence)
+    return this.voice.refuse(`${file} is there: nothing is started before start, or before the file is removed`)
+  }
+
+  private async bringUp(presence: ServerPresence): Promise<number> {
+    if (presence.is === 'running') return this.voice.say(`is running already${pidText(presence)}`)
+    if (presence.is === 'silent') return this.voice.refuse(`${presence.why} (pid ${presence.pid})`)
+    const start = this.options.supervised ? startSupervisor : startServer
     // What is wrong with the options is said by this process, in its terminal.
     await evaluateOptions(this.options, this.program, this.environment)
-    const { pid, report } = await (this.options.supervised ? this.startSupervisor() : this.startServer())
-    if (report === null || 'error' in report) await awaitEndOf(pid)
+    const { pid, report } = await start(this.options, this.program, this.environment)
     if (report === null) return this.notUp(`its process (pid ${pid}) ended before it was up`)
     if ('error' in report) return this.notUp(errorFrom(report.error).message)
     const { body } = await callSupervisor(this.place.socket, { method: 'GET', path: '/v1/settled' })
     const outcome = body as OperationOutcome
     if (outcome.ok) {
       await this.warnWithoutMain()
-      return this.say(`started, pid ${pid}, ${await this.workersText()}`)
+      return this.voice.say(`started, pid ${pid}, ${await this.workersText()}`)
     }
-    for (const service of outcome.services) {
-      if (!service.ok) writeSync(2, failureText(service, 'start', this.paint, null))
-    }
+    this.voice.failures(outcome.services, 'start')
     await this.down()
     return this.notUp('it is stopped again')
   }
@@ -123,56 +140,36 @@ export class Program<Config> {
     const servers = presence?.is === 'running' ? (presence.report.services[0]?.workers ?? []) : []
     if (servers.length === 0 || servers.some(({ role }) => role === 'main')) return
     const target = serverServiceName(this.options.name)
-    this.refuse(
+    this.voice.refuse(
       `nobody works: every main slot is held by another process; holdfast --socket ${this.place.socket} why ${target} names it`,
     )
   }
 
-  private async startServer(): Promise<Started> {
-    const tier = { [TIER_VARIABLES.server]: this.options.name, [TIER_VARIABLES.tier]: 'server' }
-    const { pid, channel } = startInBackground(serverCommand(this.options as ServerOptions<never>, this.program), {
-      ...this.environment,
-      ...tier,
-    })
-    return { pid, report: await awaitReport(channel) }
-  }
-
-  /** The daemon, with the server as its service. */
-  private async startSupervisor(): Promise<Started> {
-    const { options, program, environment } = this
-    const { spec: server } = await evaluateOptions(options, program, environment)
-    const spec = await supervisorSpecOf(options as ServerOptions<never>, server, program, environment)
-    prepareDirectories(spec)
-    const { pid, channel } = startInBackground(
-      [process.execPath, ...SERVER_TIER_FLAGS, holdfastProgram(), 'supervise', '-c', program],
-      environment,
-    )
-    const library = {
-      log: join(spec.logDir, `${spec.name}.supervisor.log`),
-      pidFile: options.pidFile ?? null,
-      forwards: { signals: FORWARDED, to: serverServiceName(spec.name) },
-    }
-    return { pid, report: await handOver(channel, { spec, clean: true, library }) }
-  }
-
   private async stop(): Promise<number> {
     const presence = await this.presence()
-    if (presence.is === 'absent') return this.say('is not running')
-    if (presence.is === 'silent') return this.refuse(`${presence.why} (pid ${presence.pid})`)
+    const file = this.stopFile
+    if (file !== null) {
+      mkdirSync(dirname(file), { recursive: true })
+      writeFileSync(file, '')
+    }
+    return this.bringDown(presence)
+  }
+
+  private async bringDown(presence: ServerPresence): Promise<number> {
+    if (presence.is === 'absent') return this.voice.say('is not running')
+    if (presence.is === 'silent') return this.voice.refuse(`${presence.why} (pid ${presence.pid})`)
     if (presence.is === 'dead') return this.endRest()
     const outcome = await this.down()
-    for (const service of outcome.services) {
-      if (!service.ok) writeSync(2, failureText(service, 'stop', this.paint, null))
-    }
-    return outcome.ok ? this.say('stopped') : this.refuse('not everything could be stopped')
+    this.voice.failures(outcome.services, 'stop')
+    return outcome.ok ? this.voice.say('stopped') : this.voice.refuse('not everything could be stopped')
   }
 
   private async endRest(): Promise<number> {
     const { left } = await endLeftovers(this.place.runtimeDir)
     for (const socket of [this.place.socket, deskPath(this.place.runtimeDir)]) rmSync(socket, { force: true })
     if (this.options.pidFile !== undefined) rmSync(this.options.pidFile, { force: true })
-    if (left.length === 0) return this.say('its server was dead; what was left of it is stopped')
-    return this.refuse(`its server is dead, and these can not be stopped: ${left.join(', ')}`)
+    if (left.length === 0) return this.voice.say('its server was dead; what was left of it is stopped')
+    return this.voice.refuse(`its server is dead, and these can not be stopped: ${left.join(', ')}`)
   }
 
   /** Returns when the process is gone. */
@@ -186,7 +183,7 @@ export class Program<Config> {
   private async hardRestart(): Promise<number> {
     const presence = await this.presence()
     if (presence.is === 'running') await evaluateOptions(this.options, this.program, this.environment)
-    const stopped = presence.is === 'absent' ? LSB.ok : await this.stop()
+    const stopped = presence.is === 'absent' ? LSB.ok : await this.bringDown(presence)
     return stopped === LSB.ok ? this.start() : stopped
   }
 
@@ -198,10 +195,34 @@ export class Program<Config> {
 
   private async liveRestart(): Promise<number> {
     if (this.options.supervised) {
-      return this.operate('replaced', this.place.socket, `/v1/targets/${serverServiceName(this.options.name)}/restart`)
+      this.takeStopFileAway()
+      return this.operate('replaced', this.place.socket, `${this.servers}/restart`)
     }
-    if ((await this.presence()).is !== 'running') return this.refuse('is not running', LSB.notRunning)
-    return this.refuse('a live restart needs a supervisor above the server: set supervised: true', LSB.unimplemented)
+    if ((await this.presence()).is !== 'running') return this.voice.refuse('is not running', LSB.notRunning)
+    return this.voice.refuse(
+      'a live restart needs a supervisor above the server: set supervised: true',
+      LSB.unimplemented,
+    )
+  }
+
+  /** Where nobody waits to follow it is a new server beside the old one. */
+  private async upgrade(): Promise<number> {
+    const { slots, supervised, upgrade } = this.options
+    if (slots === undefined && supervised) return this.liveRestart()
+    if ((await this.presence()).is !== 'running') return this.voice.refuse('is not running', LSB.notRunning)
+    if (slots === undefined)
+      return this.voice.refuse('an upgrade needs standbys: set slots, and upgrade.file', LSB.unimplemented)
+    if (upgrade === undefined)
+      return this.voice.refuse('a main is asked by a file to make room: set upgrade.file', LSB.unimplemented)
+    await evaluateOptions(this.options, this.program, this.environment)
+    this.takeStopFileAway()
+    const { file, timeout = UPGRADE_TIMEOUT } = upgrade
+    const service = serverServiceName(this.options.name)
+    const millis = parseDuration(String(timeout)) ?? 0
+    const outcome = await upgradeMains({ ...this.place, service, file, timeout: millis })
+    if (outcome.is === 'done') return this.voice.say(`upgraded, ${await this.workersText()}`)
+    this.voice.failures(outcome.services, 'upgrade')
+    return this.voice.refuse(`not upgraded: ${outcome.why}`)
   }
 
   /** What the server itself has to do, supervised or not. */
@@ -212,13 +233,11 @@ export class Program<Config> {
 
   /** What only something that runs can do. */
   private async operate(done: string, socket: string, path: string): Promise<number> {
-    if ((await this.presence()).is !== 'running') return this.refuse('is not running', LSB.notRunning)
+    if ((await this.presence()).is !== 'running') return this.voice.refuse('is not running', LSB.notRunning)
     const { body } = await callSupervisor(socket, { method: 'POST', path, body: {} })
     const outcome = outcomeOf(body)
-    for (const service of outcome?.services ?? []) {
-      if (!service.ok) writeSync(2, failureText(service, done.replace(/ed$/, ''), this.paint, null))
-    }
-    return outcome === null || outcome.ok ? this.say(`${done}, ${await this.workersText()}`) : LSB.failed
+    this.voice.failures(outcome?.services ?? [], done.replace(/ed$/, ''))
+    return outcome === null || outcome.ok ? this.voice.say(`${done}, ${await this.workersText()}`) : LSB.failed
   }
 
   /** Of the server itself: below a supervisor that of its present process. */
@@ -237,14 +256,32 @@ export class Program<Config> {
     }
     const { options, program, environment } = this
     // It is for the machine on which it will stand.
-    const { spec } = await evaluateOptions(options, program, environment, { host: false })
-    this.print(initFile(kind as InitFileKind, initFileFacts(options, spec, program, programArguments)))
+    const check = { host: false } as const
+    const { spec } = await evaluateOptions(options, program, environment, check)
+    const started = options.supervised
+      ? await supervisorSpecOf(options as ServerOptions<never>, spec, program, environment, check)
+      : spec
+    const [service] = Object.values(started.services)
+    this.voice.print(initFile(kind as InitFileKind, initFileFacts(options, service, program, programArguments)))
     return LSB.ok
   }
 
-  private async notAvailable(command: string): Promise<number> {
-    if ((await this.presence()).is !== 'running') return this.refuse('is not running', LSB.notRunning)
-    return this.refuse(`${command} is not available yet`, LSB.unimplemented)
+  /** The supervisor's targets: the server, or those that contend. */
+  private get servers(): string {
+    return `/v1/targets/${serverServiceName(this.options.name)}`
+  }
+
+  /** Null: none is configured. */
+  private get stopFile(): string | null {
+    return this.options.slots?.stopFile ?? null
+  }
+
+  /** Whether it was there. */
+  private takeStopFileAway(): boolean {
+    const file = this.stopFile
+    if (file === null || !existsSync(file)) return false
+    rmSync(file)
+    return true
   }
 
   private async status(): Promise<number> {
@@ -253,22 +290,22 @@ export class Program<Config> {
       presence = await this.presence()
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error
-      return this.refuse(error.message, STATUS.unknown)
+      return this.voice.refuse(error.message, STATUS.unknown)
     }
     switch (presence.is) {
       case 'running': {
-        const { paint } = this
+        const { paint } = this.voice
         const width = process.stdout.isTTY ? process.stdout.columns : null
         const own = this.options.supervised ? await this.serverReport(presence) : presence.report
-        this.print(statusText(own ?? presence.report, { paint, width, now: Date.now() }))
+        this.voice.print(statusText(own ?? presence.report, { paint, width, now: Date.now() }))
         return own === null ? STATUS.unknown : STATUS.running
       }
       case 'silent':
-        return this.refuse(`${presence.why} (pid ${presence.pid})`, STATUS.unknown)
+        return this.voice.refuse(`${presence.why} (pid ${presence.pid})`, STATUS.unknown)
       case 'dead':
-        return this.refuse(`is dead: ${presence.why}`, STATUS.dead)
+        return this.voice.refuse(`is dead: ${presence.why}`, STATUS.dead)
       case 'absent':
-        this.say('is not running')
+        this.voice.say('is not running')
         return STATUS.notRunning
     }
   }
@@ -301,21 +338,7 @@ export class Program<Config> {
   }
 
   private notUp(why: string): number {
-    return this.refuse(`did not start: ${why}`, this.options.daemonizeErrorExitCode ?? LSB.failed)
-  }
-
-  private say(text: string): number {
-    if (!this.options.quiet) this.print(`${this.paint('green', this.options.name)}: ${text}\n`)
-    return LSB.ok
-  }
-
-  private refuse(text: string, code: number = LSB.failed): number {
-    writeSync(2, `${this.paint('red', this.options.name)}: ${text}\n`)
-    return code
-  }
-
-  private print(text: string): void {
-    writeSync(1, text.endsWith('\n') ? text : `${text}\n`)
+    return this.voice.refuse(`did not start: ${why}`, this.options.daemonizeErrorExitCode ?? LSB.failed)
   }
 }
 
@@ -327,28 +350,4 @@ function outcomeOf(body: unknown): OperationOutcome | null {
 function pidText(presence: { readonly is: string; readonly report?: StatusReport; readonly pid?: number }): string {
   const pid = presence.report?.supervisor.pid ?? presence.pid
   return pid === undefined ? '' : `, pid ${pid}`
-}
-
-/** Of a server that could not start: it has said so, and is on its way out. */
-async function awaitEndOf(pid: number): Promise<void> {
-  const startTime = startTimeOf(pid)
-  if (startTime !== null) await awaitExit({ pid, startTime })
-}
-
-function startInBackground(argv: readonly string[], environment: Environment): { pid: number; channel: number } {
-  const [channel, theirs] = socketPair()
-  const devNull = openDevNull()
-  try {
-    const fds = [devNull, 2, 2]
-    fds[HANDOVER_FD] = theirs
-    const [file = ''] = argv
-    const env = environmentList(environment)
-    const pid = spawnProcess({ file, argv, env, cwd: process.cwd(), fds, session: true, softNoFile: null })
-    // Whoever starts it may live longer: a zombie would be left for as long.
-    const reaper = new ChildReaper('own-children', () => reaper.close())
-    reaper.watch(pid, { keepsLoop: false })
-    return { pid, channel }
-  } finally {
-    for (const fd of [theirs, devNull]) closeSync(fd)
-  }
 }

@@ -20,6 +20,7 @@ import { signalFor } from './signal-maps.ts'
 import type { DumpableThread } from './thread-dump.ts'
 import { ThreadRunner } from './thread-runner.ts'
 import { TIER_VARIABLES, tierOfThisProcess } from './tier.ts'
+import { titleOf } from './titles.ts'
 
 /**
  * A server while it runs: what hooks are given, and what `open()` returns.
@@ -72,7 +73,8 @@ export interface RunningServer<Config = unknown> {
 /** How the server is stopped depends on what it runs in: a process of its own, or somebody's program. */
 export interface ServerBody {
   readonly engine: Engine
-  stop(options: { immediate: boolean }): Promise<unknown>
+  /** `longer`: milliseconds more than the stop ladder says. */
+  stop(options: { immediate: boolean; longer: number }): Promise<unknown>
   /** Resolves to 0 when all was stopped as it should. */
   readonly ended: Promise<number>
   reopenLogs(): void
@@ -95,6 +97,10 @@ export class LiveServer<Config> implements RunningServer<Config> {
   readonly role: ServerRole
   /** Below a supervisor: asks it for another server in place of this one. */
   liveRestart: (() => Promise<OperationOutcome>) | null = null
+  /** What the action `detach` does; null: it is a stop. */
+  detach: (() => Promise<OperationOutcome>) | null = null
+  /** Called once, when a stop is asked. */
+  onStop: (() => void) | null = null
   private stopAsked = false
   /** What each worker was started with. */
   private readonly startedWith = new Map<number, Config>()
@@ -127,6 +133,10 @@ export class LiveServer<Config> implements RunningServer<Config> {
 
   get name(): string {
     return this.options.name
+  }
+
+  get isStopping(): boolean {
+    return this.stopAsked
   }
 
   get config(): Config {
@@ -201,7 +211,10 @@ export class LiveServer<Config> implements RunningServer<Config> {
         const level = { [VARIABLES.logLevel]: this.inForce.logLevel }
         if (workerType === 'embedded' || workerType === 'spawn') return level
         const config = JSON.stringify(this.config)
-        const gifts = { ...base, ...level, ...this.role.giftsFor(slot) }
+        // What is no process of its own can not have a title.
+        const title = workerType === 'process' ? titleOf('worker', this.options, slot) : null
+        const named = title === null ? {} : { [TIER_VARIABLES.title]: JSON.stringify(title) }
+        const gifts = { ...base, ...level, ...named, ...this.role.giftsFor(slot) }
         return config === undefined ? gifts : { ...gifts, [TIER_VARIABLES.config]: config }
       },
     }
@@ -266,7 +279,7 @@ export class LiveServer<Config> implements RunningServer<Config> {
 
   async stop({ graceful = true } = {}): Promise<number> {
     this.tellStop(graceful)
-    await this.opened.stop({ immediate: !graceful })
+    await this.opened.stop({ immediate: !graceful, longer: graceful ? this.role.extraTime() : 0 })
     return this.ended
   }
 
@@ -300,6 +313,7 @@ export class LiveServer<Config> implements RunningServer<Config> {
   tellStop(graceful: boolean): void {
     if (this.stopAsked) return
     this.stopAsked = true
+    this.onStop?.()
     this.hooks.call('stop', graceful)
     this.hooks.call('onFinish', graceful)
   }

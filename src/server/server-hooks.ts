@@ -53,6 +53,11 @@ export interface ServerHooks<Config = unknown> {
   stop?(graceful: boolean): unknown
   /** A restart of all workers was asked. */
   restart?(graceful: boolean): unknown
+  /**
+   * In a main: the file of `upgrade` is there. When this returns it is removed, which says that a standby may follow; to make room
+   * for it, `await server.stop()`. Throwing leaves the file, and the command says at the end of its time that nothing happened.
+   */
+  upgrade?(server: RunningServer<Config>): unknown
   /** With the new configuration, before it is in force; throwing refuses it. */
   reloadConfig?(config: Config): unknown
   /** A worker's process was started. */

@@ -70,6 +70,89 @@ export type DynamicSettings = Pick<
 >
 
 /**
+ * The server's own process, as its supervisor sees it.
+ * @example
+ * ```ts
+ * import { defineServer, type ServerProcessSettings } from 'holdfast'
+ *
+ * const serverProcess: ServerProcessSettings = {
+ *   heartbeat: { timeout: '30s' }, // one whose event loop hangs is replaced
+ *   restart: { delay: '1s' },
+ *   detachWait: '10m', // beside the new one, at a live restart
+ * }
+ *
+ * await defineServer({ name: 'shop', supervised: true, serverProcess, worker: { run() {} } }).run()
+ * ```
+ */
+export interface ServerProcessSettings {
+  /** As of a worker: a server whose event loop shows no sign of life for so long is ended and replaced. Default off. */
+  readonly heartbeat?: Exclude<ServerSettings['heartbeat'], undefined>
+  /** As of a worker: what follows its death. */
+  readonly restart?: Exclude<ServerSettings['restart'], undefined>
+  /**
+   * As of a worker. Default: the signal that its map has for `stop`, then KILL, when its workers have had what they may take, and 5 s
+   * more. With `file` (`%p` is its pid) it stops when the file is there.
+   */
+  readonly stop?: Exclude<ServerSettings['stop'], undefined>
+  /**
+   * How long a server that is replaced by a live restart may finish its work beside the new one. Default: as long as its workers
+   * may take to stop, and 5 s.
+   */
+  readonly detachWait?: string | number
+  /** What a signal with the action `detach` does: a live restart (`true`, the default), or a graceful stop. */
+  readonly enableDetach?: boolean
+  /** `detach` starts no new server: the supervisor ends, and the server finishes its work by itself. Default false. */
+  readonly exitOnDetach?: boolean
+}
+
+/**
+ * How `upgrade` asks a main to make room.
+ * @example
+ * ```ts
+ * import { defineServer, type UpgradeSettings } from 'holdfast'
+ *
+ * const upgrade: UpgradeSettings = { file: '/run/shop/upgrade.%p', timeout: '2m' }
+ *
+ * await defineServer({
+ *   name: 'shop',
+ *   slots: { mains: 1, standbys: 1 },
+ *   upgrade,
+ *   server: { upgrade: (running) => running.stop() }, // the fresh standby follows
+ *   worker: new URL('./shop-worker.mjs', import.meta.url),
+ * }).run()
+ * ```
+ */
+export interface UpgradeSettings {
+  /** Made for each main, one after the other; `%p` is the pid of its server. The program removes it when it is done. */
+  readonly file: string
+  /** How long that may take. Default 30 s. */
+  readonly timeout?: string | number
+}
+
+/**
+ * What ps and top show. `%n` is the server's name, `%s` the number of the worker or of the server, from 0; in `standby` `%t` is the
+ * title as main. Node has as much room for it as the command line took. An empty one leaves the command line as it is.
+ * @example
+ * ```ts
+ * import { defineServer, type TitleSettings } from 'holdfast'
+ *
+ * const titles: TitleSettings = { server: '%n', worker: '%n[%s]' } // shop, shop[0], shop[1]
+ *
+ * await defineServer({ name: 'shop', workers: 2, titles, worker: { run() {} } }).run()
+ * ```
+ */
+export interface TitleSettings {
+  /** Default `%n: supervisor`. */
+  readonly supervisor?: string
+  /** Default `%n: server`. */
+  readonly server?: string
+  /** Of workers of type `process`. Default `%n: worker %s`. */
+  readonly worker?: string
+  /** Of a server that waits for its promotion, and of its workers. Default `%t - standby`. */
+  readonly standby?: string
+}
+
+/**
  * What stands in the file that starts the server at boot.
  * @example
  * ```ts
@@ -147,6 +230,12 @@ export interface ServerOptions<Config = unknown> extends ServerSettings {
    * `supervised`. In a standby `ctx.listen` waits for the promotion; `ctx.onPromote`, `ctx.fencingToken()`.
    */
   readonly slots?: Written<typeof slotSettings>
+  /** With `supervised`: when the server counts as hung, how it is started again, stopped and replaced. */
+  readonly serverProcess?: ServerProcessSettings
+  /** With `slots`, for the command `upgrade`. */
+  readonly upgrade?: UpgradeSettings
+  /** False: every process keeps its command line. */
+  readonly titles?: TitleSettings | false
   /** What runs in the server at the turns of its life. Default: nothing. */
   readonly server?: ServerHooks<Config>
   /** What a worker does; or the URL of a module whose default export says so. Required but for `workerType: 'spawn'`. */
@@ -169,7 +258,7 @@ export interface ServerOptions<Config = unknown> extends ServerSettings {
   readonly logLevel?: LogLevelChoice
   /** File that holds the server's pid while it runs. Default: none. */
   readonly pidFile?: string
-  /** Exit code of `start` when the server does not come up. Default 1. */
+  /** Exit code of `start` when the server does not come up, or what the program itself throws before that. Default 1. */
   readonly daemonizeErrorExitCode?: number
   /** For `init-file`: what the program does not know of itself. */
   readonly initFile?: InitFileOptions

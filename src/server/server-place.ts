@@ -14,6 +14,11 @@ export interface ServerPlace {
   readonly socket: string
 }
 
+/** The server, as a service of its supervisor: in `status`, and for its targets. */
+export function serverServiceName(name: string): string {
+  return `${name}-server`
+}
+
 type Placed = Pick<ServerOptions, 'name' | 'runtimeDir' | 'control' | 'pidFile'>
 
 export function serverPlace(

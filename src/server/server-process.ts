@@ -1,26 +1,20 @@
 // The process that is the server: in the background (`start`), or in the terminal (`foreground`).
-import { writeSync } from 'node:fs'
 import { paintFor } from '../control/colours.ts'
 import { errorBody } from '../control/reply.ts'
 import { exitNow } from '../os/exit-now.ts'
 import { requirePlatform } from '../os/libc.ts'
 import { redirectOutput } from '../os/redirect-output.ts'
-import { removeTree } from '../os/remove-tree.ts'
 import { startThreadPool } from '../os/thread-pool.ts'
-import { removeDeadFastDirectories } from '../supervisor/fast-directory.ts'
 import { type ForegroundView, openForegroundView } from './foreground-view.ts'
 import { reportStart } from './handover.ts'
 import { compileLittle } from './late-compilation.ts'
 import { openServerProcess, serverLogPath } from './open-server.ts'
-import { failureText } from './outcome-text.ts'
 import { removePidFile, writePidFile } from './pid-file.ts'
-import { Predecessors } from './predecessors.ts'
 import { typedProgramCommand } from './program-command.ts'
 import type { LiveServer } from './running-server.ts'
 import type { ServerOptions } from './server-options.ts'
 import { ServerSignals } from './server-signals.ts'
-import { askLiveRestart, placeBelow, removeDeadPlaces, sayReady } from './supervised-server.ts'
-import type { Above } from './tier.ts'
+import { showTitle, titleOf } from './titles.ts'
 
 export interface ServerProcessOptions {
   readonly program: string
@@ -33,6 +27,7 @@ export async function serveInBackground<Config>(
   { program, environment }: ServerProcessOptions,
 ): Promise<number> {
   const signals = prepareProcess(options)
+  showTitle(titleOf('server', options, 0), 'main')
   let server: LiveServer<Config>
   try {
     server = await openQuickly(options, {
@@ -52,50 +47,13 @@ export async function serveInBackground<Config>(
   return untilItsEnd(server, options)
 }
 
-/**
- * Below a supervisor, which hears that the server is ready when all of its workers are. One whose workers do not come up ends, and
- * the supervisor decides what follows.
- */
-export async function serveSupervised<Config>(
-  options: ServerOptions<Config>,
-  { program, environment, above: { directory: above, secret } }: ServerProcessOptions & { readonly above: Above },
-): Promise<number> {
-  const { pidFile: _ofTheSupervisor, ...own } = options
-  const signals = prepareProcess(options)
-  removeDeadPlaces(above)
-  const { runtimeDir } = placeBelow(above, process.pid)
-  const { socket: _, ...control } = options.control ?? {}
-  const predecessors = new Predecessors(above, secret)
-  const placed = { ...own, runtimeDir, control }
-  const server = await openQuickly(placed, { program, environment, handover: { predecessors, secret } })
-  server.liveRestart = () => askLiveRestart(server.name, above)
-  server.role.listen(environment, (line) => server.engine.tell(server.name, line))
-  signals.release(server, (text) => server.log(text))
-  const { ok, services, goingDown } = await server.settled()
-  if (ok) sayReady(environment)
-  else if (!goingDown) {
-    for (const service of services)
-      if (!service.ok)
-        writeSync(
-          2,
-          failureText(service, 'start', (_colour, text) => text, null),
-        )
-    server.exitWith(1)
-    void server.stop()
-  }
-  const code = await untilItsEnd(server, own)
-  removeTree(runtimeDir)
-  // Those of servers before us that were killed: their workers have ended since.
-  removeDeadFastDirectories()
-  return code
-}
-
 /** With everything that happens and that the workers say on the terminal. Ctrl-C stops everything. */
 export async function serveInForeground<Config>(
   options: ServerOptions<Config>,
   { program, environment }: ServerProcessOptions,
 ): Promise<number> {
   const signals = prepareProcess(options)
+  showTitle(titleOf('server', options, 0), 'main')
   const paint = paintFor(process.stdout.isTTY === true, false, environment)
   const opened: { view?: ForegroundView } = {}
   const server = await openServerProcess(options, {
@@ -121,7 +79,7 @@ export async function serveInForeground<Config>(
   return process.stdin.isTTY ? exitNow(code) : code
 }
 
-function prepareProcess({ signals: choice = 'holdfast' }: Pick<ServerOptions, 'signals'>): ServerSignals {
+export function prepareProcess({ signals: choice = 'holdfast' }: Pick<ServerOptions, 'signals'>): ServerSignals {
   const signals = new ServerSignals(choice)
   requirePlatform()
   startThreadPool()
@@ -129,7 +87,7 @@ function prepareProcess({ signals: choice = 'holdfast' }: Pick<ServerOptions, 's
 }
 
 /** V8's optimizing compiler waits until the workers are up: they need the cores. */
-async function openQuickly<Config>(
+export async function openQuickly<Config>(
   ...given: Parameters<typeof openServerProcess<Config>>
 ): Promise<LiveServer<Config>> {
   const compileAgain = compileLittle()
@@ -143,7 +101,10 @@ async function openQuickly<Config>(
   }
 }
 
-async function untilItsEnd<Config>(server: LiveServer<Config>, { pidFile }: ServerOptions<Config>): Promise<number> {
+export async function untilItsEnd<Config>(
+  server: LiveServer<Config>,
+  { pidFile }: ServerOptions<Config>,
+): Promise<number> {
   const code = await server.ended
   if (pidFile !== undefined) removePidFile(pidFile)
   server.closeLifeline()

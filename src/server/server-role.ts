@@ -6,6 +6,8 @@ import { CommandChannel } from '../worker/command-channel.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
+const ON_THE_WAY = 1_000
+
 export class ServerRole {
   private token: string | null
   private isMain: boolean
@@ -14,6 +16,11 @@ export class ServerRole {
   /** The line that said so. */
   private promotion: string | null = null
   private channel: CommandChannel | null = null
+  private readonly whenMain: (() => void)[] = []
+  /** By when the supervisor wants us to end, in milliseconds of the wall clock; null: it has not asked. */
+  private deadline: number | null = null
+  /** Milliseconds from the first to the second step of a usual stop; NaN: as long as it takes. */
+  private readonly usualStop: number
   /** Of the slots: whoever has them, too, is part of the main, which is not gone before its last worker is. */
   readonly lockFds: readonly number[]
 
@@ -22,6 +29,7 @@ export class ServerRole {
     this.isMain = environment[VARIABLES.role] !== 'standby'
     this.token = environment[VARIABLES.fencingToken] ?? null
     this.slot = Number(environment[VARIABLES.mainSlot] ?? 0)
+    this.usualStop = Number(environment[VARIABLES.stopTimeout])
     this.lockFds = (environment[VARIABLES.lockFds] ?? '').split(',').filter(Boolean).map(Number)
   }
 
@@ -44,15 +52,40 @@ export class ServerRole {
     if (!Number.isInteger(fd) || fd < 3) return
     this.channel = new CommandChannel(fd, (line) => {
       const message = parseCommandMessage(line)
-      if (message === null || !('promote' in message || 'lost' in message)) return
-      if ('promote' in message) {
-        this.isMain = true
-        this.token = message.promote.token
-        this.slot = message.promote.slot
-        this.promotion = `${line}\n`
-      } else this.isMain = false
+      if (message === null || 'reload' in message) return
+      if ('stop' in message) {
+        this.deadline = Date.parse(message.stop.deadline)
+        return
+      }
+      if ('promote' in message) this.promoted(message.promote, line)
+      else this.isMain = false
       tell(`${line}\n`)
     })
-    void this.channel
+  }
+
+  /** At once where it is main. */
+  onMain(act: () => void): void {
+    if (this.isMain) act()
+    else this.whenMain.push(act)
+  }
+
+  /**
+   * Asked when a stop begins: how much longer than usual (less than 0: shorter) it may take, in milliseconds. A server that is
+   * replaced may finish beside its successor. The supervisor has said so before it sent its signal.
+   */
+  extraTime(): number {
+    this.channel?.poll()
+    if (this.deadline === null) return 0
+    const extra = this.deadline - Date.now() - this.usualStop
+    // What its words took to reach us is no difference.
+    return Math.abs(extra) < ON_THE_WAY || Number.isNaN(extra) ? 0 : extra
+  }
+
+  private promoted({ token, slot }: { readonly token: string | null; readonly slot: number }, line: string): void {
+    this.isMain = true
+    this.token = token
+    this.slot = slot
+    this.promotion = `${line}\n`
+    for (const act of this.whenMain.splice(0)) act()
   }
 }

@@ -1,4 +1,5 @@
 // Signals are a skin over what a running server can do.
+import type { OperationOutcome } from '../supervisor/engine-api.ts'
 import { dumpServer } from './dump-server.ts'
 import type { LiveServer } from './running-server.ts'
 import { type OwnSignalMap, type SignalMapName, type SignalStep, signalMap } from './signal-maps.ts'
@@ -70,7 +71,7 @@ const ACTS: Readonly<Record<Exclude<SignalStep, (...args: never[]) => unknown>, 
   'restart-now': (server) => server.reload().then(() => server.restart({ rolling: false, graceful: false })),
   'rolling-restart': (server) => server.restart(),
   'live-restart': (server, say) => liveRestart(server, say),
-  detach: (server, say) => (server.liveRestart === null ? void server.stop() : liveRestart(server, say)),
+  detach: (server, say) => (server.detach === null ? void server.stop() : carriedOut(server.detach, 'detach', say)),
   'more-workers': (server) => server.scale('+1'),
   'fewer-workers': (server) => server.scale('-1'),
   'stop-workers': (server) => server.engine.operate({ verb: 'stop', targets: [server.name] }),
@@ -85,6 +86,10 @@ function act(step: keyof typeof ACTS, signal: string, server: LiveServer<never>,
 
 async function liveRestart(server: LiveServer<never>, say: Say): Promise<void> {
   if (server.liveRestart === null) return say('a live restart needs a supervisor above the server: supervised: true')
-  const { ok, services } = await server.liveRestart()
-  if (!ok) say(`the live restart failed: ${services.map(({ message }) => message).join('; ')}`)
+  return carriedOut(server.liveRestart, 'live restart', say)
+}
+
+async function carriedOut(act: () => Promise<OperationOutcome>, what: string, say: Say): Promise<void> {
+  const { ok, services } = await act()
+  if (!ok) say(`the ${what} failed: ${services.map(({ message }) => message).join('; ')}`)
 }

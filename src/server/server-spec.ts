@@ -6,8 +6,10 @@ import { HoldfastError } from '../errors/holdfast-error.ts'
 import { DEFAULT_LOG_LEVEL, type LogLevel } from '../wire/log-level.ts'
 import { embeddedRollout, inProcessProblems } from './in-process-options.ts'
 import { readLogLevel } from './log-levels.ts'
-import { isModule, isSameProgram } from './program-file.ts'
+import { isSameProgram } from './program-file.ts'
+import { refuseWhatCanNotBe } from './refuse-options.ts'
 import type { DynamicSettings, ServerOptions } from './server-options.ts'
+import { serverServiceName } from './server-place.ts'
 import { workerCommand } from './worker-command.ts'
 import { requireHandable } from './worker-config.ts'
 
@@ -26,6 +28,9 @@ const OF_THE_SERVER = [
   'daemonizeErrorExitCode',
   'supervised',
   'slots',
+  'serverProcess',
+  'upgrade',
+  'titles',
   'commandSender',
   'initFile',
   'quiet',
@@ -61,7 +66,7 @@ export interface EvaluatedOptions<Config> {
   readonly logLevel: LogLevel
 }
 
-interface CheckOptions {
+export interface CheckOptions {
   /** Look for users, programs and directories on this machine. Default true. */
   readonly host?: boolean
 }
@@ -106,38 +111,6 @@ function logLevelOf<Config>(name: string, { logLevel = DEFAULT_LOG_LEVEL }: Serv
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error
     throw invalid(name, [{ path: 'logLevel', message: error.message, hint: error.hint }])
-  }
-}
-
-const WORKER_TYPES = ['process', 'thread', 'embedded', 'spawn', 'fork']
-
-function refuseWhatCanNotBe<Config>({
-  name,
-  worker,
-  workerType = 'process',
-  command,
-  slots,
-}: ServerOptions<Config>): void {
-  const refuse = (key: string, problem: string, mend: string): never => {
-    const problems = `  ${key}: ${problem}\n    ${mend}`
-    throw new HoldfastError('HF_CONFIG_INVALID', { count: 1, file: `the options of server "${name}"`, problems })
-  }
-  if (!WORKER_TYPES.includes(workerType)) {
-    refuse('workerType', `there is no type "${workerType}"`, `Types: ${WORKER_TYPES.join(', ')}.`)
-  }
-  if (workerType === 'fork')
-    refuse('workerType', 'fork is not available yet: it needs a forkserver', "Write 'process'.")
-  if (workerType === 'spawn') {
-    if (slots !== undefined)
-      refuse('slots', 'programs of any kind do not end with their server', 'Use slots of a service in a holdfast.yaml.')
-    if (command === undefined) refuse('command', 'it is missing', "With workerType: 'spawn', say what to run.")
-    return
-  }
-  if (typeof worker === 'string' && !URL.canParse(worker))
-    refuse('worker', `"${worker}" is not a URL`, `Write new URL('${worker}', import.meta.url).`)
-  const isDefinition = typeof worker === 'object' && worker !== null && 'run' in worker
-  if (worker === undefined || !(isModule(worker) || (isDefinition && typeof worker.run === 'function'))) {
-    refuse('worker', 'it has no function run', 'Write worker: { async run(ctx) { … } }, or the URL of a module.')
   }
 }
 
@@ -196,7 +169,10 @@ function defaultsOf({ workerType = 'process', commandSender = 'signal' }: Server
 
 function invalid(name: string, problems: readonly Pick<Problem, 'path' | 'message' | 'hint'>[]): HoldfastError {
   const lines = problems.map(({ path, message, hint }) => {
-    const key = path.replace(`services.${name}.`, '').replace(/^instances/, 'workers')
+    const key = path
+      .replace(`services.${name}.`, '')
+      .replace(`services.${serverServiceName(name)}.`, 'serverProcess.')
+      .replace(/^instances/, 'workers')
     return `  ${key === '' ? '' : `${key}: `}${message}${hint === '' ? '' : `\n    ${hint}`}`
   })
   const file = `the options of server "${name}"`

@@ -157,6 +157,14 @@ export function signalFor(action: ServerAction, choice: SignalMapName | OwnSigna
   return null
 }
 
+/** All that ask for `action`, among others or alone. */
+export function signalsWith(
+  action: ServerAction,
+  choice: SignalMapName | OwnSignalMap = 'holdfast',
+): readonly NodeJS.Signals[] {
+  return [...signalMap(choice)].filter(([, steps]) => steps.includes(action)).map(([signal]) => signal)
+}
+
 function rowsOf(name: string): ReadonlyMap<NodeJS.Signals, readonly ServerAction[]> {
   if (!Object.hasOwn(SIGNAL_MAPS, name)) throw unknown('signal map', name, Object.keys(SIGNAL_MAPS))
   const rows: readonly SignalRow[] = SIGNAL_MAPS[name as SignalMapName]

@@ -4,14 +4,15 @@ import { randomBytes } from 'node:crypto'
 import { readdirSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SupervisorSpec } from '../config/effective.ts'
+import { parseDuration } from '../config/values/duration.ts'
 import { callSupervisor } from '../control/client.ts'
 import { ladderFor, timeUntilKill } from '../lifecycle/stop-ladder.ts'
 import { removeTree } from '../os/remove-tree.ts'
 import type { OperationOutcome } from '../supervisor/engine-api.ts'
 import { VARIABLES } from '../wire/worker-environment.ts'
 import type { ServerOptions } from './server-options.ts'
-import { type ServerPlace, serverPlace } from './server-place.ts'
-import { configNameOf, loadServerConfig } from './server-spec.ts'
+import { type ServerPlace, serverPlace, serverServiceName } from './server-place.ts'
+import { type CheckOptions, configNameOf, loadServerConfig } from './server-spec.ts'
 import { signalFor } from './signal-maps.ts'
 import { TIER_VARIABLES } from './tier.ts'
 import { serverCommand } from './worker-command.ts'
@@ -20,13 +21,9 @@ type Environment = Readonly<Record<string, string | undefined>>
 
 /** Beyond what its workers may take to stop, in milliseconds: for itself. */
 const OWN_STOP = 5_000
+const LONGEST_START = 86_400_000
 /** Signals that mean something to a server; its supervisor hands them on. */
 export const FORWARDED = ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGTTIN', 'SIGTTOU', 'SIGCONT', 'SIGWINCH'] as const
-
-/** In the supervisor's `status`, and for its targets. */
-export function serverServiceName(name: string): string {
-  return `${name}-server`
-}
 
 /** @param server what the server itself will run on */
 export async function supervisorSpecOf(
@@ -34,13 +31,15 @@ export async function supervisorSpecOf(
   server: SupervisorSpec,
   program: string,
   environment: Environment,
+  check: CheckOptions = {},
 ): Promise<SupervisorSpec> {
-  const { name, sockets = {}, restart } = options
+  const { name, sockets = {}, slots } = options
+  const { heartbeat, restart: again, stop } = options.serverProcess ?? {}
   const place = serverPlace(options, program, environment)
   const own = server.services[name]
   if (own === undefined) throw new Error(`server "${name}" has no service (bug)`)
   const workersStop = timeUntilKill(ladderFor({ kind: 'stop', text: '' }, own))
-  const { unrecoverable = [] } = restart ?? {}
+  const drain = drainTimeout(options)
   const service = {
     command: serverCommand(options, program),
     cwd: process.cwd(),
@@ -53,14 +52,23 @@ export async function supervisorSpecOf(
     sockets: Object.keys(sockets),
     ready: 'notify',
     // Its workers have deadlines of their own.
-    startTimeout: '1d',
+    startTimeout: LONGEST_START / 1_000,
+    ...(heartbeat === undefined ? {} : { heartbeat }),
     stop: {
       signals: [signalFor('stop', options.signals) ?? 'TERM', 'KILL'],
       timeout: workersStop === null ? 'never' : (workersStop + OWN_STOP) / 1_000,
+      ...(drain === null ? {} : { drainTimeout: drain / 1_000 }),
+      ...stop,
     },
-    restart: { unrecoverable, stopAllOnUnrecoverable: true },
+    restart: {
+      ...again,
+      unrecoverable: [...(options.restart?.unrecoverable ?? []), ...(again?.unrecoverable ?? [])],
+      stopAllOnUnrecoverable: true,
+    },
     // A main has to end before its standby can follow it; otherwise the new server serves before the old one ends.
-    ...(options.slots === undefined ? { rollout: { maxSurge: 1, maxUnavailable: 0 } } : { slots: options.slots }),
+    ...(slots === undefined
+      ? { rollout: { maxSurge: 1, maxUnavailable: 0, timeout: (LONGEST_START + (drain ?? 0)) / 1_000 } }
+      : { slots }),
   }
   const config = {
     name,
@@ -71,7 +79,16 @@ export async function supervisorSpecOf(
     sockets,
     services: { [serverServiceName(name)]: service },
   }
-  return { ...(await loadServerConfig(name, config, program, environment)), configFile: configNameOf(program, name) }
+  return {
+    ...(await loadServerConfig(name, config, program, environment, check)),
+    configFile: configNameOf(program, name),
+  }
+}
+
+/** Milliseconds; null: as long as a stop. A main has no successor beside it, which would have to wait. */
+function drainTimeout({ serverProcess, slots }: ServerOptions<never>): number | null {
+  const wait = serverProcess?.detachWait
+  return wait === undefined || slots !== undefined ? null : (parseDuration(String(wait)) ?? 0) + OWN_STOP
 }
 
 /** Where a server of a supervisor runs: each process has a place of its own, for during a live restart there are two. */

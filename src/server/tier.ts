@@ -12,6 +12,8 @@ export const TIER_VARIABLES = {
   orphans: 'HOLDFAST_ORPHANS',
   /** For a worker: the signal that asks it for a dump, as it does its server. */
   dump: 'HOLDFAST_DUMP_SIGNAL',
+  /** For a worker: what ps shows of it, as JSON. */
+  title: 'HOLDFAST_TITLE',
   /** For a worker: an fd that ends when its server does. */
   lifeline: VARIABLES.lifelineFd,
   /** For a worker: where it asks its server for sockets, and what it has to say there. */
@@ -27,6 +29,7 @@ import { VARIABLES } from '../wire/worker-environment.ts'
 import type { DeskPlace } from './ask-for-sockets.ts'
 import type { WorkerType } from './server-options.ts'
 import { SMALL_NURSERY } from './small-nursery.ts'
+import type { Title } from './titles.ts'
 
 /** Node's, of a supervisor's process. */
 export const SERVER_TIER_FLAGS = [SMALL_NURSERY] as const
@@ -46,6 +49,8 @@ export type Tier =
       readonly server: string
       readonly serverPid: number
       readonly config: unknown
+      /** Null: it keeps its command line. */
+      readonly title: Title | null
       /** `die`: at once. */
       readonly orphans: 'finish' | 'stay' | 'die'
       /** Ends with the server; null: there is none. */
@@ -81,7 +86,7 @@ function take(environment: NodeJS.ProcessEnv): Tier {
       return [name, value]
     }),
   ) as Record<keyof typeof TIER_VARIABLES, string | undefined>
-  const { server, tier, config, pid, orphans, above, desk, secret = '', handover = '', lifeline, dump } = given
+  const { server, tier, config, title, pid, orphans, above, desk, secret = '', handover = '', lifeline, dump } = given
   if (server === undefined) return { is: 'program' }
   if (tier === 'server')
     return { is: 'server', server, above: above === undefined ? null : { directory: above, secret: handover } }
@@ -91,6 +96,7 @@ function take(environment: NodeJS.ProcessEnv): Tier {
     server,
     serverPid: Number(pid),
     config: config === undefined ? undefined : JSON.parse(config),
+    title: title === undefined ? null : JSON.parse(title),
     orphans: orphans === 'stay' || orphans === 'die' ? orphans : 'finish',
     lifelineFd: lifeline === undefined ? null : Number(lifeline),
     desk: desk === undefined ? null : { path: desk, secret },

@@ -3,6 +3,7 @@ import type { EndableWorker } from '../worker/create-worker.ts'
 import { writeDump } from '../worker/process-dump.ts'
 import type { Worker } from '../worker/worker.ts'
 import type { Tier } from './tier.ts'
+import { showTitle } from './titles.ts'
 import { ServerWorkerContext } from './worker-context.ts'
 import type { WorkerDefinition } from './worker-definition.ts'
 
@@ -43,6 +44,7 @@ export async function runWorker<Config>(
   })
   endWithServer(worker, tier)
   if (body === OWN_BODY && tier.dumpSignal !== null) process.on(tier.dumpSignal, () => dump(worker))
+  worker.onPromote(showTitle(tier.title, worker.role))
   try {
     await definition.initialize?.(ctx)
     const readySoon = setTimeout(() => worker.ready(), READY_AFTER)

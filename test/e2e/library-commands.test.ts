@@ -76,6 +76,21 @@ test('a worker that does not come up: start says why, with its last words, and n
   expect(await scene.command('status')).toMatchObject({ code: 3 })
 })
 
+test.each(['config', 'initialize'])(
+  'what %s throws at the start: its words, and the exit code that was chosen',
+  async (name) => {
+    const scene = newLibraryScene()
+    for (const supervised of [false, true]) {
+      scene.options({ fail: { [name]: true }, daemonizeErrorExitCode: 9, supervised })
+      const { code, err } = await scene.command('start')
+      expect(code, err).toBe(9)
+      expect(err).toContain(`${name} fails as it was told to`)
+      expect(scene.processes()).toEqual([])
+    }
+    expect(await scene.command('foreground')).toMatchObject({ code: 9 })
+  },
+)
+
 test('options that can not be: all of them, by their names, exit code 2', async () => {
   const scene = newLibraryScene()
   scene.options({ workers: 'many', restart: { initail: '1s' }, stopp: 1 })

@@ -139,7 +139,7 @@ test('hadaemon.mjs: one worker feeds, a death does not end it, and the commands 
     new Set(
       scene
         .processes()
-        .filter(({ command }) => !command.includes('supervise'))
+        .filter(({ pid }) => pid !== supervisor)
         .map(({ pid }) => pid),
     )
   // The main, the standby, and a worker of each.
@@ -160,6 +160,7 @@ test('hadaemon.mjs: one worker feeds, a death does not end it, and the commands 
   expect((await scene.command('get_init_file')).code).toBe(2)
   expect((await scene.command('init-file')).out).toContain('# Short-Description: feeds the queue')
   expect(await scene.command('stop')).toMatchObject({ code: 0 })
+  expect(await scene.command('fork')).toMatchObject({ code: 1, err: expect.stringContaining('feeder-stopped') })
   expect(await scene.command('stop')).toMatchObject({ code: 0 })
   expect(await scene.command('reload')).toMatchObject({ code: 7 })
 })

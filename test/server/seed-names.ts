@@ -26,7 +26,10 @@ const INTERFACES = {
   Server: 'server/define-server.ts',
   ServerHooks: 'server/server-hooks.ts',
   ServerOptions: 'server/server-options.ts',
+  ServerProcessSettings: 'server/server-options.ts',
   Supervisor: 'index.ts',
+  TitleSettings: 'server/server-options.ts',
+  UpgradeSettings: 'server/server-options.ts',
   Worker: 'worker/worker.ts',
   WorkerContext: 'server/worker-definition.ts',
   WorkerDefinition: 'server/worker-definition.ts',
@@ -87,7 +90,15 @@ function keysBelow({ table, element }: ValueType<unknown>): SettingTable {
   return table ?? (element === undefined ? {} : keysBelow(element))
 }
 
-/** `stop.signals`, `initFile.code`, `workerType=thread`. */
+/** Options that are objects. */
+const OBJECTS: Readonly<Record<string, InterfaceName>> = {
+  initFile: 'InitFileOptions',
+  serverProcess: 'ServerProcessSettings',
+  titles: 'TitleSettings',
+  upgrade: 'UpgradeSettings',
+}
+
+/** `stop.signals`, `initFile.code`, `serverProcess.stop.file`, `workerType=thread`. */
 function optionFound(name: string): Found {
   const [key = '', ...rest] = name.split(/[.=]/)
   const text = source('server/server-options.ts')
@@ -96,7 +107,12 @@ function optionFound(name: string): Found {
     return found(key === 'workerType' && types.includes(`'${rest[0]}'`))
   }
   if (membersOf('ServerOptions').includes(key)) {
-    return found(rest.length === 0 || (key === 'initFile' && membersOf('InitFileOptions').includes(rest.join('.'))))
+    if (rest.length === 0) return 'there'
+    const inner = Object.hasOwn(OBJECTS, key) ? OBJECTS[key] : undefined
+    if (inner !== undefined && membersOf(inner).includes(rest.join('.'))) return 'there'
+    if (key === 'serverProcess')
+      return ['heartbeat', 'restart', 'stop'].includes(rest[0] ?? '') ? settingFound(serviceSettings, rest) : 'missing'
+    return key === 'slots' ? settingFound(serviceSettings, ['slots', ...rest]) : 'missing'
   }
   const ofSupervisor = /typeof supervisorSettings>, (.*?)>/s.exec(text)?.[1] ?? ''
   if (ofSupervisor.includes(`'${key}'`)) return settingFound(supervisorSettings, [key, ...rest])

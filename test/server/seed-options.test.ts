@@ -118,6 +118,8 @@ test('the looking up can fail', () => {
     ['config', 'services.restart.maxRetry'],
     ['config', 'forkservers.preloads'],
     ['option', 'initFile.codes'],
+    ['option', 'serverProcess.rollout'],
+    ['option', 'serverProcess.stop.files'],
     ['option', 'instances'],
     ['option', 'workerType=fibre'],
     ['command', 'rolling_restart'],

@@ -1,5 +1,5 @@
 // A server whose every hook leaves a line in a file, and whose options come from one.
-import { appendFileSync, readFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,7 +8,14 @@ import { defineServer } from 'holdfast'
 const directory = process.env.E2E_SCENE
 const note = (text) => appendFileSync(join(directory, 'notes.txt'), `${text}\n`)
 const read = (file) => JSON.parse(readFileSync(join(directory, file), 'utf8'))
-const { fail = {}, ...options } = read('options.json')
+const { fail = {}, hangAt, ...options } = read('options.json')
+if (hangAt) {
+  options.signals = {
+    [hangAt]: () => {
+      for (;;);
+    },
+  }
+}
 const throwIf = (name) => {
   if (fail[name] === 'exit') process.exit(1)
   if (fail[name]) throw new Error(`${name} fails as it was told to`)
@@ -55,6 +62,12 @@ export const server = defineServer({
       await sleep(20)
       hook('afterRun')(...given)
     },
+    async upgrade(running) {
+      note('upgrade')
+      const { onUpgrade } = read('config.json')
+      if (onUpgrade === 'throw') throw new Error('upgrade fails as it was told to')
+      if (onUpgrade === 'stop') await running.stop()
+    },
   },
   worker: {
     initialize: (ctx) => note(`worker.initialize ${ctx.workerId}`),
@@ -66,9 +79,19 @@ export const server = defineServer({
       exitIf(ctx.config.exitWith?.[ctx.workerId])
       const http = createServer((request, response) => {
         if (request.url === '/hang') for (;;);
-        response.end(
-          JSON.stringify({ pid: process.pid, id: ctx.workerId, greeting: ctx.config.greeting, server: ctx.server }),
-        )
+        const answer = JSON.stringify({
+          pid: process.pid,
+          id: ctx.workerId,
+          greeting: ctx.config.greeting,
+          server: ctx.server,
+        })
+        if (request.url !== '/until-go') return response.end(answer)
+        note('until-go')
+        const look = setInterval(() => {
+          if (!existsSync(join(directory, 'go'))) return
+          clearInterval(look)
+          response.end(answer)
+        }, 20)
       })
       if (options.sockets) await ctx.listen('http', http)
       else {
