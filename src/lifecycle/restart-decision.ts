@@ -44,9 +44,14 @@ export function decideRestart(
     }
   }
   const backOff = backOffAfter(failures, restart, random)
-  const wait = Math.max(backOff, restart.delay)
+  const wait = Math.max(backOff, spreadDelay(restart, random))
   if (wait === 0) return { is: 'now', failures }
   return { is: 'later', failures, wait, crashLoop: backOff > 0 && plainBackOff(failures, restart) >= restart.max }
+}
+
+/** What was asked for is the least; the jitter lengthens it only, so that workers that fell together do not come back in step. */
+function spreadDelay({ delay, jitter }: RestartSpec, random: number): Millis {
+  return Math.round(delay * (1 + jitter * random))
 }
 
 /**

@@ -85,6 +85,12 @@ describe('what counts', () => {
     expect(decideRestart(SHORT, 3, restart({ delay: 500 }), 0.5)).toMatchObject({ wait: 500 })
     expect(decideRestart(SHORT, 6, restart({ delay: 500 }), 0.5)).toMatchObject({ wait: 800 })
   })
+
+  it('`jitter` lengthens the delay, and never shortens it', () => {
+    const waits = [0, 0.5, 1].map((random) => decideRestart(LONG, 0, restart({ delay: 500, jitter: 0.2 }), random))
+    expect(waits.map((decision) => (decision.is === 'later' ? decision.wait : 0))).toEqual([500, 550, 600])
+    expect(decideRestart(LONG, 0, restart({ jitter: 1 }), 1).is).toBe('now')
+  })
 })
 
 describe('giving up', () => {

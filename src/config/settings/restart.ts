@@ -51,7 +51,7 @@ export const restartSettings = {
   }),
   delay: setting(duration, {
     default: 0,
-    doc: 'Wait this long before every restart, also after a clean end.',
+    doc: 'Wait at least this long before every restart, also after a clean end; up to the share `jitter` longer.',
     reason: 'back in milliseconds',
   }),
   unrecoverable: setting(listOf(integer({ min: 0, max: 255 })), {
