@@ -97,6 +97,8 @@ const OBJECTS: readonly string[] = [
   'limits',
   'dependsOn',
   'restart',
+  'pace',
+  'earlyDeath',
   'stop',
   'rollout',
   'heartbeat',

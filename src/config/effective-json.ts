@@ -60,7 +60,7 @@ function writeLocks({ services }: SupervisorSpec): Record<string, { type: 'file'
 }
 
 function writeService({ name: _, instances, slots, ...service }: ServiceSpec) {
-  const { umask, limits, stdin, stdout, stderr, heartbeat, requestTimeout, restart, stop, rollout } = service
+  const { umask, limits, stdin, stdout, stderr, heartbeat, requestTimeout, restart, pace, stop, rollout } = service
   return {
     ...(slots === null ? { instances } : { slots: writeSlots(slots) }),
     ...service,
@@ -88,6 +88,7 @@ function writeService({ name: _, instances, slots, ...service }: ServiceSpec) {
       maxRetries: restart.maxRetries ?? ('never' as const),
       delay: formatDuration(restart.delay),
     },
+    pace: { ...pace, interval: formatDuration(pace.interval) },
     stop: {
       ...stop,
       signals: stop.signals.map(writeStep),

@@ -51,6 +51,25 @@ export interface RestartSpec {
   readonly stopAllOnUnrecoverable: boolean
 }
 
+/** How starts of one service follow each other. */
+export interface PaceSpec {
+  /** From one start to the next; 0: as they come. */
+  readonly interval: Millis
+  /** Share of the interval by which each is varied. */
+  readonly jitter: number
+}
+
+export type EarlyDeathPolicy = 'back-off' | 'shut-down'
+
+/** What the death of a worker that was not ready yet, or not for long, means to the whole service. */
+export interface EarlyDeathSpec {
+  /** No worker has been ready since the service was started. */
+  readonly firstBoot: EarlyDeathPolicy
+  /** It is of the generation that is being rolled out. */
+  readonly newGeneration: EarlyDeathPolicy
+  readonly steady: EarlyDeathPolicy
+}
+
 /** One rung of a stop ladder: send `signal`, then wait at most `wait` for the process to die (null: without end). */
 export interface SignalStep {
   /** Without SIG: `TERM`. */
@@ -139,6 +158,8 @@ export interface ServiceSpec {
   readonly heartbeat: HeartbeatSpec | null
   readonly requestTimeout: Millis | null
   readonly restart: RestartSpec
+  readonly pace: PaceSpec
+  readonly earlyDeath: EarlyDeathSpec
   readonly stop: StopSpec
   readonly reload: ReloadSpec
   readonly rollout: RolloutSpec

@@ -1,7 +1,9 @@
 // docs/reference/config.md, made from the settings tables.
 import { ComputedDefault, type Setting, type SettingTable } from './setting.ts'
+import { earlyDeathSettings } from './settings/early-death.ts'
 import { heartbeatSettings } from './settings/heartbeat.ts'
 import { limitSettings } from './settings/limits.ts'
+import { paceSettings } from './settings/pace.ts'
 import { readySettings } from './settings/ready.ts'
 import { reloadSettings } from './settings/reload.ts'
 import { restartSettings } from './settings/restart.ts'
@@ -44,6 +46,13 @@ const SECTIONS: readonly Section[] = [
     table: readySettings,
   },
   { title: 'restart', introduction: 'What follows when a process ends.', table: restartSettings },
+  { title: 'pace', introduction: 'Starts of one service, one after the other.', table: paceSettings },
+  {
+    title: 'earlyDeath',
+    introduction:
+      'What follows for the whole service when a worker dies before it was ready, or less than `restart.resetAfter` after: `back-off`, or `shut-down`.',
+    table: earlyDeathSettings,
+  },
   { title: 'stop', introduction: 'How a worker is stopped.', table: stopSettings },
   {
     title: 'Steps of stop.signals and heartbeat.signals',

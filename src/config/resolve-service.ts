@@ -4,7 +4,9 @@ import type { DeclaredService } from './declared.ts'
 import type { HeartbeatSpec, RestartSpec, RolloutSpec, ServiceSpec, SlotsSpec, StopSpec } from './effective.ts'
 import { withDefaults } from './read-table.ts'
 import type { Complete, Sparse } from './setting.ts'
+import { earlyDeathSettings } from './settings/early-death.ts'
 import { heartbeatSettings } from './settings/heartbeat.ts'
+import { paceSettings } from './settings/pace.ts'
 import { restartSettings } from './settings/restart.ts'
 import { rolloutSettings } from './settings/rollout.ts'
 import { serviceSettings } from './settings/service.ts'
@@ -54,6 +56,8 @@ export function resolveService(
     heartbeat: given.heartbeat === null ? null : resolveHeartbeat(given.heartbeat, stop.timeout),
     requestTimeout: given.requestTimeout,
     restart: resolveRestart(given.restart),
+    pace: withDefaults(paceSettings, given.pace ?? {}),
+    earlyDeath: withDefaults(earlyDeathSettings, given.earlyDeath ?? {}),
     stop,
     reload: given.reload,
     // A main has to go before its standby can follow it.

@@ -19,6 +19,10 @@ export type SlotEvent =
   | { readonly is: 'drop-coming'; readonly at: Instant; readonly why: StopReason }
   /** The current process is leaving by itself or hangs: a new one starts beside it at once. */
   | { readonly is: 'spare'; readonly at: Instant }
+  /** The current process was asked for a while ago, and is spawned only now. */
+  | { readonly is: 'turn'; readonly at: Instant }
+  /** Down, as one that can not run: the service is shut down for the early death of one of its workers. */
+  | { readonly is: 'give-up'; readonly at: Instant; readonly why: string }
   /** The current process is on trial no longer. */
   | { readonly is: 'settle'; readonly at: Instant }
   | { readonly is: 'hurry'; readonly at: Instant }
@@ -40,6 +44,8 @@ export type SlotEffect =
   /** The slot is down for good: what left the group of its processes ends now. */
   | { readonly do: 'end-strays' }
   | { readonly do: 'stop-all'; readonly why: string }
+  /** A worker died early, and the others are not to run without it. */
+  | { readonly do: 'shut-down'; readonly number: number; readonly generation: number; readonly why: string }
   | {
       readonly do: 'note'
       readonly event: string

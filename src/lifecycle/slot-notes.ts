@@ -3,7 +3,7 @@ import { describeExit } from './exit-reason.ts'
 import { isServing } from './process-state.ts'
 import { seconds } from './process-transition.ts'
 import type { SlotEffect, SlotEvent } from './slot-event.ts'
-import { currentOf, type Live, type SlotContext, type SlotState, slotIsParked } from './slot-state.ts'
+import { currentOf, type Live, type SlotContext, type SlotPhase, type SlotState, slotIsParked } from './slot-state.ts'
 
 /** Every change of phase, and of the process beside, is written down with its cause. */
 export function notesOn(before: SlotState, event: SlotEvent, after: SlotState, context: SlotContext): SlotEffect[] {
@@ -17,8 +17,24 @@ function notePhase(before: SlotState, event: SlotEvent, after: SlotState, contex
   if (before.phase.is === after.phase.is && was?.number === is?.number && !waitsForOthers) return []
   const live = is ?? was
   const { number, generation } = live ?? { number: null, generation: context.generation }
-  const change = { from: before.phase.is, to: after.phase.is, reason: explain(before, event, after) }
-  return [{ do: 'note', event: nameOf(event), ...change, number, generation }]
+  const change = { from: nameOfPhase(before, context), to: nameOfPhase(after, context) }
+  const reason = explain(before, event, after, context)
+  return [{ do: 'note', event: nameOf(event), ...change, reason, number, generation }]
+}
+
+/** Of a process that was asked for a while ago. */
+export function noteOnTurn({ number, generation }: Live): SlotEffect {
+  const change = { from: 'waiting', to: 'starting', reason: 'its turn has come' }
+  return { do: 'note', event: 'turn', ...change, number, generation }
+}
+
+function nameOfPhase({ phase }: SlotState, context: SlotContext): string {
+  return waitsForTurn(phase, context) ? 'waiting' : phase.is
+}
+
+/** Nobody has been asked for its process yet. */
+function waitsForTurn(phase: SlotPhase, context: SlotContext): boolean {
+  return phase.is === 'starting' && context.waitsForTurn(phase.live.number)
 }
 
 function noteOther(before: SlotState, event: SlotEvent, after: SlotState): SlotEffect[] {
@@ -43,7 +59,7 @@ function nameOf(event: SlotEvent): string {
   return event.is === 'process' ? event.event.is : event.is
 }
 
-function explain(before: SlotState, event: SlotEvent, after: SlotState): string {
+function explain(before: SlotState, event: SlotEvent, after: SlotState, context: SlotContext): string {
   const { phase } = after
   switch (phase.is) {
     case 'stopped':
@@ -53,7 +69,7 @@ function explain(before: SlotState, event: SlotEvent, after: SlotState): string 
     case 'waiting':
       return `waits for ${phase.on.join(', ')}`
     case 'starting':
-      return startReason(before, event, after)
+      return startReason(startCause(before, event, after), waitsForTurn(phase, context))
     case 'running':
       if (slotIsParked(after)) return 'is started when it is needed'
       return before.other?.is === 'coming' ? `generation ${phase.live.generation} takes over` : 'ready'
@@ -71,12 +87,18 @@ function explain(before: SlotState, event: SlotEvent, after: SlotState): string 
   }
 }
 
-function startReason(before: SlotState, event: SlotEvent, after: SlotState): string {
-  if (event.is === 'start') return event.trial ? `generation ${event.generation} is rolled out` : 'started'
-  if (event.is === 'spare') return `${leavingReason(before)}; its successor starts beside it`
-  if (before.phase.is === 'backoff') return 'the back-off is over'
-  if (before.other?.is === 'coming') return `${lastExitText(after)}; its successor takes over while it boots`
-  return `${lastExitText(after)}; restarted at once`
+function startReason([cause, how]: readonly [string, string], waits: boolean): string {
+  const parts = waits ? ['waits for its turn', cause] : [cause, how]
+  return parts.filter((part) => part !== '').join(waits ? ': ' : '; ')
+}
+
+/** What it is started for, and how. */
+function startCause(before: SlotState, event: SlotEvent, after: SlotState): readonly [string, string] {
+  if (event.is === 'start') return event.trial ? [`generation ${event.generation} is rolled out`, ''] : ['', 'started']
+  if (event.is === 'spare') return [leavingReason(before), 'its successor starts beside it']
+  if (before.phase.is === 'backoff') return ['the back-off is over', '']
+  const exit = lastExitText(after)
+  return before.other?.is === 'coming' ? [exit, 'its successor takes over while it boots'] : [exit, 'restarted at once']
 }
 
 /** Why a worker that still lives is given a successor: what it was killed for, or that it said it would end. */

@@ -1,5 +1,6 @@
 // One slot of a service: the worker as its users know it. The slot persists, its process changes.
 import type { ServiceSpec } from '../config/effective.ts'
+import type { EarlyDeathCase } from './early-death.ts'
 import {
   deadlineOfProcess,
   earliest,
@@ -26,13 +27,13 @@ export type SlotPhase =
   | { readonly is: 'running'; readonly since: Instant; readonly live: Live }
   /**
    * `next`: what comes after its death. `decide`: as after a crash (a deadline of ours killed it, or it announced its end);
-   * `vacant`: the planner fills the slot; `down`: nothing.
+   * `vacant`: the planner fills the slot; `down`: nothing; else it is given up, for the reason that stands there.
    */
   | {
       readonly is: 'stopping'
       readonly since: Instant
       readonly live: Live
-      readonly next: 'decide' | 'vacant' | 'down'
+      readonly next: 'decide' | 'vacant' | 'down' | { readonly fatal: string }
     }
   | { readonly is: 'backoff'; readonly since: Instant; readonly until: Instant; readonly crashLoop: boolean }
   /** It ended by itself and is not wanted again. */
@@ -66,6 +67,10 @@ export interface SlotContext {
   readonly generation: number
   /** From 0 to 1, for the jitter. */
   readonly random: number
+  /** Asked for a process, it has to wait for others of its service: only for what is told of it. */
+  readonly waitsForTurn: (number: number) => boolean
+  /** What an early death of this process would be. */
+  readonly earlyDeathCase: (live: Live) => EarlyDeathCase
 }
 
 export function emptySlot(slot: number, at: Instant): SlotState {
@@ -93,6 +98,11 @@ export function slotServes(slot: SlotState): boolean {
 /** As far as it can be now: it serves, or is kept back until it is needed. */
 export function slotIsUp(slot: SlotState): boolean {
   return slotServes(slot) || slotIsParked(slot)
+}
+
+/** It does not come back by waiting for it. */
+export function slotHasEnded({ phase }: Pick<SlotState, 'phase'>): boolean {
+  return phase.is === 'exited' || phase.is === 'fatal'
 }
 
 /** A standby without a process. */

@@ -1,13 +1,15 @@
 // The total table of a slot: every phase has a written answer to every event.
 
-import { isClean, isFailure, wasCalledBack } from './exit-reason.ts'
+import { shutDownCause } from './early-death.ts'
+import { isClean, isFailure } from './exit-reason.ts'
 import type { ProcessEffect } from './process-effect.ts'
 import type { ProcessEvent } from './process-event.ts'
 import type { Instant, ProcessExit, StopReason } from './process-state.ts'
 import { stepProcess } from './process-transition.ts'
 import { decideRestart } from './restart-decision.ts'
+import { failuresAfter, isDoneJob, lastExitAfter } from './slot-death.ts'
 import type { SlotEffect, SlotEvent, SlotEventName, SlotEventOf } from './slot-event.ts'
-import { notesOn } from './slot-notes.ts'
+import { noteOnTurn, notesOn } from './slot-notes.ts'
 import {
   currentOf,
   type Live,
@@ -47,6 +49,8 @@ const vacant = {
   'drop-coming': (slot: SlotState, event: SlotEventOf<'drop-coming'>, context: SlotContext) =>
     dropComing(slot, event, context),
   spare: noProcess,
+  turn: noProcess,
+  'give-up': (slot: SlotState, event: SlotEventOf<'give-up'>, context: SlotContext) => giveUp(slot, event, context),
   settle: noProcess,
   hurry: (slot: SlotState, event: SlotEventOf<'hurry'>, context: SlotContext) => toBoth(slot, event, context),
   kill: (slot: SlotState, event: SlotEventOf<'kill'>, context: SlotContext) => toBoth(slot, event, context),
@@ -74,6 +78,8 @@ const occupied = {
   kill: (slot: Occupied, event: SlotEventOf<'kill'>, context: SlotContext) => toBoth(slot, event, context),
   process: (slot: Occupied, event: SlotEventOf<'process'>, context: SlotContext) => toProcess(slot, event, context),
   tick: (slot: Occupied, event: SlotEventOf<'tick'>, context: SlotContext) => toBoth(slot, event, context),
+  'give-up': (slot: Occupied, { at, why }: SlotEventOf<'give-up'>, context: SlotContext) =>
+    bringDown(slot, { at, why: { kind: 'stop', text: why } }, context, { fatal: why }),
 } as const
 
 const inService = {
@@ -99,12 +105,20 @@ export const SLOT_TABLE: SlotTable = {
     wait: (slot, { on }) => [{ ...slot, phase: { ...slot.phase, on } }, []],
     tick: (slot, event, context) => toBoth(slot, event, context),
   },
-  starting: inService,
-  running: inService,
+  starting: {
+    ...inService,
+    turn: (slot, { at }) => [{ ...slot, phase: { ...slot.phase, since: at } }, [noteOnTurn(slot.phase.live)]],
+  },
+  running: { ...inService, turn: ignored('it runs already') },
   stopping: {
     ...occupied,
-    retire: (slot) =>
-      slot.phase.next === 'decide' ? [{ ...slot, phase: { ...slot.phase, next: 'vacant' } }, []] : [slot, []],
+    retire: (slot) => {
+      const { next } = slot.phase
+      return next === 'vacant' || next === 'down'
+        ? [slot, []]
+        : [{ ...slot, phase: { ...slot.phase, next: 'vacant' } }, []]
+    },
+    turn: onItsWayOut,
     'start-beside': onItsWayOut,
     swap: (slot, event, context) => swap(slot, event, context),
     spare: (slot, event, context) => (slot.phase.next === 'decide' ? startSpare(slot, event, context) : [slot, []]),
@@ -124,9 +138,15 @@ export const SLOT_TABLE: SlotTable = {
   exited: {
     ...ended,
     wait: ignored('it has ended as it should'),
+    'give-up': ignored('it has ended as it should'),
     tick: (slot, event, context) => toBoth(slot, event, context),
   },
-  fatal: { ...ended, wait: ignored('it is given up'), tick: (slot, event, context) => toBoth(slot, event, context) },
+  fatal: {
+    ...ended,
+    wait: ignored('it is given up'),
+    'give-up': ignored('it is given up already'),
+    tick: (slot, event, context) => toBoth(slot, event, context),
+  },
 }
 
 /** One step of one slot. Changes of phase carry a `note` with their cause. */
@@ -151,16 +171,24 @@ function begin(slot: SlotState, at: Instant, generation: number, trial: boolean)
 
 function stayDown(slot: SlotState, { at, why }: SlotEventOf<'stop'>, context: SlotContext): SlotStep {
   const phase: SlotPhase = slot.phase.is === 'stopped' ? slot.phase : { is: 'stopped', since: at, why: why.text }
-  const stopped: SlotState = { ...slot, phase, failures: 0 }
-  if (slot.other === null) return [stopped, [{ do: 'end-strays' }]]
-  return stopOther(stopped, slot.other, at, why, context)
+  return withoutOther({ ...slot, phase, failures: 0 }, at, why, context)
+}
+
+function giveUp(slot: SlotState, { at, why }: SlotEventOf<'give-up'>, context: SlotContext): SlotStep {
+  const phase: SlotPhase = { is: 'fatal', since: at, generation: context.generation, why }
+  return withoutOther({ ...slot, phase }, at, { kind: 'stop', text: why }, context)
+}
+
+/** The slot is down; so is then what stands beside it, and what has left its processes. */
+function withoutOther(slot: SlotState, at: Instant, why: StopReason, context: SlotContext): SlotStep {
+  return slot.other === null ? [slot, [{ do: 'end-strays' }]] : stopOther(slot, slot.other, at, why, context)
 }
 
 function bringDown(
   slot: Occupied,
   { at, why }: { at: Instant; why: StopReason },
   context: SlotContext,
-  next: 'down' | 'vacant',
+  next: 'down' | 'vacant' | { readonly fatal: string },
 ): SlotStep {
   const since = slot.phase.is === 'stopping' ? slot.phase.since : at
   const live: Live = { ...slot.phase.live, trial: false }
@@ -219,13 +247,6 @@ function settle(slot: Occupied): SlotStep {
   return [{ ...slot, phase: { ...slot.phase, live: { ...slot.phase.live, trial: false } } }, []]
 }
 
-/** A process that leaves by our wish is no failure, and one that was sound ends the row of those before it. */
-function failuresAfter(slot: SlotState, { state, generation }: Live, at: Instant, context: SlotContext): number {
-  const { resetAfter } = context.specOf(generation).restart
-  const readyAt = 'readyAt' in state ? state.readyAt : null
-  return isFailure({ readyAt, at }, resetAfter) ? slot.failures : 0
-}
-
 /** hurry, kill and tick reach every process of the slot. */
 function toBoth(slot: SlotState, event: SlotEventOf<'hurry' | 'kill' | 'tick'>, context: SlotContext): SlotStep {
   const [first, effects]: SlotStep = isOccupied(slot) ? stepCurrent(slot, event, context) : [slot, []]
@@ -282,8 +303,13 @@ function phaseOf(live: Live, at: Instant): SlotPhase {
 
 function currentGone(slot: SlotState, live: Live, exit: ProcessExit, context: SlotContext, at: Instant): SlotStep {
   const known: SlotState = { ...slot, lastExit: lastExitAfter(slot, exit) }
+  if (slot.phase.is === 'stopping' && typeof slot.phase.next === 'object') {
+    const { fatal: why } = slot.phase.next
+    return down(known, { is: 'fatal', since: at, generation: live.generation, why })
+  }
   // Whoever brings a slot down asks its process to stop, and no other reason outranks that one.
-  if (exit.asked?.kind === 'stop') return down(known, at, exit.asked.text)
+  if (exit.asked?.kind === 'stop')
+    return down({ ...known, failures: 0 }, { is: 'stopped', since: at, why: exit.asked.text })
   if (slot.phase.is === 'stopping' && slot.phase.next === 'vacant') {
     const sound = !isFailure(exit, context.specOf(live.generation).restart.resetAfter)
     const failures = sound ? 0 : slot.failures
@@ -298,25 +324,17 @@ function currentGone(slot: SlotState, live: Live, exit: ProcessExit, context: Sl
   return restart(known, live, exit, context, at)
 }
 
-function lastExitAfter(slot: SlotState, exit: ProcessExit): ProcessExit | null {
-  return wasCalledBack(exit) ? slot.lastExit : exit
-}
-
-/**
- * A job on trial that ran to its end has proven itself. With `on-failure` it may as well be a server whose new generation
- * exits 0 at boot: what took the place of one that was in service has to get there itself.
- */
-function isDoneJob(slot: SlotState, { generation }: Live, exit: ProcessExit, context: SlotContext): boolean {
-  const { when } = context.specOf(generation).restart
-  if (when === 'always' || exit.announced || !isClean(exit)) return false
-  const before = slot.lastExit
-  return when === 'never' || before === null || before.readyAt === null || before.asked?.kind !== 'replace'
-}
-
 function restart(slot: SlotState, live: Live, exit: ProcessExit, context: SlotContext, at: Instant): SlotStep {
-  const policy = context.specOf(live.generation).restart
+  const spec = context.specOf(live.generation)
+  const policy = spec.restart
   const decision = decideRestart(exit, slot.failures, policy, context.random)
   const counted: SlotState = { ...slot, failures: decision.failures }
+  const cause = shutDownCause(exit, spec, context.earlyDeathCase(live))
+  if (cause !== null) {
+    const { number, generation } = live
+    const [fatal, effects] = down(counted, { is: 'fatal', since: at, generation, why: cause })
+    return [fatal, [...effects, { do: 'shut-down', number, generation, why: cause }]]
+  }
   switch (decision.is) {
     case 'now':
       return begin({ ...counted, restarts: slot.restarts + 1 }, at, context.generation, false)
@@ -339,9 +357,9 @@ function exited(slot: SlotState, { generation }: Live, exit: ProcessExit, at: In
   return { ...slot, phase: { is: 'exited', since: at, generation, clean: isClean(exit) } }
 }
 
-function down(slot: SlotState, at: Instant, why: string): SlotStep {
-  const stopped: SlotState = { ...slot, failures: 0, phase: { is: 'stopped', since: at, why } }
-  return [stopped, slot.other === null ? [{ do: 'end-strays' }] : []]
+/** Of one whose other process, if there is one, knows that it is over. */
+function down(slot: SlotState, phase: SlotPhase): SlotStep {
+  return [{ ...slot, phase }, slot.other === null ? [{ do: 'end-strays' }] : []]
 }
 
 /** The predecessor died before its time: the successor is in service with what it has. */
@@ -365,7 +383,7 @@ function stepOther(slot: SlotState, other: OtherProcess, event: ProcessEvent, co
     }
     return [rest, [...effects, failed]]
   }
-  const lastOne = slot.phase.is === 'stopped' && askedToStop
+  const lastOne = (slot.phase.is === 'stopped' || slot.phase.is === 'fatal') && askedToStop
   return [rest, lastOne ? [...effects, { do: 'end-strays' }] : effects]
 }
 

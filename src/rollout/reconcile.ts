@@ -4,7 +4,7 @@ import type { RolloutSpec } from '../config/effective.ts'
 import { type Instant, isAskedToStop, type StopReason } from '../lifecycle/process-state.ts'
 import type { SlotEvent } from '../lifecycle/slot-event.ts'
 import { currentOf, type Live, type SlotState, slotIsUp } from '../lifecycle/slot-state.ts'
-import { isRolling, isWanted, provenAt, type ServiceState, specOf, wantedSlots } from './service-state.ts'
+import { isRolling, isWanted, mayStart, provenAt, type ServiceState, specOf, wantedSlots } from './service-state.ts'
 
 export interface SlotCommand {
   readonly slot: number
@@ -15,6 +15,7 @@ export interface SlotCommand {
 export function nextCommand(service: ServiceState, at: Instant): SlotCommand | null {
   return (
     bringDownUnwanted(service, at) ??
+    callBackSuperseded(service, at) ??
     dropUnwantedComing(service, at) ??
     acceptProven(service, at) ??
     emptyGivenUp(service, at) ??
@@ -75,6 +76,14 @@ function bringDownUnwanted(service: ServiceState, at: Instant): SlotCommand | nu
     return { slot: slot.slot, event: { is: 'stop', at, why: { kind: 'stop', text: 'scaled down' } } }
   }
   return null
+}
+
+/** Who still waits for a turn need not be started for a generation that nobody wants any more. */
+function callBackSuperseded({ queue, goal, generation: inService }: ServiceState, at: Instant): SlotCommand | null {
+  const superseded = queue.find(({ generation }) => generation !== goal && generation !== inService)
+  if (superseded === undefined) return null
+  const text = `makes room for generation ${goal}`
+  return { slot: superseded.slot, event: { is: 'retire', at, why: replaced(text) } }
 }
 
 function isBroughtDown({ phase, other }: SlotState): boolean {
@@ -191,6 +200,7 @@ function replaceOne(
   const leaving = live.state.is === 'finishing'
   const available = isAvailable(service, slot, at)
   if ((available || leaving) && surgeUsed(service) < bounds.maxSurge) {
+    if (!mayStart(service, at)) return null
     return { slot: slot.slot, event: { is: 'start-beside', at, generation: service.goal } }
   }
   // One that announced its end works on what it has left, and needs no telling.
@@ -198,7 +208,8 @@ function replaceOne(
   // Who serves nobody is missed by nobody.
   if (!available) return retire
   const missing = wantedSlots(service).filter((other) => isMissing(service, other, at)).length
-  return missing < bounds.maxUnavailable ? retire : null
+  // Its place is not left empty before another one may start in it.
+  return missing < bounds.maxUnavailable && mayStart(service, at) ? retire : null
 }
 
 function retireAll(service: ServiceState, at: Instant): SlotCommand | null {

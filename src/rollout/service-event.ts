@@ -36,6 +36,8 @@ export type ServiceEffect =
       readonly event: string
       readonly from: string
       readonly to: string
+      /** Of the worker that it is about; null: it is about the service as a whole. */
+      readonly slot: number | null
       readonly reason: string
       readonly generation: number
     }

@@ -2,6 +2,7 @@
 import type { ServiceSpec } from '../config/effective.ts'
 import { earliest, type Instant } from '../lifecycle/process-state.ts'
 import { deadlineOfSlot, type SlotState, slotServes } from '../lifecycle/slot-state.ts'
+import { type LastStart, nextTurn, type QueuedStart } from './pace.ts'
 
 export type Rollout =
   | { readonly is: 'stable' }
@@ -50,6 +51,12 @@ export interface ServiceState {
   /** Highest process number in slots that are no more. New slots count on from it: no two processes ever share a name. */
   readonly numbersUsed: number
   readonly rollout: Rollout
+  /** First come, first served: processes that are spawned when their turn has come (`pace`). */
+  readonly queue: readonly QueuedStart[]
+  /** Null: there was none, or so long ago that the next one need not wait. */
+  readonly lastStart: LastStart | null
+  /** A worker of it has been ready since it was started. */
+  readonly hasServed: boolean
   /**
    * Workers whose process the election of mains lets go now, the first one first; null: there is no election, and all may. As it was
    * after the last event: who is taken is not in the next list.
@@ -71,6 +78,9 @@ export function newService(spec: ServiceSpec, generation: number): ServiceState 
     slots: [],
     numbersUsed: 0,
     rollout: { is: 'stable' },
+    queue: [],
+    lastStart: null,
+    hasServed: false,
     replaceable: spec.slots === null ? null : [],
   }
 }
@@ -104,11 +114,34 @@ export function isDown(service: ServiceState): boolean {
   return service.slots.every((slot) => slot.phase.is === 'stopped' && slot.other === null)
 }
 
-/** When the service wants a `tick`: the earliest deadline of its slots, its rollout, and of workers on trial. */
+/** When the service wants a `tick`: the earliest deadline of its slots, its rollout, of workers on trial, and the next turn. */
 export function deadlineOfService(service: ServiceState): Instant | null {
   let due: Instant | null = isRolling(service.rollout) ? service.rollout.deadline : null
   for (const slot of service.slots) due = earliest(earliest(due, deadlineOfSlot(slot)), provenAt(service, slot))
-  return due
+  return wantsTurn(service) ? earliest(due, turnOf(service)) : due
+}
+
+/** A replacement is only asked for when its turn has come: what dies meanwhile goes first. */
+function wantsTurn({ queue, rollout }: ServiceState): boolean {
+  return queue.length > 0 || isRolling(rollout) || rollout.is === 'failed'
+}
+
+/** When the next process may be spawned, null: at once. Past only while a step is under way. */
+export function turnOf(service: ServiceState): Instant | null {
+  return nextTurn(service.lastStart, specOf(service, service.goal).pace)
+}
+
+/** A process asked for now would be spawned in this step. */
+export function mayStart(service: ServiceState, at: Instant): boolean {
+  const turn = turnOf(service)
+  return service.queue.length === 0 && (turn === null || at >= turn)
+}
+
+/** When the turn of the slot's process comes, as far as it can be told; null: it does not wait for one. */
+export function expectedTurn(service: ServiceState, slot: number): Instant | null {
+  const before = service.queue.findIndex((one) => one.slot === slot)
+  const turn = turnOf(service)
+  return before < 0 || turn === null ? null : turn + before * specOf(service, service.goal).pace.interval
 }
 
 /** When the slot's worker on trial will have been ready for `minReady`; null: none is, or it is not ready yet. */

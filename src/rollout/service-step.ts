@@ -1,12 +1,16 @@
 // One step of a service: the event, then the planner until it has nothing more to say.
 import type { ServiceSpec } from '../config/effective.ts'
+import { shutDownCause } from '../lifecycle/early-death.ts'
 import { describeExit } from '../lifecycle/exit-reason.ts'
 import type { Instant, StopReason } from '../lifecycle/process-state.ts'
 import { seconds } from '../lifecycle/process-transition.ts'
 import type { SlotEffect, SlotEvent } from '../lifecycle/slot-event.ts'
-import { currentOf, deadlineOfSlot, emptySlot, type SlotState } from '../lifecycle/slot-state.ts'
+import { currentOf, deadlineOfSlot, type SlotState, slotHasEnded, slotServes } from '../lifecycle/slot-state.ts'
 import { stepSlot } from '../lifecycle/slot-transition.ts'
+import { hasServedSoFar, oldCase } from './early-death-case.ts'
+import { longestPace } from './pace.ts'
 import { isConcerned, isConverged, isEndOutdated, isOutdated, nextCommand } from './reconcile.ts'
+import { noteOnRollout } from './rollout-notes.ts'
 import type { ServiceEffect, ServiceEvent, ServiceEventOf } from './service-event.ts'
 import {
   isRolling,
@@ -17,6 +21,16 @@ import {
   specOf,
   wantedSlots,
 } from './service-state.ts'
+import { slotContext } from './slot-context.ts'
+import { forgetUnused, withSlots } from './slots-in-use.ts'
+import { isQueued, takeTurns, withoutQueued, withQueued } from './turns.ts'
+
+/** For the early death of one worker all are given up. */
+interface ShutDown {
+  readonly slot: number
+  readonly generation: number
+  readonly why: string
+}
 
 export type ServiceStep = readonly [ServiceState, readonly ServiceEffect[]]
 
@@ -27,6 +41,7 @@ export function stepService(service: ServiceState, event: ServiceEvent): Service
   const run = new Run(service, event.at, event.random)
   run.take(event)
   run.reconcile()
+  run.giveTurns()
   return run.result(service.rollout)
 }
 
@@ -36,6 +51,7 @@ class Run {
   readonly effects: ServiceEffect[] = []
   readonly at: Instant
   readonly random: number
+  private shuttingDown: ShutDown | null = null
 
   constructor(service: ServiceState, at: Instant, random: number) {
     this.service = service
@@ -89,20 +105,27 @@ class Run {
   }
 
   result(before: Rollout): ServiceStep {
-    this.noteRollout(before)
-    this.service = forgetUnused(this.service)
+    const note = noteOnRollout(before, this.service)
+    if (note !== null) this.effects.push(note)
+    const hasServed = this.service.hasServed || this.service.slots.some(slotServes)
+    this.service = forgetUnused(hasServed === this.service.hasServed ? this.service : { ...this.service, hasServed })
     return [this.service, this.effects]
   }
 
   private start(slots: readonly number[] | null): void {
     const stoppedSlots = slots === null ? [] : this.slotsStoppedBefore().filter((slot) => !slots.includes(slot))
-    this.service = withSlots({ ...this.service, wanted: 'up', stoppedSlots }, this.at)
+    this.service = withSlots(
+      { ...this.service, wanted: 'up', stoppedSlots, hasServed: hasServedSoFar(this.service) },
+      this.at,
+    )
     const { at } = this
     this.toSlots(slots, (slot) => {
       if (!isWanted(this.service, slot.slot)) return null
       // Now, but with what was counted: the operator's patience is not the program's health.
       if (slot.phase.is === 'backoff') return { is: 'start', at, generation: this.service.generation, trial: false }
-      return hasEnded(slot) ? { is: 'stop', at, why: { kind: 'stop', text: 'started again by the operator' } } : null
+      const why = { kind: 'stop', text: 'started again by the operator' } as const
+      if (slotHasEnded(slot)) return { is: 'stop', at, why }
+      return isBeingGivenUp(slot) ? { is: 'retire', at, why } : null
     })
   }
 
@@ -132,7 +155,7 @@ class Run {
   private restart({ slots, mode, cause }: ServiceEventOf<'restart'>): void {
     if (slots === null) {
       const spec = specOf(this.service, this.service.generation)
-      this.service = { ...this.service, wanted: 'up', stoppedSlots: [] }
+      this.service = { ...this.service, wanted: 'up', stoppedSlots: [], hasServed: hasServedSoFar(this.service) }
       // Another object: what was looked up for the old generation (users and their groups) is looked up again.
       this.beginGeneration({ ...spec }, mode, cause)
       return
@@ -180,13 +203,12 @@ class Run {
     cause: string,
     renewBelow: Readonly<Record<number, number>>,
   ): void {
-    const { rollout } = specOf(this.service, this.service.goal)
+    const { rollout, pace } = specOf(this.service, this.service.goal)
     const { at } = this
     const is = rollout.canary && mode === 'rolling' ? 'canary' : 'rolling'
-    this.service = {
-      ...this.service,
-      rollout: { is, since: at, deadline: at + rollout.timeout, mode, cause, renewBelow },
-    }
+    // What its own pace takes is none of the time that it has.
+    const deadline = at + rollout.timeout + longestPace(pace, wantedSlots(this.service).length)
+    this.service = { ...this.service, rollout: { is, since: at, deadline, mode, cause, renewBelow } }
     this.emptyEnded(cause)
   }
 
@@ -194,7 +216,7 @@ class Run {
   private emptyEnded(cause: string): void {
     const { at } = this
     this.toSlots(null, (slot) =>
-      isConcerned(this.service, slot) && (hasEnded(slot) || slot.phase.is === 'backoff')
+      isConcerned(this.service, slot) && (slotHasEnded(slot) || slot.phase.is === 'backoff')
         ? { is: 'stop', at, why: { kind: 'stop', text: `restarted: ${cause}` } }
         : null,
     )
@@ -215,28 +237,47 @@ class Run {
   private slot(index: number, event: SlotEvent): void {
     const slot = this.service.slots[index]
     if (slot === undefined) return
-    const { service, random } = this
-    const context = {
-      specOf: (generation: number) => specOf(service, generation),
-      generation: service.generation,
-      random,
-    }
-    const [next, effects] = stepSlot(slot, event, context)
+    const { service } = this
+    const [next, effects] = stepSlot(slot, event, slotContext(service, slot, this.at, this.random))
     if (next !== slot) {
       const slots = service.slots.map((other) => (other === slot ? next : other))
       this.service = { ...service, slots }
     }
-    for (const effect of effects) this.collect(index, effect)
+    const calledBack: number[] = []
+    for (const effect of effects) {
+      if (isCallingBack(effect) && this.unspawn(index, effect.number)) calledBack.push(effect.number)
+      else this.collect(index, effect)
+    }
+    const { at } = this
+    for (const number of calledBack) {
+      this.slot(index, { is: 'process', at, number, event: { is: 'spawn-cancelled', at } })
+    }
+    if (this.shuttingDown !== null) this.shutDown(this.shuttingDown)
   }
 
   private collect(slot: number, effect: SlotEffect): void {
-    if (effect.do === 'process' && effect.effect.do === 'cancel-spawn' && this.unspawn(slot, effect.number)) return
-    this.effects.push({ do: 'slot', slot, effect })
-    if (effect.do !== 'trial-failed') return
+    switch (effect.do) {
+      case 'spawn':
+        return this.spawn(slot, effect)
+      case 'shut-down':
+        this.shuttingDown = { slot, generation: effect.generation, why: effect.why }
+        return
+      case 'trial-failed':
+        this.effects.push({ do: 'slot', slot, effect })
+        return this.trialFailed(slot, effect)
+      default:
+        this.effects.push({ do: 'slot', slot, effect })
+    }
+  }
+
+  private trialFailed(slot: number, effect: SlotEffect & { do: 'trial-failed' }): void {
     const { rollout, name, goal } = this.service
     // One of a generation that is not wanted any more: its slot is filled with the one that is.
     if (effect.generation !== goal) return
     const reason = describeExit(effect.exit)
+    const when = isRolling(rollout) ? 'newGeneration' : oldCase(this.service)
+    const why = shutDownCause(effect.exit, specOf(this.service, goal), when)
+    if (why !== null) this.shuttingDown = { slot, generation: effect.generation, why }
     if (isRolling(rollout)) {
       const phase = effect.exit.readyAt === null ? 'boot' : 'probation'
       this.fail(reason, `${phase} of ${name}/${slot} (generation ${effect.generation})`, slot)
@@ -246,16 +287,50 @@ class Run {
     }
   }
 
-  /** What is started and called back within one step is never started at all. */
+  /** With a pace it is spawned when its turn has come, which may be at the end of this step. */
+  private spawn(slot: number, effect: SlotEffect & { do: 'spawn' }): void {
+    const { number, generation } = effect
+    const queued = withQueued(this.service, this.at, { slot, number, generation })
+    if (queued === null) this.effects.push({ do: 'slot', slot, effect })
+    else this.service = queued
+  }
+
+  /** What is called back before anybody was asked to spawn it is never spawned at all. */
   private unspawn(slot: number, number: number): boolean {
-    const { effects, at } = this
+    const { effects, service } = this
+    if (isQueued(service, slot, number)) {
+      this.service = withoutQueued(service, slot, number)
+      return true
+    }
     const index = effects.findIndex(
       (one) => one.do === 'slot' && one.slot === slot && one.effect.do === 'spawn' && one.effect.number === number,
     )
-    if (index < 0) return false
-    effects.splice(index, 1)
-    this.slot(slot, { is: 'process', at, number, event: { is: 'spawn-cancelled', at } })
-    return true
+    if (index >= 0) effects.splice(index, 1)
+    return index >= 0
+  }
+
+  giveTurns(): void {
+    const { at } = this
+    const [service, due] = takeTurns(this.service, at, this.random)
+    this.service = service
+    for (const { slot, number, generation, late } of due) {
+      this.effects.push({ do: 'slot', slot, effect: { do: 'spawn', number, generation } })
+      if (late) this.slot(slot, { is: 'turn', at })
+    }
+  }
+
+  /** Everything stops, and stays down until somebody starts it again. */
+  private shutDown({ slot, generation, why }: ShutDown): void {
+    this.shuttingDown = null
+    const { at } = this
+    const { name, rollout } = this.service
+    const text = `shut down with ${name}/${slot}: ${why}`
+    this.service = rollout.is === 'failed' ? this.service : this.cancelRollout(text)
+    if (rollout.is === 'failed') this.service = { ...this.service, rollout: { ...rollout, converging: false } }
+    const reason = `the service is shut down: ${why}`
+    const change = { from: 'running', to: 'shut-down' }
+    this.effects.push({ do: 'rollout-note', event: 'shut-down', ...change, slot, reason, generation })
+    this.toSlots(null, (each) => (isWanted(this.service, each.slot) ? { is: 'give-up', at, why: text } : null))
   }
 
   private fail(reason: string, step: string, slot: number | null): void {
@@ -314,78 +389,12 @@ class Run {
       if (event !== null) this.slot(slot.slot, event)
     }
   }
-
-  private noteRollout(before: Rollout): void {
-    const { rollout, generation, goal } = this.service
-    if (rollout.is === before.is && beginningOf(rollout) === beginningOf(before)) return
-    const note = { event: 'rollout', from: before.is, to: rollout.is }
-    switch (rollout.is) {
-      case 'stable':
-        return this.pushRollout(note, outcome(before), generation)
-      case 'canary':
-        return this.pushRollout(note, `${rollout.cause}; the first replacement has to prove itself`, goal)
-      case 'rolling':
-        return this.pushRollout(note, rollout.cause, goal)
-      case 'failed':
-        return this.pushRollout(note, `${rollout.step}: ${rollout.reason}`, rollout.generation)
-      case 'cancelled':
-        return this.pushRollout(note, rollout.reason, generation)
-    }
-  }
-
-  private pushRollout(note: { event: string; from: string; to: string }, reason: string, generation: number): void {
-    this.effects.push({ do: 'rollout-note', ...note, reason, generation })
-  }
 }
 
-function hasEnded(slot: SlotState): boolean {
-  return slot.phase.is === 'exited' || slot.phase.is === 'fatal'
+function isCallingBack(effect: SlotEffect): effect is SlotEffect & { do: 'process' } {
+  return effect.do === 'process' && effect.effect.do === 'cancel-spawn'
 }
 
-/** Of a rollout that has converged. */
-function outcome(rollout: Rollout): string {
-  const some = isRolling(rollout) && Object.keys(rollout.renewBelow).length > 0
-  return some ? 'the workers that were named are restarted' : 'every worker is of the new generation'
-}
-
-function beginningOf(rollout: Rollout): Instant | null {
-  return 'since' in rollout ? rollout.since : 'at' in rollout ? rollout.at : null
-}
-
-/** Makes the slots that are wanted; those that are not go when they are empty (`forgetUnused`). */
-function withSlots(service: ServiceState, at: Instant): ServiceState {
-  if (service.wanted === 'down' || service.slots.length >= service.desired) return service
-  const slots = [...service.slots]
-  while (slots.length < service.desired) slots.push({ ...emptySlot(slots.length, at), lastNumber: service.numbersUsed })
-  return { ...service, slots }
-}
-
-/** Drops empty slots beyond the number wanted, and specs that no process was started from. */
-function forgetUnused(service: ServiceState): ServiceState {
-  return forgetSpecs(forgetSlots(service))
-}
-
-function forgetSlots(service: ServiceState): ServiceState {
-  let length = service.slots.length
-  while (length > service.desired && isEmpty(service.slots[length - 1])) length--
-  if (length === service.slots.length) return service
-  const numbersUsed = Math.max(service.numbersUsed, ...service.slots.slice(length).map((slot) => slot.lastNumber))
-  return { ...service, slots: service.slots.slice(0, length), numbersUsed }
-}
-
-function forgetSpecs(service: ServiceState): ServiceState {
-  const used = new Set([service.generation, service.goal])
-  for (const slot of service.slots) {
-    const live = currentOf(slot.phase)
-    if (live !== null) used.add(live.generation)
-    if (slot.other !== null) used.add(slot.other.live.generation)
-  }
-  const isUsed = (generation: string): boolean => used.has(Number(generation))
-  if (Object.keys(service.specs).every(isUsed)) return service
-  const specs = Object.fromEntries(Object.entries(service.specs).filter(([generation]) => isUsed(generation)))
-  return { ...service, specs }
-}
-
-function isEmpty(slot: SlotState | undefined): boolean {
-  return slot?.phase.is === 'stopped' && slot.other === null
+function isBeingGivenUp({ phase }: SlotState): boolean {
+  return phase.is === 'stopping' && typeof phase.next === 'object'
 }

@@ -31,7 +31,7 @@ import { closeUnusedSlots, type RunningProcess, type ServiceRuntime, slotRuntime
 import { StrayEndings } from './stray-endings.ts'
 import { StraySweeper } from './stray-sweeper.ts'
 import { SupervisedClock } from './supervised-clock.ts'
-import { requestEntry, workerEntry } from './worker-entry.ts'
+import { requestEntry, rolloutEntry, workerEntry } from './worker-entry.ts'
 import type { WorkerLauncher } from './worker-launcher.ts'
 import { eventOf, messagesIn } from './worker-messages.ts'
 import { removeRecord } from './worker-record.ts'
@@ -260,8 +260,7 @@ export class Interpreter {
 
   private perform(service: ServiceRuntime, effect: ServiceEffect): void {
     if (effect.do === 'slot') return this.performSlot(service, effect.slot, effect.effect)
-    const { event, from, to, reason, generation } = effect
-    this.parts.journal.write({ kind: 'rollout', service: service.state.name, event, from, to, reason, generation })
+    this.parts.journal.write(rolloutEntry(service.state.name, effect))
   }
 
   private performSlot(service: ServiceRuntime, slot: number, effect: SlotEffect): void {
@@ -278,6 +277,7 @@ export class Interpreter {
       case 'stop-all':
         return this.parts.stopAll(`${name}/${slot}: ${effect.why}`)
       case 'trial-failed':
+      case 'shut-down':
         return
       case 'note':
         this.parts.journal.write(workerEntry(service, slot, effect))

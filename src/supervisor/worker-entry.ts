@@ -1,4 +1,5 @@
 import type { SlotEffect } from '../lifecycle/slot-event.ts'
+import type { ServiceEffect } from '../rollout/service-event.ts'
 import type { JournalEntry } from './engine-api.ts'
 import type { LaunchRequest } from './prepare-spawn.ts'
 import type { ServiceRuntime } from './service-runtime.ts'
@@ -13,6 +14,15 @@ export function workerEntry(
   const pid = number === null ? undefined : service.slots.get(slot)?.processes.get(number)?.pid
   const known = pid == null ? {} : { pid }
   return { kind: 'worker', service: name, worker: `${name}/${slot}`, ...known, generation, from, to, event, reason }
+}
+
+/** Of a change of the service as a whole. */
+export function rolloutEntry(
+  service: string,
+  { event, from, to, slot, reason, generation }: ServiceEffect & { do: 'rollout-note' },
+): Omit<JournalEntry, 'at' | 'seq'> {
+  const worker = slot === null ? {} : { worker: `${service}/${slot}` }
+  return { kind: 'rollout', service, ...worker, event, from, to, reason, generation }
 }
 
 /** What it says of one that has no process yet. */

@@ -43,6 +43,8 @@ test('a service that says only what to run gets every default', async () => {
       unrecoverable: [],
       stopAllOnUnrecoverable: false,
     },
+    pace: { interval: 0, jitter: 0.2 },
+    earlyDeath: { firstBoot: 'back-off', newGeneration: 'back-off', steady: 'back-off' },
     stop: {
       signals: [
         { signal: 'TERM', wait: 10_000, every: null, increment: 0 },
@@ -111,6 +113,8 @@ defaults:
   limits: { nofile: 10, core: 0 }
   dependsOn: { db: ready }
   restart: { max: 10s, factor: 3 }
+  pace: { interval: 1s }
+  earlyDeath: { firstBoot: shut-down, steady: shut-down }
   stop: { timeout: 20s, signals: [INT, TERM/1s] }
   rollout: { minReady: 1s }
   heartbeat: { timeout: 9s, signals: [ABRT/2s] }
@@ -124,6 +128,8 @@ services:
     tags: []
     limits: { nofile: { soft: 5, hard: unlimited } }
     restart: { factor: 4 }
+    pace: { jitter: 0 }
+    earlyDeath: { steady: back-off }
     stop: { timeout: 5s }
     rollout: { maxSurge: 2 }
     heartbeat: { interval: 1s }
@@ -136,6 +142,8 @@ services:
     limits: { nofile: { soft: 5, hard: null }, core: { soft: 0, hard: 0 } },
     dependsOn: { db: 'ready' },
     restart: { max: 10_000, factor: 4, initial: 100 },
+    pace: { interval: 1_000, jitter: 0 },
+    earlyDeath: { firstBoot: 'shut-down', newGeneration: 'back-off', steady: 'back-off' },
     stop: {
       timeout: 5000,
       signals: [

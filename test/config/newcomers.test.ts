@@ -29,6 +29,12 @@ describe('a value in another form', () => {
       '4:14 services.web.restart: expected an object, found text "always"',
       'Write restart: { when: always }, which is the default; or on-failure, or never.',
     ],
+    ['pace: 3s', '4:11 services.web.pace: expected an object, found text "3s"', 'Write pace: { interval: 3s }.'],
+    [
+      'earlyDeath: shut-down',
+      '4:17 services.web.earlyDeath: expected an object, found text "shut-down"',
+      'Write earlyDeath: { firstBoot: shut-down, newGeneration: shut-down, steady: shut-down }.',
+    ],
     [
       'restart: on-failure:3',
       '4:14 services.web.restart: expected an object, found text "on-failure:3"',

@@ -24,6 +24,8 @@ import {
   WHY,
 } from './representative-processes.ts'
 
+type StoppingPhase = Extract<SlotPhase, { is: 'stopping' }>
+
 export const REPLACE: StopReason = { kind: 'replace', text: 'replaced' }
 
 export function live(state: ProcessState, changes: Partial<Live> = {}): Live {
@@ -52,7 +54,7 @@ export const starting = (changes: Partial<Live> = {}, state: ProcessState = BOOT
   since: 500,
   live: live(state, changes),
 })
-export const stopping = (next: 'decide' | 'vacant' | 'down', state: ProcessState = STOPPING): SlotPhase => ({
+export const stopping = (next: StoppingPhase['next'], state: ProcessState = STOPPING): SlotPhase => ({
   is: 'stopping',
   since: 2_000,
   live: live(state),
@@ -72,6 +74,7 @@ export function representativePhases(): SlotPhase[] {
     running({}, FINISHING),
     stopping('decide'),
     stopping('vacant'),
+    stopping({ fatal: 'given up with another one' }, { ...STOPPING, descent: { ...STOPPING.descent, why: WHY } }),
     stopping('down', { ...STOPPING, descent: { ...STOPPING.descent, why: WHY } }),
     stopping('decide', SWEEPING),
     stopping('vacant', CANCELLING),
@@ -107,6 +110,8 @@ export function allSlotEvents(at: Instant): SlotEvent[] {
     { is: 'swap', at, why: REPLACE },
     { is: 'drop-coming', at, why: REPLACE },
     { is: 'spare', at },
+    { is: 'turn', at },
+    { is: 'give-up', at, why: 'given up with another one' },
     { is: 'settle', at },
     { is: 'hurry', at },
     { is: 'kill', at, why: WHY },
@@ -119,5 +124,5 @@ export function allSlotEvents(at: Instant): SlotEvent[] {
 
 export function contextOf(changes: SpecChanges = {}, generation = 1): SlotContext {
   const spec = serviceSpec(changes)
-  return { specOf: () => spec, generation, random: 0.5 }
+  return { specOf: () => spec, generation, random: 0.5, waitsForTurn: () => false, earlyDeathCase: () => 'steady' }
 }

@@ -8,6 +8,7 @@ import {
   isWanted,
   type ServiceState,
   specOf,
+  turnOf,
   wantedSlots,
 } from '../../src/rollout/service-state.ts'
 import type { Observer, Simulation } from './simulation.ts'
@@ -16,8 +17,9 @@ type StepSeen = Parameters<Observer>[0]
 
 /** Throws at the first breach. */
 export function checkInvariants(world: Simulation): void {
+  const breachOfPace = paceWatch()
   world.observe((step) => {
-    const breach = breachOf(step) ?? breachOfWorld(world, step.after)
+    const breach = breachOf(step) ?? breachOfWorld(world, step.after) ?? breachOfPace(step)
     if (breach !== null) throw new Error(`at ${step.event.at} ms, after ${JSON.stringify(step.event)}: ${breach}`)
   })
 }
@@ -29,8 +31,36 @@ function breachOf(step: StepSeen): string | null {
     breachOfSlots(step.after) ??
     breachOfAvailability(step) ??
     breachOfGenerations(step) ??
-    breachOfSpawns(step)
+    breachOfSpawns(step) ??
+    breachOfQueue(step)
   )
+}
+
+/** Who waits for a turn has a process that nobody was asked for, and the turn is still to come. */
+function breachOfQueue({ event, after }: StepSeen): string | null {
+  for (const { slot, number, generation } of after.queue) {
+    const live = findLive(after.slots[slot], number)?.live
+    if (live?.state.is !== 'spawning' || live.generation !== generation) return `${slot}/${number} waits for nothing`
+  }
+  if (after.queue.length === 0) return null
+  const turn = turnOf(after)
+  if (turn === null || turn <= event.at) return 'a turn is not taken'
+  return (deadlineOfService(after) ?? Number.POSITIVE_INFINITY) > turn ? 'nobody will wake for the next turn' : null
+}
+
+/** Starts are as far from each other as the pace says, whatever they are for. */
+function paceWatch(): (step: StepSeen) => string | null {
+  let last = Number.NEGATIVE_INFINITY
+  return ({ event, after, effects }) => {
+    const { interval, jitter } = specOf(after, after.goal).pace
+    for (const effect of effects) {
+      if (effect.do !== 'slot' || effect.effect.do !== 'spawn') continue
+      if (event.at < last + Math.floor(interval * (1 - jitter)))
+        return `started ${event.at - last} ms after the last one`
+      last = event.at
+    }
+    return null
+  }
 }
 
 function breachOfDeadline({ event, after }: StepSeen): string | null {
@@ -177,8 +207,8 @@ function breachOfWorld(world: Simulation, service: ServiceState): string | null 
   const known = service.slots
     .flatMap((slot) => [currentOf(slot.phase), slot.other?.live ?? null])
     .filter((live) => live !== null)
-  if (known.length !== world.held().length)
-    return `the core knows of ${known.length} processes, the world of ${world.held().length}`
+  const asked = known.length - service.queue.length
+  if (asked !== world.held().length) return `the core knows of ${asked} processes, the world of ${world.held().length}`
   return null
 }
 

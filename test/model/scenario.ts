@@ -28,6 +28,15 @@ const STOPS = {
   alone: { group: false, signals: [step('TERM', 1_000), step('KILL', 1_000)] },
 } as const
 
+const PACES = [
+  { interval: 0, jitter: 0.2 },
+  { interval: 0, jitter: 0.2 },
+  { interval: 150, jitter: 0.2 },
+  { interval: 3_000, jitter: 0.5 },
+] as const
+
+const earlyDeathPolicy = fc.constantFrom('back-off', 'back-off', 'back-off', 'shut-down')
+
 /** Both 0 would leave no way to replace anybody. */
 const BOUNDS = [0, 1, 2].flatMap((maxSurge) =>
   [0, 1, 2]
@@ -50,6 +59,8 @@ export const setups: fc.Arbitrary<Setup> = fc
       { by: 'delay', delay: 50 } as const,
     ),
     heartbeat: fc.boolean(),
+    pace: fc.constantFrom(...PACES),
+    earlyDeath: fc.record({ firstBoot: earlyDeathPolicy, newGeneration: earlyDeathPolicy, steady: earlyDeathPolicy }),
     stop: fc.constantFrom(...Object.values(STOPS)),
     reload: fc.constantFrom(
       { by: 'signal', signal: 'HUP', timeout: 2_000 } as const,
@@ -61,14 +72,11 @@ export const setups: fc.Arbitrary<Setup> = fc
     throughJson: fc.boolean(),
   })
   .map(
-    ({ program, instances, bounds, minReady, canary, when, maxRetries, ready, heartbeat, stop, reload, ...rest }) => ({
-      ...rest,
+    ({ program, bounds, minReady, canary, when, maxRetries, heartbeat, seed, rough, eager, throughJson, ...rest }) => ({
+      ...{ seed, rough, eager, throughJson },
       spec: serviceSpec({
+        ...rest,
         command: [program],
-        instances,
-        ready,
-        reload,
-        stop,
         startTimeout: 3_000,
         heartbeat: heartbeat ? { interval: 100, timeout: 500, signals: [step('ABRT', 200), step('KILL', 500)] } : null,
         restart: { when, maxRetries, jitter: 0.2 },

@@ -1,8 +1,18 @@
 // A service declaration with small numbers, for tests of the pure core.
-import type { RestartSpec, RolloutSpec, ServiceSpec, SignalStep, StopSpec } from '../../src/config/effective.ts'
+import type {
+  EarlyDeathSpec,
+  PaceSpec,
+  RestartSpec,
+  RolloutSpec,
+  ServiceSpec,
+  SignalStep,
+  StopSpec,
+} from '../../src/config/effective.ts'
 
-export type SpecChanges = Partial<Omit<ServiceSpec, 'restart' | 'stop' | 'rollout'>> & {
+export type SpecChanges = Partial<Omit<ServiceSpec, 'restart' | 'pace' | 'earlyDeath' | 'stop' | 'rollout'>> & {
   readonly restart?: Partial<RestartSpec>
+  readonly pace?: Partial<PaceSpec>
+  readonly earlyDeath?: Partial<EarlyDeathSpec>
   readonly stop?: Partial<StopSpec>
   readonly rollout?: Partial<RolloutSpec>
 }
@@ -12,7 +22,7 @@ export function step(signal: string, wait: number | null, more: Partial<SignalSt
 }
 
 /** The defaults of a service without sockets, `ready: notify`, and no jitter. */
-export function serviceSpec({ restart, stop, rollout, ...rest }: SpecChanges = {}): ServiceSpec {
+export function serviceSpec({ restart, pace, earlyDeath, stop, rollout, ...rest }: SpecChanges = {}): ServiceSpec {
   return {
     name: 'web',
     description: '',
@@ -54,6 +64,8 @@ export function serviceSpec({ restart, stop, rollout, ...rest }: SpecChanges = {
       stopAllOnUnrecoverable: false,
       ...restart,
     },
+    pace: { interval: 0, jitter: 0, ...pace },
+    earlyDeath: { firstBoot: 'back-off', newGeneration: 'back-off', steady: 'back-off', ...earlyDeath },
     stop: {
       signals: [step('TERM', 10_000), step('KILL', 10_000)],
       timeout: 10_000,

@@ -7,10 +7,10 @@ import { type SpecChanges, serviceSpec, step } from '../model/service-spec.ts'
 import { Simulation } from '../model/simulation.ts'
 
 /** Everything happens at once and once: what a test sees is what the rules say. */
-export function world(changes: SpecChanges = {}): Simulation {
+export function world(changes: SpecChanges = {}, seed = 1): Simulation {
   const stop = { signals: [step('TERM', 1_000), step('KILL', 1_000)] }
   const simulation = new Simulation(serviceSpec({ stop, startTimeout: 2_000, ...changes }), {
-    seed: 1,
+    seed,
     rough: false,
     eager: true,
   })
@@ -41,8 +41,13 @@ export function only(simulation: Simulation, slot = 0): FakeProcess {
 
 export function deploy(simulation: Simulation, program: string, more: SpecChanges = {}, desired?: number): void {
   const { service } = simulation
-  const { restart, stop, rollout, ...rest } = more
+  const { restart, pace, earlyDeath, stop, rollout, ...rest } = more
   const old = specOf(service, service.generation)
-  const spec = { ...old, ...rest, command: [program], rollout: { ...old.rollout, ...rollout } }
+  const policies = {
+    pace: { ...old.pace, ...pace },
+    earlyDeath: { ...old.earlyDeath, ...earlyDeath },
+    rollout: { ...old.rollout, ...rollout },
+  }
+  const spec = { ...old, ...rest, ...policies, command: [program] }
   simulation.send({ is: 'deploy', spec, renew: true, desired: desired ?? service.desired })
 }

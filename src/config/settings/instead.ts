@@ -29,6 +29,17 @@ export function insteadOfStop(raw: unknown): string {
   return 'Write stop: { signals: [TERM, KILL] }, stop: { timeout: 30s }, or stop: { command: … }.'
 }
 
+/** `3s` */
+export function insteadOfPace(raw: unknown): string {
+  return `Write pace: { interval: ${durationOf(raw) ?? '1s'} }.`
+}
+
+/** `shut-down` */
+export function insteadOfEarlyDeath(raw: unknown): string {
+  const policy = textOf(raw) === 'back-off' ? 'back-off' : 'shut-down'
+  return `Write earlyDeath: { firstBoot: ${policy}, newGeneration: ${policy}, steady: ${policy} }.`
+}
+
 /** `10s`, `true` */
 export function insteadOfHeartbeat(raw: unknown): string {
   return `Write heartbeat: { timeout: ${durationOf(raw) ?? '10s'} }, or heartbeat: off.`

@@ -10,13 +10,16 @@ import { permissionBits } from '../values/octal.ts'
 import { output, standardInput } from '../values/output.ts'
 import { account, anyScalar, boolean, integer, nullable, oneOf, path, text, withWords } from '../values/scalars.ts'
 import { isObject, plainValue } from '../written-scalar.ts'
+import { earlyDeathSettings } from './early-death.ts'
 import { environmentKeys } from './environment.ts'
 import { heartbeatSettings } from './heartbeat.ts'
 import {
   insteadOfDependencies,
+  insteadOfEarlyDeath,
   insteadOfEnvironment,
   insteadOfHeartbeat,
   insteadOfLimits,
+  insteadOfPace,
   insteadOfRestart,
   insteadOfRollout,
   insteadOfService,
@@ -26,6 +29,7 @@ import {
 } from './instead.ts'
 import { laterServiceSettings } from './later.ts'
 import { limitSettings } from './limits.ts'
+import { paceSettings } from './pace.ts'
 import { ready } from './ready.ts'
 import { reloadWay } from './reload.ts'
 import { restartSettings } from './restart.ts'
@@ -149,6 +153,13 @@ export const serviceSettings = {
   }),
   restart: setting(objectOf(restartSettings, { instead: insteadOfRestart }), {
     doc: 'What follows a death: restart at once, back-off, give up.',
+  }),
+  pace: setting(objectOf(paceSettings, { instead: insteadOfPace }), {
+    doc: 'Workers of the service start one after the other: `{ interval, jitter }`.',
+    knownElsewhereAs: ['stagger', 'startDelay', 'startWorkerDelay'],
+  }),
+  earlyDeath: setting(objectOf(earlyDeathSettings, { instead: insteadOfEarlyDeath }), {
+    doc: 'What follows when a worker dies before it was ready, or less than `restart.resetAfter` after: `back-off`, as `restart` says, or `shut-down`, which stops all workers of the service and leaves them `fatal`: `{ firstBoot, newGeneration, steady }`.',
   }),
   stop: setting(objectOf(stopSettings, { instead: insteadOfStop }), {
     doc: 'How a worker is stopped.',
