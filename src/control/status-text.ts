@@ -91,10 +91,19 @@ function workerMessage(worker: WorkerReport, now: number): string {
   const parts: string[] = []
   if (worker.message !== '') parts.push(worker.message)
   const down = worker.state === 'backoff' || worker.state === 'fatal' || worker.state === 'exited'
-  if (down && worker.lastExit && !worker.message.includes(worker.lastExit.reason)) parts.push(worker.lastExit.reason)
-  if (worker.nextRetryAt !== null) parts.push(`retry in ${humanDuration(Date.parse(worker.nextRetryAt) - now)}`)
+  const reason = worker.lastExit?.reason ?? ''
+  // Either may tell the other: what it was stopped for, or how it ended.
+  if (down && !worker.message.includes(reason) && !tells(reason, worker.message)) parts.push(reason)
+  if (worker.nextRetryAt !== null) {
+    const what = worker.state === 'waiting' ? 'starts' : 'retry'
+    parts.push(`${what} in ${humanDuration(Date.parse(worker.nextRetryAt) - now)}`)
+  }
   if (worker.other) parts.push(otherMessage(worker.other))
   return parts.join('; ')
+}
+
+function tells(reason: string, message: string): boolean {
+  return message !== '' && reason.includes(message)
 }
 
 /** Beside the process in service: its successor, or its predecessor. */

@@ -112,7 +112,8 @@ function isGivingUp(slot: SlotState): boolean {
 }
 
 function failure(runtime: ServiceRuntime, slot: SlotState, step: string): ServiceOutcome {
-  const reason = slot.lastExit === null ? 'it did not start' : describeExit(slot.lastExit)
+  const ended = slot.lastExit === null ? 'it did not start' : describeExit(slot.lastExit)
+  const reason = slot.phase.is === 'fatal' ? slot.phase.why : ended
   const next = slot.phase.is === 'backoff' || slot.phase.is === 'starting' ? 'it goes on trying' : 'it is given up'
   const lastOutput = runtime.slots.get(slot.slot)?.lastOutput ?? []
   return {

@@ -65,7 +65,7 @@ export interface WorkerReport {
   restarts: number
   /** Deaths in a row that counted as failures. */
   failures: number
-  /** When the back-off is over, ISO 8601. */
+  /** When it is started, ISO 8601: after a back-off, or in its turn (`pace`). */
   nextRetryAt: string | null
   /** A second process, while one replaces the other. */
   other: OtherProcessReport | null

@@ -4,10 +4,17 @@ import { describeExit } from '../lifecycle/exit-reason.ts'
 import { type Instant, isServing, type ProcessExit } from '../lifecycle/process-state.ts'
 import { currentOf, type SlotState, slotIsParked, slotIsUp, slotServes } from '../lifecycle/slot-state.ts'
 import { isAlive } from '../os/process-identity.ts'
-import { isWanted, readyCount, type ServiceState, specOf, wantedSlots } from '../rollout/service-state.ts'
+import { expectedTurn, isWanted, readyCount, type ServiceState, specOf, wantedSlots } from '../rollout/service-state.ts'
 import type { Elections } from './elections.ts'
 import { currentProcess, type RunningProcess, type ServiceRuntime } from './service-runtime.ts'
-import type { ExitReport, OtherProcessReport, ServiceReport, ServiceStateName, WorkerReport } from './status-report.ts'
+import type {
+  ExitReport,
+  OtherProcessReport,
+  ServiceReport,
+  ServiceStateName,
+  WorkerReport,
+  WorkerStateName,
+} from './status-report.ts'
 import type { SupervisedClock } from './supervised-clock.ts'
 
 export interface Usage {
@@ -57,11 +64,22 @@ export function serviceStateName(state: ServiceState): ServiceStateName {
   const serving = wanted.filter(slotIsUp).length
   if (serving === state.desired) return 'running'
   if (serving > 0) return 'degraded'
-  const names = new Set(wanted.map((slot) => slot.phase.is))
-  for (const name of ['fatal', 'backoff', 'waiting', 'starting', 'stopping', 'exited'] as const) {
+  const names = new Set(wanted.map((slot) => workerStateName(state, slot)))
+  // Those that wait for their turn come after one that starts.
+  for (const name of ['fatal', 'backoff', 'starting', 'waiting', 'stopping', 'exited'] as const) {
     if (names.has(name)) return name
   }
   return 'stopped'
+}
+
+/** What is kept back, or has to wait for its turn, is not asked for yet, whatever its slot thinks. */
+function workerStateName(state: ServiceState, slot: SlotState): WorkerStateName {
+  return slotIsParked(slot) || expectedTurn(state, slot.slot) !== null ? 'waiting' : slot.phase.is
+}
+
+function nextStart(state: ServiceState, { slot, phase }: SlotState, iso: StatusSources['iso']): string | null {
+  const at = phase.is === 'backoff' ? phase.until : expectedTurn(state, slot)
+  return at === null ? null : iso(at)
 }
 
 function reportWorker(runtime: ServiceRuntime, slot: SlotState, sources: StatusSources): WorkerReport {
@@ -75,7 +93,7 @@ function reportWorker(runtime: ServiceRuntime, slot: SlotState, sources: StatusS
   return {
     id: `${state.name}/${slot.slot}`,
     slot: slot.slot,
-    state: slotIsParked(slot) ? 'waiting' : slot.phase.is,
+    state: workerStateName(state, slot),
     ready: slotServes(slot),
     role: sources.elections.roleOf(state.name, slot.slot, live?.number ?? null),
     pid,
@@ -85,7 +103,7 @@ function reportWorker(runtime: ServiceRuntime, slot: SlotState, sources: StatusS
     startedAt: process === null ? null : iso(process.startedAt),
     restarts: slot.restarts,
     failures: failuresNow(slot, spec, clock),
-    nextRetryAt: slot.phase.is === 'backoff' ? iso(slot.phase.until) : null,
+    nextRetryAt: nextStart(state, slot, iso),
     other: reportOther(runtime, slot),
     lastExit: slot.lastExit === null ? null : reportExit(slot.lastExit, iso),
     heartbeatAge: heartbeatAge(process, clock),
@@ -107,7 +125,7 @@ function reportBriefly(runtime: ServiceRuntime, slot: SlotState, sources: Status
   const usage = pid === null ? null : sources.usageOf(pid)
   const brief: Partial<WorkerReport> = {
     id: `${runtime.state.name}/${slot.slot}`,
-    state: slotIsParked(slot) ? 'waiting' : slot.phase.is,
+    state: workerStateName(runtime.state, slot),
     ready: slotServes(slot),
     pid,
     startedAt: process === null ? null : iso(process.startedAt),
@@ -115,7 +133,7 @@ function reportBriefly(runtime: ServiceRuntime, slot: SlotState, sources: Status
     rss: usage?.rss ?? null,
     cpuSeconds: usage?.cpuSeconds ?? null,
     message: messageOf(runtime, slot, process),
-    nextRetryAt: slot.phase.is === 'backoff' ? iso(slot.phase.until) : null,
+    nextRetryAt: nextStart(runtime.state, slot, iso),
     other: reportOther(runtime, slot),
     lastExit: pid === null && slot.lastExit !== null ? reportExit(slot.lastExit, iso) : null,
   }
@@ -173,7 +191,7 @@ function ownMessage(state: ServiceState, slot: SlotState, process: RunningProces
     case 'exited':
       return slot.lastExit === null ? '' : describeExit(slot.lastExit)
     default:
-      return process?.message ?? ''
+      return expectedTurn(state, slot.slot) === null ? (process?.message ?? '') : 'waits for its turn'
   }
 }
 

@@ -6,7 +6,7 @@ const BESIDE: ReadonlySet<string> = new Set(['coming', 'draining', 'gone'])
 
 /** Entries of one worker, oldest first. The last change of state, and what led to it. */
 export function whySentence(worker: string, entries: readonly JournalEntry[]): string {
-  const last = entries.findLast((entry) => entry.to !== undefined && !BESIDE.has(entry.to))
+  const last = entries.findLast(({ kind, to }) => kind !== 'rollout' && to !== undefined && !BESIDE.has(to))
   if (last === undefined) return `${worker}: nothing has happened to it yet`
   return stateSentence(worker, last, entries) + backgroundHint(last, entries)
 }
@@ -22,8 +22,11 @@ function stateSentence(worker: string, last: JournalEntry, entries: readonly Jou
       return `${worker} is stopping ${since}: ${last.reason}`
     case 'backoff':
       return `${worker} is down ${since}: ${last.reason}`
-    case 'waiting':
-      return `${worker} ${last.reason} ${since}`
+    case 'waiting': {
+      // For others, or for its turn; then there is a cause as well.
+      const [what, ...cause] = last.reason.split(': ')
+      return [`${worker} ${what} ${since}`, ...cause].join(': ')
+    }
     case 'fatal':
       return `${worker} is given up ${since}: ${last.reason}`
     default:
@@ -33,10 +36,15 @@ function stateSentence(worker: string, last: JournalEntry, entries: readonly Jou
 
 /** Why the process in service is not the first one. */
 function restartCause(entries: readonly JournalEntry[]): string {
-  const start = entries.findLast(
-    (entry) => entry.to === 'starting' || (entry.to === 'running' && entry.from === 'running'),
-  )
-  return start === undefined || start.event === 'start' ? '' : `; it was replaced: ${start.reason}`
+  const start = entries.findLast(isStart)
+  if (start === undefined || start.event === 'start') return ''
+  return `; it was replaced: ${start.reason.replace(/^waits for its turn: /, '')}`
+}
+
+/** Where it had to wait for its turn, the cause stands at the beginning of that. */
+function isStart({ event, from, to }: JournalEntry): boolean {
+  if (event === 'turn' || event === 'wait') return false
+  return to === 'starting' || to === 'waiting' || (to === 'running' && from === 'running')
 }
 
 /** Its program left a daemon, which may still hold its port: until the strays of the slot were ended, or it was deployed anew. */

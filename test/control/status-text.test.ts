@@ -59,11 +59,25 @@ describe('the message says why something does not run', () => {
       { state: 'backoff', lastExit, nextRetryAt: '2026-01-01T01:00:02.500Z' },
       'exited with code 1; retry in 2.5s',
     ],
+    [
+      'its turn',
+      { state: 'waiting', message: 'waits for its turn', nextRetryAt: '2026-01-01T01:00:02.500Z' },
+      'waits for its turn; starts in 2.5s',
+    ],
     ['fatal', { state: 'fatal', lastExit }, 'exited with code 1'],
     [
       'not twice',
       { state: 'fatal', lastExit, message: 'given up: exited with code 1' },
       'given up: exited with code 1',
+    ],
+    [
+      'not twice, the other way round',
+      {
+        state: 'fatal',
+        message: 'shut down with web/1',
+        lastExit: { ...lastExit, reason: 'killed by SIGTERM (asked to stop: shut down with web/1)' },
+      },
+      'shut down with web/1',
     ],
     ['not what is over', { state: 'running', lastExit }, ''],
     [

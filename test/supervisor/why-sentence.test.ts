@@ -24,6 +24,47 @@ it.each<[string, JournalEntry[]]>([
   expect(whySentence('web/0', entries)).toMatch(HINT)
 })
 
+const TURN = entry('turn', { from: 'waiting', to: 'starting', reason: 'its turn has come' })
+const RUNS = entry('ready', { from: 'starting', to: 'running' })
+
+it.each<[string, JournalEntry[], string]>([
+  [
+    'a first start',
+    [entry('start', { to: 'waiting', reason: 'waits for its turn' })],
+    'web/0 waits for its turn since T',
+  ],
+  [
+    'a restart',
+    [entry('exited', { to: 'waiting', reason: 'waits for its turn: could not be started: no such file' })],
+    'web/0 waits for its turn since T: could not be started: no such file',
+  ],
+  [
+    'others',
+    [entry('wait', { to: 'waiting', reason: 'waits for db (ready), mq (started)' })],
+    'web/0 waits for db (ready), mq (started) since T',
+  ],
+])('says what it waits for: %s', (_, entries, sentence) => {
+  expect(whySentence('web/0', entries)).toBe(sentence)
+})
+
+it.each<[string, JournalEntry[], string]>([
+  ['for the first time', [entry('wait', { to: 'waiting' }), entry('start', { to: 'waiting' }), TURN, RUNS], ''],
+  [
+    'in place of another one',
+    [entry('exited', { to: 'waiting', reason: 'waits for its turn: exited with code 1' }), TURN, RUNS],
+    '; it was replaced: exited with code 1',
+  ],
+])('knows what it was started for when its turn came: %s', (_, entries, cause) => {
+  expect(whySentence('web/0', entries)).toBe(`web/0 runs since T${cause}`)
+})
+
+it('is about the worker, not about the service that is shut down with it', () => {
+  const all = entry('shut-down', { kind: 'rollout', to: 'shut-down', reason: 'the service is shut down' })
+  expect(whySentence('web/0', [entry('exited', { to: 'fatal', reason: 'exited with code 3' }), all])).toBe(
+    'web/0 is given up since T: exited with code 3',
+  )
+})
+
 it.each<[string, JournalEntry[]]>([
   ['once its strays were ended', [...FIRST, entry('process', { to: 'stopped' }), entry('strays')]],
   ['of another generation', [...FIRST, entry('restart', { to: 'running', generation: 2 })]],
