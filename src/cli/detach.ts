@@ -1,7 +1,7 @@
 // `up --detach`: starts the supervisor in a session of its own and waits until the services are up.
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import type { SupervisorSpec } from '../config/effective.ts'
-import { callSupervisor, errorFrom } from '../control/client.ts'
+import { callSupervisor, errorFrom, hasEnded } from '../control/client.ts'
 import { printableCount } from '../control/human-units.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import { openDevNull } from '../os/fifo.ts'
@@ -59,7 +59,7 @@ export async function upDetached(
   if ('error' in report) throw errorFrom(report.error)
   const outcome = await settled(context, spec, pid).catch((error: unknown) => {
     // It died after it had said that it runs, and before its services did.
-    if (!isGone(error)) throw error
+    if (!hasEnded(error)) throw error
     throw new HoldfastError('HF_START_FAILED', { log, words: lastWords(log, logStart) }, { cause: error })
   })
   if (outcome.goingDown) await awaitExit(identity)
@@ -97,10 +97,6 @@ function startSupervisor(
   } finally {
     for (const fd of [theirs, devNull]) closeSync(fd)
   }
-}
-
-function isGone(error: unknown): boolean {
-  return error instanceof HoldfastError && (error.code === 'HF_CONNECTION_LOST' || error.code === 'HF_UNREACHABLE')
 }
 
 /** Resolves when every autostart service is ready or ended as allowed, or has failed. @throws HoldfastError HF_INTERRUPTED */

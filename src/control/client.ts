@@ -50,6 +50,11 @@ export async function callSupervisor(socketPath: string, request: ControlRequest
   }
 }
 
+/** What `callSupervisor` throws where there is none any more, or it ends at this moment. */
+export function hasEnded(error: unknown): boolean {
+  return error instanceof HoldfastError && (error.code === 'HF_CONNECTION_LOST' || error.code === 'HF_UNREACHABLE')
+}
+
 function noAnswer(seconds: number, state = ''): HoldfastError {
   const mend = 'It may be stopped (SIGSTOP) or stuck; look at its process.'
   return new HoldfastError('HF_NO_ANSWER', { who: '', limit: `${seconds} s`, state, mend })

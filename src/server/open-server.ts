@@ -46,7 +46,10 @@ export async function openServerProcess<Config>(
     onStop: (immediate) => server.tellStop(!immediate),
     sideDoor: sockets,
     async onOpen(engine, listeners) {
-      server.attach(guestBody(engine, () => {}))
+      server.attach(
+        guestBody(engine, () => {}),
+        false,
+      )
       await sockets.open(listeners)
       await options.server?.beforeRun?.(server)
       onOpen?.(server as LiveServer<never>)

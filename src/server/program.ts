@@ -6,11 +6,12 @@ import { callSupervisor, errorFrom } from '../control/client.ts'
 import { printableCount } from '../control/human-units.ts'
 import { statusText } from '../control/status-text.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
-import type { ProcessIdentity } from '../os/process-identity.ts'
+import { type ProcessIdentity, startTimeOf } from '../os/process-identity.ts'
 import type { OperationOutcome } from '../supervisor/engine-api.ts'
 import { endLeftovers } from '../supervisor/leftover.ts'
 import type { StatusReport } from '../supervisor/status-report.ts'
 import { awaitDeath } from './await-exit.ts'
+import { askSettled, nullIfEnded, whyItEnded } from './early-end.ts'
 import { INIT_FILE_KINDS, type InitFileKind, initFile } from './init-file.ts'
 import { initFileFacts } from './init-file-facts.ts'
 import { deskPath } from './predecessors.ts'
@@ -119,18 +120,24 @@ export class Program<Config> {
     if (presence.is === 'silent') return this.voice.refuse(`${presence.why} (pid ${presence.pid})`)
     const start = this.options.supervised ? startSupervisor : startServer
     // What is wrong with the options is said by this process, in its terminal.
-    await evaluateOptions(this.options, this.program, this.environment)
+    const { spec } = await evaluateOptions(this.options, this.program, this.environment)
+    const since = new Date().toISOString()
     const { pid, report } = await start(this.options, this.program, this.environment)
     if (report === null) return this.notUp(`its process (pid ${pid}) ended before it was up`)
     if ('error' in report) return this.notUp(errorFrom(report.error).message)
-    const { body } = await callSupervisor(this.place.socket, { method: 'GET', path: '/v1/settled' })
-    const outcome = body as OperationOutcome
+    const started = { pid, startTime: startTimeOf(pid) ?? 0 }
+    const outcome = await askSettled(this.place.socket)
+    if (outcome === null) {
+      await awaitDeath(started)
+      return this.notUp(await whyItEnded(spec.stateDir, since))
+    }
     if (outcome.ok) {
       await this.warnWithoutMain()
       return this.voice.say(`started, pid ${pid}, ${await this.workersText()}`)
     }
     this.voice.failures(outcome.services, 'start')
-    await this.down()
+    await this.down().catch(nullIfEnded)
+    await awaitDeath(started)
     return this.notUp('it is stopped again')
   }
 

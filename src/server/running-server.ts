@@ -101,11 +101,17 @@ export class LiveServer<Config> implements RunningServer<Config> {
   detach: (() => Promise<OperationOutcome>) | null = null
   /** Called once, when a stop is asked. */
   onStop: (() => void) | null = null
+  /** Below a supervisor, once it knows that the server is up: ends it, and us with it. */
+  endAbove: (() => Promise<void>) | null = null
   private stopAsked = false
   /** What each worker was started with. */
   private readonly startedWith = new Map<number, Config>()
   /** Null: its workers are processes. */
   private readonly runner: InProcessRunner | null
+  /** The whole of it, not only its engine. */
+  private open = false
+  /** All workers are given up for the early death of one. */
+  private endsEarly = false
   /** Of the worker whose exit ended the server. */
   private exitCode = 0
 
@@ -220,8 +226,11 @@ export class LiveServer<Config> implements RunningServer<Config> {
     }
   }
 
-  attach(body: ServerBody): void {
+  /** @param open false: it can be asked, but not ended yet */
+  attach(body: ServerBody, open = true): void {
     this.body = body
+    this.open = open
+    if (this.endsEarly) this.endEarly()
   }
 
   /** Evaluates the options again; in force only after `apply`. */
@@ -301,6 +310,7 @@ export class LiveServer<Config> implements RunningServer<Config> {
     if (entry.to === 'fatal') setImmediate(() => this.endWhenNobodyIsLeft(entry))
     const comesIntoService = entry.event === 'swap' || (entry.to === 'running' && entry.from !== 'running')
     if (comesIntoService) setImmediate(() => this.reloadIfLate(entry))
+    if (entry.event === 'shut-down') this.takeShutDown(entry)
   }
 
   /** For the control socket: what is asked there of the engine. */
@@ -328,16 +338,33 @@ export class LiveServer<Config> implements RunningServer<Config> {
     this.engine.operate({ verb: 'reload', targets: [worker] }).catch(() => {})
   }
 
+  /** `earlyDeath`: with all its workers given up there is nothing left to do. What went wrong is never exit code 0. */
+  private takeShutDown({ worker }: JournalEntry): void {
+    this.exitCode ||= this.exitCodeOf(worker) || 1
+    this.endsEarly = true
+    setImmediate(() => this.endEarly())
+  }
+
+  private endEarly(): void {
+    if (this.stopAsked || !this.open) return
+    if (this.endAbove === null) void this.stop()
+    else void this.endAbove().catch(() => this.stop())
+  }
+
+  private exitCodeOf(worker: string | undefined): number {
+    const workers = this.body?.engine.status().services[0]?.workers ?? []
+    return workers.find(({ id }) => id === worker)?.lastExit?.code ?? 0
+  }
+
   /** A server all of whose workers ended with codes that say "do not start me again" has nothing left to do. */
   private endWhenNobodyIsLeft({ worker }: JournalEntry): void {
     const workers = this.body?.engine.status().services[0]?.workers ?? []
     const { unrecoverable = [], stopAllOnUnrecoverable = false } = this.spec.services[this.name]?.restart ?? {}
-    const codeOf = (id: string | undefined) => workers.find((one) => one.id === id)?.lastExit?.code ?? 0
-    if (!unrecoverable.includes(codeOf(worker))) return
+    if (!unrecoverable.includes(this.exitCodeOf(worker))) return
     const all = workers.length > 0 && workers.every(({ state }) => state === 'fatal')
     if (!all && !stopAllOnUnrecoverable) return
     // The highest slot's, as ServerEngine; with stopAllOnUnrecoverable that of the one that said so.
-    this.exitCode ||= codeOf(stopAllOnUnrecoverable ? worker : workers.at(-1)?.id)
+    this.exitCode ||= this.exitCodeOf(stopAllOnUnrecoverable ? worker : workers.at(-1)?.id)
     // The engine goes down by itself.
     if (stopAllOnUnrecoverable) this.tellStop(true)
     else if (!this.stopAsked) void this.stop()

@@ -16,7 +16,7 @@ import { beatForSupervisor } from './server-heartbeat.ts'
 import type { ServerOptions } from './server-options.ts'
 import { openQuickly, prepareProcess, type ServerProcessOptions, untilItsEnd } from './server-process.ts'
 import { signalsWith } from './signal-maps.ts'
-import { askLiveRestart, placeBelow, removeDeadPlaces, sayReady } from './supervised-server.ts'
+import { askDown, askLiveRestart, placeBelow, removeDeadPlaces, sayReady } from './supervised-server.ts'
 import type { Above } from './tier.ts'
 import { showTitle, titleOf } from './titles.ts'
 
@@ -48,6 +48,7 @@ export async function serveSupervised<Config>(
   if (ok) {
     beatForSupervisor(environment)
     sayReady(environment)
+    server.endAbove = () => askDown(above)
   } else if (!goingDown) {
     for (const service of services)
       if (!service.ok)

@@ -61,6 +61,8 @@ export type DynamicSettings = Pick<
   | 'heartbeat'
   | 'requestTimeout'
   | 'restart'
+  | 'pace'
+  | 'earlyDeath'
   | 'stop'
   | 'rollout'
   | 'env'

@@ -51,6 +51,8 @@ const DYNAMIC = [
   'heartbeat',
   'requestTimeout',
   'restart',
+  'pace',
+  'earlyDeath',
   'stop',
   'rollout',
   'env',

@@ -65,6 +65,8 @@ export async function supervisorSpecOf(
       unrecoverable: [...(options.restart?.unrecoverable ?? []), ...(again?.unrecoverable ?? [])],
       stopAllOnUnrecoverable: true,
     },
+    // A server that ends for it has not been ready either. Later it asks for the end of everything, see `askDown`.
+    earlyDeath: { firstBoot: own.earlyDeath.firstBoot },
     // A main has to end before its standby can follow it; otherwise the new server serves before the old one ends.
     ...(slots === undefined
       ? { rollout: { maxSurge: 1, maxUnavailable: 0, timeout: (LONGEST_START + (drain ?? 0)) / 1_000 } }
@@ -110,6 +112,11 @@ export function removeDeadPlaces(above: string): void {
 export function sayReady(environment: Environment): void {
   const fd = Number(environment[VARIABLES.notifyFd])
   if (Number.isInteger(fd) && fd > 2) writeSync(fd, 'READY=1\n')
+}
+
+/** Asks the supervisor at `above` to end, with the server and all that stands by for it. */
+export async function askDown(above: string): Promise<void> {
+  await callSupervisor(join(above, 'holdfast.sock'), { method: 'POST', path: '/v1/down', body: {} })
 }
 
 /** Asks the supervisor at `above` to replace the server. Resolves when the new one serves, or could not. */

@@ -1,0 +1,92 @@
+// A worker that dies before it was ready, where that is the end of the whole service (`earlyDeath`).
+import { expect, test } from 'vitest'
+import { type LibraryScene, newLibraryScene } from './harness/library-scene.ts'
+import { newScene } from './harness/scene.ts'
+import { waitFor } from './harness/wait-for.ts'
+
+/** Milliseconds. */
+const RESET_AFTER = 100
+const ALWAYS = { firstBoot: 'shut-down', newGeneration: 'shut-down', steady: 'shut-down' }
+
+/** From now on workers end with code 3 at their start. */
+async function breakWorkers(scene: LibraryScene): Promise<void> {
+  scene.setConfig({ greeting: 'hello', exitWith: [3, 3] })
+  expect(await scene.command('reload')).toMatchObject({ code: 0 })
+}
+
+/** One that has lived long enough: its own death is not early. */
+async function killSound(scene: LibraryScene): Promise<void> {
+  const [worker] = (await scene.service('shop')).workers
+  await waitFor(() => Date.now() - Date.parse(worker?.since ?? '') > 2 * RESET_AFTER)
+  process.kill(worker?.pid ?? 0, 'SIGKILL')
+}
+
+test('in the daemon the service is fatal until somebody starts it again, and the others go on', async () => {
+  const scene = newScene()
+  const bad = {
+    command: ['sh', '-c', 'test -e mended || exit 3; exec sleep 1000'],
+    instances: 2,
+    ready: { delay: 0.3 },
+  }
+  scene.configure({
+    services: { good: { command: 'sleep 1000' }, bad: { ...bad, earlyDeath: { firstBoot: 'shut-down' } } },
+  })
+  const up = await scene.holdfast('up', '--detach')
+  expect(up).toMatchObject({ code: 1, err: expect.stringContaining('earlyDeath.firstBoot is shut-down') })
+  await scene.sees({ good: 'running', bad: 'fatal' })
+  await waitFor(async () => (await scene.service('bad')).workers.every(({ state }) => state === 'fatal'))
+  const { workers } = await scene.service('bad')
+  expect(workers.filter(({ message }) => message.startsWith('exited with code 3, before it was ready'))).not.toEqual([])
+  expect(workers.map(({ restarts, nextRetryAt }) => [restarts, nextRetryAt])).toEqual([
+    [0, null],
+    [0, null],
+  ])
+  expect((await scene.holdfast('why', 'bad')).out).toContain('is given up since ')
+  scene.write('mended', '')
+  expect(await scene.holdfast('start', 'bad')).toMatchObject({ code: 0 })
+  await scene.sees({ good: 'running', bad: 'running' })
+})
+
+test('a server ends with the exit code of that worker, and says why', async () => {
+  const scene = newLibraryScene()
+  scene.options({ workers: 2, earlyDeath: ALWAYS })
+  scene.setConfig({ exitWith: [3, 3] })
+  expect(await scene.command('foreground')).toMatchObject({ code: 3 })
+  const { code, err } = await scene.command('start')
+  expect({ code, err }).toMatchObject({ code: 1, err: expect.stringContaining('earlyDeath.firstBoot is shut-down') })
+  expect(scene.read('log/shop.server.log')).toContain(
+    'the service is shut down: exited with code 3, before it was ready',
+  )
+  expect((await scene.command('status')).code).toBe(3)
+  expect(scene.processes()).toEqual([])
+})
+
+test('so does a server whose workers were up, with the one that takes the place of another', async () => {
+  const scene = newLibraryScene()
+  scene.options({ workers: 2, restart: { resetAfter: RESET_AFTER / 1_000 }, earlyDeath: { steady: 'shut-down' } })
+  const ended = scene.command('foreground')
+  await waitFor(async () => scene.isUp() && (await scene.service('shop')).ready === 2)
+  await breakWorkers(scene)
+  await killSound(scene)
+  const { code, all } = await ended
+  expect(code, all).toBe(3)
+  expect(scene.read('log/shop.server.log')).toContain('earlyDeath.steady is shut-down')
+})
+
+test('a supervised server takes its supervisor with it', async () => {
+  const scene = newLibraryScene()
+  scene.options({ workers: 2, supervised: true, earlyDeath: ALWAYS })
+  scene.setConfig({ exitWith: [3, 3] })
+  const refused = await scene.command('start')
+  expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('earlyDeath.firstBoot is shut-down') })
+  expect(scene.processes()).toEqual([])
+
+  scene.setConfig({ greeting: 'hello' })
+  expect(await scene.command('start')).toMatchObject({ code: 0 })
+  await breakWorkers(scene)
+  const restarted = scene.command('rolling-restart')
+  await waitFor(() => scene.processes().length === 0)
+  await restarted
+  expect(scene.read('log/shop.server.log')).toContain('earlyDeath.newGeneration is shut-down')
+  expect((await scene.command('status')).code).toBe(3)
+})
