@@ -10,7 +10,7 @@
 //   }
 //
 // `tick` is the heartbeat there as here, false when a stop was asked; a worker that forgets it for `timeout` is replaced. A worker
-// whose `run` returns ends, and another one takes its place.
+// whose `run` returns ends, and another one takes its place; one that dies before it has begun to tick takes all with it, as it did.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { defineServer } from 'holdfast'
 
@@ -23,6 +23,8 @@ await defineServer({
   signals: 'ghost',
   heartbeat: { interval: '5s', timeout: '55s' },
   stop: { timeout: '120s' },
+  restart: { resetAfter: '100ms' },
+  earlyDeath: { firstBoot: 'shut-down', newGeneration: 'shut-down', steady: 'shut-down' },
   worker: {
     async run(ctx) {
       ctx.autoHeartbeat = false
