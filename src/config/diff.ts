@@ -1,6 +1,6 @@
 // What differs between two specs, and what that means for the processes that run.
-import { createHash } from 'node:crypto'
 import type { ServiceSpec, SupervisorSpec } from './effective.ts'
+import { sha256 } from './sha256.ts'
 
 /** Keys that a running process can not take over: it was started with them. Everything else is policy of the supervisor. */
 const NEEDS_NEW_PROCESS = [
@@ -127,7 +127,16 @@ function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefine
 /** Of what a process was started with: two services with the same hash can share a process. 32 hexadecimal digits. */
 export function specHash(service: ServiceSpec): string {
   const text = NEEDS_NEW_PROCESS.map((key) => stableJson(service[key])).join('\n')
-  return createHash('sha256').update(text).digest('hex').slice(0, 32)
+  return digest(text).slice(0, 32)
+}
+
+/** So many are hashed sooner than node:crypto is loaded. */
+const FEW = 10
+let hashed = 0
+
+function digest(text: string): string {
+  if (++hashed <= FEW) return sha256(text)
+  return process.getBuiltinModule('node:crypto').createHash('sha256').update(text).digest('hex')
 }
 
 /** The order in which keys were written does not matter. */

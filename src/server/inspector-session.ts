@@ -1,7 +1,8 @@
 // A conversation with the debugger of a Node process on this machine: a few questions, each an expression to be
 // evaluated.
-import { randomBytes } from 'node:crypto'
+
 import { connect, type Socket } from 'node:net'
+import { randomBytes } from '../os/random-bytes.ts'
 import { isPlainObject } from '../wire/dump-text.ts'
 import { textFrame, WebSocketReader } from '../wire/websocket-frames.ts'
 

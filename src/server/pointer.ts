@@ -3,8 +3,8 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { pointerBases } from '../config/runtime-base.ts'
+import { sha256 } from '../config/sha256.ts'
 import { isAlive, type ProcessIdentity } from '../os/process-identity.ts'
-import { sha256 } from './sha256.ts'
 
 export interface Pointer {
   readonly socket: string

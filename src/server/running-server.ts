@@ -1,8 +1,9 @@
 // A server while it runs: what its hooks and the embedding program can ask of it.
-import { randomBytes } from 'node:crypto'
+
 import { closeSync } from 'node:fs'
 import type { SupervisorSpec } from '../config/effective.ts'
 import { openPipe } from '../os/pipe.ts'
+import { randomBytes } from '../os/random-bytes.ts'
 import type { ApplyReport, Engine, JournalEntry, OperationOutcome, OperationRequest } from '../supervisor/engine-api.ts'
 import type { WorkerHost } from '../supervisor/engine-host.ts'
 import type { InProcessRunner } from '../supervisor/in-process-worker.ts'

@@ -1,12 +1,13 @@
 // The tier above a `supervised` server: the daemon's engine with one service, which is the server. It owns the sockets, so that
 // a server that dies, or is replaced by a live restart, loses no connection.
-import { randomBytes } from 'node:crypto'
+
 import { readdirSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SupervisorSpec } from '../config/effective.ts'
 import { parseDuration } from '../config/values/duration.ts'
 import { callSupervisor } from '../control/client.ts'
 import { ladderFor, timeUntilKill } from '../lifecycle/stop-ladder.ts'
+import { randomBytes } from '../os/random-bytes.ts'
 import { removeTree } from '../os/remove-tree.ts'
 import type { OperationOutcome } from '../supervisor/engine-api.ts'
 import { VARIABLES } from '../wire/worker-environment.ts'

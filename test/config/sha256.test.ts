@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { sha256 } from '../../src/server/sha256.ts'
+import { sha256 } from '../../src/config/sha256.ts'
 
 const byNode = (text: string) => createHash('sha256').update(text).digest('hex')
 
