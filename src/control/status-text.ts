@@ -10,6 +10,8 @@ export interface StatusTextOptions {
   readonly width: number | null
   /** ms, wall clock. */
   readonly now: number
+  /** Whose report it is. Default `supervisor`. */
+  readonly who?: 'supervisor' | 'server'
 }
 
 export function statusText(report: StatusReport, options: StatusTextOptions): string {
@@ -21,8 +23,8 @@ export function statusText(report: StatusReport, options: StatusTextOptions): st
   return parts.join('\n')
 }
 
-function headLine({ supervisor }: StatusReport, { paint, now }: StatusTextOptions): string {
-  const parts = [`supervisor ${supervisor.pid}`, `up ${age(supervisor.startedAt, now)}`, supervisor.config ?? '']
+function headLine({ supervisor }: StatusReport, { paint, now, who = 'supervisor' }: StatusTextOptions): string {
+  const parts = [`${who} ${supervisor.pid}`, `up ${age(supervisor.startedAt, now)}`, supervisor.config ?? '']
   return `${paint('bold', supervisor.name)}  ${parts.filter((part) => part !== '').join('  ')}\n`
 }
 

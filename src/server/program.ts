@@ -304,7 +304,8 @@ export class Program<Config> {
         const { paint } = this.voice
         const width = process.stdout.isTTY ? process.stdout.columns : null
         const own = this.options.supervised ? await this.serverReport(presence) : presence.report
-        this.voice.print(statusText(own ?? presence.report, { paint, width, now: Date.now() }))
+        const who = own === null ? 'supervisor' : 'server'
+        this.voice.print(statusText(own ?? presence.report, { paint, width, now: Date.now(), who }))
         return own === null ? STATUS.unknown : STATUS.running
       }
       case 'silent':
