@@ -22,7 +22,8 @@ import type {
   WhyReport,
 } from './engine-api.ts'
 import type { EngineParts } from './engine-parts.ts'
-import { IntentFile, removeIntent } from './intent.ts'
+import { removeIntent } from './intent.ts'
+import { IntentKeeper } from './intent-keeper.ts'
 import type { Interpreter } from './interpreter.ts'
 import { Operations } from './operations.ts'
 import { RuntimeKeeper } from './runtime-keeper.ts'
@@ -54,9 +55,7 @@ export class LocalEngine implements Engine {
   /** Autostart services that `up` has yet to start, in their order. */
   private toStart = new Set<string>()
   private readonly usage = new UsageSamples()
-  private readonly intent: IntentFile
-  private intentTurn: NodeJS.Immediate | null = null
-  private intentTrouble = ''
+  private readonly intent: IntentKeeper
 
   constructor(spec: SupervisorSpec, parts: EngineParts, interpreter: Interpreter, lock: SupervisorLock) {
     this.spec = spec
@@ -65,7 +64,8 @@ export class LocalEngine implements Engine {
     this.lock = lock
     this.journalFile = parts.journal.file
     this.operations = new Operations(interpreter, parts.journal, parts.host.workers?.inProcess?.most ?? null)
-    this.intent = new IntentFile(parts.paths.intent)
+    const onTrouble = (reason: string): void => parts.journal.write({ kind: 'supervisor', event: 'trouble', reason })
+    this.intent = new IntentKeeper(parts.paths.intent, () => this.going === null, onTrouble)
     this.runtime = this.keepRuntime()
   }
 
@@ -95,7 +95,7 @@ export class LocalEngine implements Engine {
       autostart.map(({ name }) => name),
       services,
     )
-    this.interpreter.onChange((name) => this.noteIntent(name))
+    this.interpreter.onChange((name) => this.intent.note(name, this.interpreter.services.get(name)?.state ?? null))
     this.runtime.watch()
     this.toStart = new Set(order)
     while (this.toStart.size > 0) {
@@ -360,10 +360,7 @@ export class LocalEngine implements Engine {
           [...slots.values()].flatMap(({ processes }) => [...processes.values()].filter(({ pid }) => pid !== null)),
         ),
       startOf: ({ startedAt }) => interpreter.clock.iso(startedAt),
-      writeIntent: () => {
-        this.intent.forget()
-        this.keepIntent()
-      },
+      writeIntent: () => this.intent.writeAgain(),
       hostIsWhole: () => host.isRuntimeWhole?.() ?? true,
       restoreHost: async () => host.restoreRuntime?.(),
     })
@@ -375,28 +372,6 @@ export class LocalEngine implements Engine {
       cleanUp()
     } catch (error) {
       this.parts.journal.write({ kind: 'supervisor', event: 'trouble', reason: String(error) })
-    }
-  }
-
-  /** Written once a turn: a start of 1,000 services changes 2,000 times. */
-  private noteIntent(service: string): void {
-    this.intent.note(service, this.interpreter.services.get(service)?.state ?? null)
-    this.intentTurn ??= setImmediate(() => {
-      this.intentTurn = null
-      this.keepIntent()
-    })
-  }
-
-  private keepIntent(): void {
-    if (this.going !== null) return
-    try {
-      this.intent.save()
-      this.intentTrouble = ''
-    } catch (error) {
-      const reason = `${this.parts.paths.intent} can not be written: ${String(error)}`
-      // It is tried again at every change; once is enough to say so.
-      if (reason !== this.intentTrouble) this.parts.journal.write({ kind: 'supervisor', event: 'trouble', reason })
-      this.intentTrouble = reason
     }
   }
 }
