@@ -101,7 +101,9 @@ export function defineServer<Config = unknown>(given: ServerOptions<Config>): Se
     try {
       return await command(word, args)
     } catch (error) {
-      process.stderr.write(await textOf(error, name))
+      // Whoever started this one too late says what that means.
+      if (!(tier.is === 'server' && error instanceof HoldfastError && error.code === 'HF_ALREADY_RUNNING'))
+        process.stderr.write(await textOf(error, name))
       // What follows `command` in the program is for whoever has typed it.
       if (tier.is !== 'program') process.exit(1)
       return exitCodeOf(error)

@@ -1,11 +1,13 @@
 // What the commands of a program do: each finds its server, asks it, and says how that came out.
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { parseDuration } from '../config/values/duration.ts'
 import { callSupervisor, errorFrom } from '../control/client.ts'
 import { printableCount } from '../control/human-units.ts'
 import { statusText } from '../control/status-text.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
+import { monotonicMillis } from '../os/monotonic-clock.ts'
 import { type ProcessIdentity, startTimeOf } from '../os/process-identity.ts'
 import type { OperationOutcome } from '../supervisor/engine-api.ts'
 import { endLeftovers } from '../supervisor/leftover.ts'
@@ -31,6 +33,9 @@ import { evaluateOptions, isConfigOf } from './server-spec.ts'
 import { placeBelow, supervisorSpecOf } from './supervised-server.ts'
 import { upgradeMains } from './upgrade-mains.ts'
 
+/** Milliseconds for another command that starts or stops the same server; then this one says what it finds. */
+const ANOTHER_COMMAND = 30_000
+const LOOK_EVERY = 30
 const UPGRADE_TIMEOUT = '30s'
 const STATUS = { running: 0, dead: 1, notRunning: 3, unknown: 4 } as const
 
@@ -102,14 +107,14 @@ export class Program<Config> {
   }
 
   private async start(): Promise<number> {
-    const presence = await this.presence()
+    const presence = await this.presenceAtRest()
     if (!this.takeStopFileAway() || presence.is !== 'running') return this.bringUp(presence)
     return this.operate('started', this.place.socket, `${this.servers}/start`)
   }
 
   /** For cron, which is not to start what somebody has stopped. */
   private async fork(): Promise<number> {
-    const presence = await this.presence()
+    const presence = await this.presenceAtRest()
     const file = this.stopFile
     if (file === null || !existsSync(file)) return this.bringUp(presence)
     return this.voice.refuse(`${file} is there: nothing is started before start, or before the file is removed`)
@@ -124,7 +129,10 @@ export class Program<Config> {
     const since = new Date().toISOString()
     const { pid, report } = await start(this.options, this.program, this.environment)
     if (report === null) return this.notUp(`its process (pid ${pid}) ended before it was up`)
-    if ('error' in report) return this.notUp(errorFrom(report.error).message)
+    if ('error' in report) {
+      const error = errorFrom(report.error)
+      return error.code === 'HF_ALREADY_RUNNING' ? this.startedMeanwhile() : this.notUp(error.message)
+    }
     const started = { pid, startTime: startTimeOf(pid) ?? 0 }
     const outcome = await askSettled(this.place.socket)
     if (outcome === null) {
@@ -141,6 +149,13 @@ export class Program<Config> {
     return this.notUp('it is stopped again')
   }
 
+  /** Another start was faster: what counts is how that one comes out. */
+  private async startedMeanwhile(): Promise<number> {
+    const presence = await this.presenceAtRest()
+    if (presence.is === 'running') await askSettled(this.place.socket)
+    return this.bringUp(await this.presenceAtRest())
+  }
+
   /** Its slots are its own: a process that holds one is left from before, or none of its business. */
   private async warnWithoutMain(): Promise<void> {
     const presence = this.options.slots === undefined ? null : await this.presence()
@@ -153,7 +168,9 @@ export class Program<Config> {
   }
 
   private async stop(): Promise<number> {
-    const presence = await this.presence()
+    const found = await this.presence()
+    // A second stop hurries the first, as long as that listens.
+    const presence = found.is === 'silent' && found.passing ? await this.presenceAtRest() : found
     const file = this.stopFile
     if (file !== null) {
       mkdirSync(dirname(file), { recursive: true })
@@ -166,7 +183,8 @@ export class Program<Config> {
     if (presence.is === 'absent') return this.voice.say('is not running')
     if (presence.is === 'silent') return this.voice.refuse(`${presence.why} (pid ${presence.pid})`)
     if (presence.is === 'dead') return this.endRest()
-    const outcome = await this.down()
+    const outcome = await this.downUnlessEnded()
+    if (outcome === null) return this.bringDown(await this.presenceAtRest())
     this.voice.failures(outcome.services, 'stop')
     return outcome.ok ? this.voice.say('stopped') : this.voice.refuse('not everything could be stopped')
   }
@@ -179,6 +197,11 @@ export class Program<Config> {
     return this.voice.refuse(`its server is dead, and these can not be stopped: ${left.join(', ')}`)
   }
 
+  /** Null: somebody else's stop was faster. */
+  private downUnlessEnded(): Promise<OperationOutcome | null> {
+    return this.down().catch((error) => nullIfEnded(error).body)
+  }
+
   /** Returns when the process is gone. */
   private async down(): Promise<OperationOutcome> {
     const { body } = await callSupervisor(this.place.socket, { method: 'POST', path: '/v1/down', body: {} })
@@ -188,7 +211,7 @@ export class Program<Config> {
   }
 
   private async hardRestart(): Promise<number> {
-    const presence = await this.presence()
+    const presence = await this.presenceAtRest()
     if (presence.is === 'running') await evaluateOptions(this.options, this.program, this.environment)
     const stopped = presence.is === 'absent' ? LSB.ok : await this.bringDown(presence)
     return stopped === LSB.ok ? this.start() : stopped
@@ -196,7 +219,7 @@ export class Program<Config> {
 
   /** Without a gap where that can be; what does not run is started. */
   private async restart(): Promise<number> {
-    const { is } = await this.presence()
+    const { is } = await this.presenceAtRest()
     return is === 'running' && this.options.supervised ? this.liveRestart() : this.hardRestart()
   }
 
@@ -327,6 +350,17 @@ export class Program<Config> {
     throw new HoldfastError('HF_RUNTIME_DIR_TAKEN', { dir: this.place.runtimeDir, config: String(config) })
   }
 
+  /** Not while another command is about to bring it up or down, as far as that takes no longer than usual. */
+  private async presenceAtRest(): Promise<ServerPresence> {
+    const deadline = monotonicMillis() + ANOTHER_COMMAND
+    for (;;) {
+      const presence = await this.presence()
+      const passes = presence.is === 'silent' ? presence.passing : isGoingDown(presence)
+      if (!passes || monotonicMillis() > deadline) return presence
+      await delay(LOOK_EVERY)
+    }
+  }
+
   /** Null: its supervisor is there, and the server is not, just now. */
   private async serverReport(presence: ServerPresence): Promise<StatusReport | null> {
     const own = await serverPresence(this.options, this.serverPlace(presence))
@@ -348,6 +382,10 @@ export class Program<Config> {
   private notUp(why: string): number {
     return this.voice.refuse(`did not start: ${why}`, this.options.daemonizeErrorExitCode ?? LSB.failed)
   }
+}
+
+function isGoingDown(presence: ServerPresence): boolean {
+  return presence.is === 'running' && presence.report.supervisor.goingDown === true
 }
 
 function outcomeOf(body: unknown): OperationOutcome | null {

@@ -1,7 +1,7 @@
 // Where a server is to be found: from its options alone, without evaluating its configuration, which may be broken.
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { defaultRuntimeDir } from '../config/runtime-base.ts'
-import { callSupervisor } from '../control/client.ts'
+import { callSupervisor, hasEnded } from '../control/client.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import { lockHolder } from '../os/file-lock.ts'
 import { livingLeftovers } from '../supervisor/leftover.ts'
@@ -38,8 +38,8 @@ export function serverPlace(
 
 export type ServerPresence =
   | { readonly is: 'running'; readonly report: StatusReport }
-  /** Somebody holds its lock, and does not answer. */
-  | { readonly is: 'silent'; readonly pid: number; readonly why: string }
+  /** Somebody holds its lock, and does not answer: it hangs, or is on its way up or down (`passing`). */
+  | { readonly is: 'silent'; readonly pid: number; readonly why: string; readonly passing: boolean }
   /** It died: its pid file is there, or workers of its are. */
   | { readonly is: 'dead'; readonly why: string }
   | { readonly is: 'absent' }
@@ -55,7 +55,7 @@ export async function serverPresence(options: Placed, { runtimeDir, socket }: Se
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.code === 'HF_PERMISSION') throw error
     const pid = lockHolder(join(runtimeDir, 'lock'))
-    if (pid !== null) return { is: 'silent', pid, why: error.message }
+    if (pid !== null) return { is: 'silent', pid, why: error.message, passing: hasEnded(error) }
   }
   const left = livingLeftovers(runtimeDir)
   if (left.length > 0) {

@@ -158,6 +158,7 @@ export class LocalEngine implements Engine {
         config: spec.configFile,
         node: process.version,
         name: spec.name,
+        ...(this.going === null ? {} : { goingDown: true as const }),
       },
       services: runtimes.map(({ runtime, slots }) => reportService(runtime, slots, sources)),
       sockets: this.parts.listeners.report(),

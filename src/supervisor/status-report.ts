@@ -146,7 +146,16 @@ export interface LockReport {
 /** What `holdfast status --json` prints, and `GET /v1/status` answers. */
 export interface StatusReport {
   /** Of the server, where it was made with the library; `startedAt` is ISO 8601. */
-  supervisor: { pid: number; version: string; startedAt: string; config: string | null; node: string; name: string }
+  supervisor: {
+    pid: number
+    version: string
+    startedAt: string
+    config: string | null
+    node: string
+    name: string
+    /** It stops everything, and ends. */
+    goingDown?: true
+  }
   /** In the order of the config. */
   services: ServiceReport[]
   /** Declared ones, and those on demand. */

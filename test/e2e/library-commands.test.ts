@@ -25,6 +25,24 @@ test('start, status, stop: each says what it did, and again changes nothing', as
   expect(await scene.command('status')).toMatchObject({ code: 3 })
 })
 
+test.each([false, true])(
+  'two of a kind at once, supervised: %s; each says what came out, and exits 0',
+  async (supervised) => {
+    const scene = newLibraryScene()
+    scene.options({ supervised })
+    const both = (command: string) => Promise.all([scene.command(command), scene.command(command)])
+    for (let round = 0; round < 2; round++) {
+      for (const { code, all } of await both('start')) expect(code, all).toBe(0)
+      expect(await scene.command('status')).toMatchObject({ code: 0 })
+      for (const { code, all } of await both('stop')) expect(code, all).toBe(0)
+      expect(await scene.command('status')).toMatchObject({ code: 3 })
+    }
+    expect((await scene.command('start')).code).toBe(0)
+    const [stop, start] = await Promise.all([scene.command('stop'), scene.command('start')])
+    expect([stop.code, start.code], stop.all + start.all).toEqual([0, 0])
+  },
+)
+
 test('what does not run can not be reloaded or restarted: 7; what nobody knows: 2', async () => {
   const scene = newLibraryScene()
   for (const command of ['reload', 'rolling-restart', 'live-restart', 'upgrade']) {
