@@ -136,7 +136,9 @@ export class Elections {
       service,
       directory: election.slots.directory,
       mains: election.slots.mains,
-      holders: election.holders().map(({ slot, token, worker }) => ({ slot, token, worker: `${service}/${worker}` })),
+      holders: election
+        .holderOfEach()
+        .map(({ slot, token, worker }) => ({ slot, token, worker: `${service}/${worker}` })),
       strangers: [...election.strangers],
       health: election.health,
     }))

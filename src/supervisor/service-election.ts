@@ -4,7 +4,14 @@ import type { SlotsSpec } from '../config/effective.ts'
 import type { ContenderEffect, ContenderEvent } from '../election/contender-event.ts'
 import { gripOf } from '../election/contender-state.ts'
 import type { ElectionEffect, ElectionEvent } from '../election/election-event.ts'
-import { contenderOf, deadlineOfElection, type ElectionState, newElection, roleOf } from '../election/election-state.ts'
+import {
+  contenderOf,
+  deadlineOfElection,
+  type ElectionState,
+  holderOf,
+  newElection,
+  roleOf,
+} from '../election/election-state.ts'
 import { stepElection } from '../election/election-step.ts'
 import type { Instant } from '../lifecycle/process-state.ts'
 import type {
@@ -128,11 +135,19 @@ export class ServiceElection {
     return roleOf(this.current, worker, number)
   }
 
-  /** By slot: who of ours has it. */
+  /** Who of ours has a slot, or had it and is not gone yet. */
   holders(): { slot: number; token: string; worker: number }[] {
     return this.current.contenders.flatMap(({ worker, state }) => {
       const grip = gripOf(state)
       return grip === null ? [] : [{ ...grip, worker }]
+    })
+  }
+
+  /** One for each slot: of several the one that got it last. */
+  holderOfEach(): { slot: number; token: string; worker: number }[] {
+    return Array.from({ length: this.slots.mains }, (_, slot) => holderOf(this.current, slot)).flatMap((contender) => {
+      const grip = contender === null ? null : gripOf(contender.state)
+      return contender === null || grip === null ? [] : [{ ...grip, worker: contender.worker }]
     })
   }
 
