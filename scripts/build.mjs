@@ -17,8 +17,7 @@ import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** esbuild's ESM output has no `require`, which koffi (CommonJS, native) is loaded with. */
-const requireShim =
-  "import { createRequire as __createRequire } from 'node:module';const require = __createRequire(import.meta.url);"
+const requireShim = "const require = process.getBuiltinModule('node:module').createRequire(import.meta.url);"
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const dist = join(root, 'dist')
@@ -120,7 +119,7 @@ async function bundleAll(outdir) {
       format: 'esm',
       entryPoints: ['src/index.ts'],
       outfile: join(outdir, 'index.js'),
-      plugins: [neighbours()],
+      plugins: [neighbours(), builtinsByName()],
       banner: { js: requireShim },
     }),
     build({
@@ -128,6 +127,7 @@ async function bundleAll(outdir) {
       format: 'esm',
       entryPoints: ['src/server/run-worker.ts'],
       outfile: join(outdir, 'run-worker.js'),
+      plugins: [builtinsByName()],
       banner: { js: requireShim },
     }),
     build({ ...common, format: 'esm', entryPoints: ['src/worker/index.ts'], outfile: join(outdir, 'worker.js') }),
@@ -168,6 +168,25 @@ function neighbours() {
         const bundle = own[target]
         return bundle ? { path: bundle, external: true } : undefined
       })
+    },
+  }
+}
+
+/**
+ * `import 'node:util'` in an ES module loads all that the module's getters would load when they are asked: a dozen of Node's own
+ * modules in each process that imports ours.
+ */
+function builtinsByName() {
+  const namespace = 'builtin'
+  return {
+    name: 'builtins-by-name',
+    setup(hooks) {
+      hooks.onResolve({ filter: /^node:/ }, ({ path, kind }) =>
+        kind === 'import-statement' ? { path, namespace } : undefined,
+      )
+      hooks.onLoad({ filter: /.*/, namespace }, ({ path }) => ({
+        contents: `module.exports = process.getBuiltinModule('${path}')`,
+      }))
     },
   }
 }
