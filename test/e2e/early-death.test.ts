@@ -1,25 +1,10 @@
 // A worker that dies before it was ready, where that is the end of the whole service (`earlyDeath`).
 import { expect, test } from 'vitest'
-import { type LibraryScene, newLibraryScene } from './harness/library-scene.ts'
+import { newLibraryScene } from './harness/library-scene.ts'
 import { newScene } from './harness/scene.ts'
 import { waitFor } from './harness/wait-for.ts'
 
-/** Milliseconds. */
-const RESET_AFTER = 100
 const ALWAYS = { firstBoot: 'shut-down', newGeneration: 'shut-down', steady: 'shut-down' }
-
-/** From now on workers end with code 3 at their start. */
-async function breakWorkers(scene: LibraryScene): Promise<void> {
-  scene.setConfig({ greeting: 'hello', exitWith: [3, 3] })
-  expect(await scene.command('reload')).toMatchObject({ code: 0 })
-}
-
-/** One that has lived long enough: its own death is not early. */
-async function killSound(scene: LibraryScene): Promise<void> {
-  const [worker] = (await scene.service('shop')).workers
-  await waitFor(() => Date.now() - Date.parse(worker?.since ?? '') > 2 * RESET_AFTER)
-  process.kill(worker?.pid ?? 0, 'SIGKILL')
-}
 
 test('in the daemon the service is fatal until somebody starts it again, and the others go on', async () => {
   const scene = newScene()
@@ -61,31 +46,34 @@ test('a server ends with the exit code of that worker, and says why', async () =
   expect(scene.processes()).toEqual([])
 })
 
-test('so does a server whose workers were up, with the one that takes the place of another', async () => {
+test('so does a server whose workers were up, with one that is started later', async () => {
   const scene = newLibraryScene()
-  scene.options({ workers: 2, restart: { resetAfter: RESET_AFTER / 1_000 }, earlyDeath: { steady: 'shut-down' } })
+  scene.options({ earlyDeath: { steady: 'shut-down' } })
+  scene.setConfig({ greeting: 'hello', workers: 2 })
   const ended = scene.command('foreground')
   await waitFor(async () => scene.isUp() && (await scene.service('shop')).ready === 2)
-  await breakWorkers(scene)
-  await killSound(scene)
+  scene.setConfig({ greeting: 'hello', workers: 3, exitWith: { 2: 3 } })
+  const reloaded = scene.command('reload')
   const { code, all } = await ended
   expect(code, all).toBe(3)
   expect(scene.read('log/shop.server.log')).toContain('earlyDeath.steady is shut-down')
+  await reloaded
 })
 
 test('a supervised server takes its supervisor with it', async () => {
   const scene = newLibraryScene()
-  scene.options({ workers: 2, supervised: true, earlyDeath: ALWAYS })
-  scene.setConfig({ exitWith: [3, 3] })
+  const options = { workers: 2, supervised: true, earlyDeath: ALWAYS }
+  const broken = { ...options, fail: { 'worker.run': 'exit' } }
+  scene.options(broken)
   const refused = await scene.command('start')
   expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('earlyDeath.firstBoot is shut-down') })
   expect(scene.processes()).toEqual([])
 
-  scene.setConfig({ greeting: 'hello' })
+  scene.options(options)
   expect(await scene.command('start')).toMatchObject({ code: 0 })
-  await breakWorkers(scene)
+  scene.options(broken)
   const restarted = scene.command('rolling-restart')
-  await waitFor(() => scene.processes().length === 0)
+  await waitFor(() => scene.processes().length === 0, { within: 20_000 })
   await restarted
   expect(scene.read('log/shop.server.log')).toContain('earlyDeath.newGeneration is shut-down')
   expect((await scene.command('status')).code).toBe(3)

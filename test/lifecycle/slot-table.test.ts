@@ -48,7 +48,8 @@ describe('the table of a slot', () => {
           expect(effects).toContainEqual(expect.objectContaining({ do: 'note', reason: expect.stringMatching(/\w/) }))
       }
     }
-  })
+    // Thousands of steps, each looked at from all sides.
+  }, 60_000)
 
   it('takes an event that it does not know as none', () => {
     for (const slot of representativeSlots()) {
