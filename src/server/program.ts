@@ -37,6 +37,7 @@ import { upgradeMains } from './upgrade-mains.ts'
 const ANOTHER_COMMAND = 30_000
 const LOOK_EVERY = 30
 const UPGRADE_TIMEOUT = '30s'
+const VERB_OF = { started: 'start', restarted: 'restart', reloaded: 'reload', replaced: 'live restart' } as const
 const STATUS = { running: 0, dead: 1, notRunning: 3, unknown: 4 } as const
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -256,17 +257,17 @@ export class Program<Config> {
   }
 
   /** What the server itself has to do, supervised or not. */
-  private async askServer(done: string, path: string): Promise<number> {
+  private async askServer(done: keyof typeof VERB_OF, path: string): Promise<number> {
     const { socket } = this.serverPlace(await this.presence())
     return this.operate(done, socket, path)
   }
 
   /** What only something that runs can do. */
-  private async operate(done: string, socket: string, path: string): Promise<number> {
+  private async operate(done: keyof typeof VERB_OF, socket: string, path: string): Promise<number> {
     if ((await this.presence()).is !== 'running') return this.voice.refuse('is not running', LSB.notRunning)
     const { body } = await callSupervisor(socket, { method: 'POST', path, body: {} })
     const outcome = outcomeOf(body)
-    this.voice.failures(outcome?.services ?? [], done.replace(/ed$/, ''))
+    this.voice.failures(outcome?.services ?? [], VERB_OF[done])
     return outcome === null || outcome.ok ? this.voice.say(`${done}, ${await this.workersText()}`) : LSB.failed
   }
 
