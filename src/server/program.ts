@@ -160,12 +160,12 @@ export class Program<Config> {
   /** Its slots are its own: a process that holds one is left from before, or none of its business. */
   private async warnWithoutMain(): Promise<void> {
     const presence = this.options.slots === undefined ? null : await this.presence()
-    const servers = presence?.is === 'running' ? (presence.report.services[0]?.workers ?? []) : []
-    if (servers.length === 0 || servers.some(({ role }) => role === 'main')) return
-    const target = serverServiceName(this.options.name)
-    this.voice.refuse(
-      `nobody works: every main slot is held by another process; holdfast --socket ${this.place.socket} why ${target} names it`,
-    )
+    if (presence?.is !== 'running') return
+    const [service] = presence.report.services
+    if (service?.workers.some(({ role }) => role === 'main') ?? true) return
+    const strangers = presence.report.locks.flatMap((lock) => lock.strangers)
+    const who = strangers.map(({ pid, command }) => `pid ${pid} (${command})`).join(', ') || 'another process'
+    this.voice.refuse(`nobody works: every main slot is held by ${who}, which is none of ours`)
   }
 
   private async stop(): Promise<number> {
