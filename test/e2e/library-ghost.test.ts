@@ -71,6 +71,9 @@ test('HUP reloads, also in a program that has no hook for it; TTOU to 0 keeps th
   process.kill(scene.serverPid, 'SIGHUP')
   await waitFor(() => said(scene, 'reload').length === 1)
   expect((await worker())?.pid).toBe(before)
+  // A surge of 0 is one: the old process ends before the new one starts.
+  expect((await scene.command('rolling-restart')).code).toBe(0)
+  expect(scene.read('log/shop.server.log')).not.toContain('new process started')
   process.kill(scene.serverPid, 'SIGTTOU')
   await waitFor(async () => (await scene.service('shop')).workers.length === 0)
   process.kill(scene.serverPid, 'SIGTTIN')

@@ -109,7 +109,10 @@ test('an immediate stop, by either way', async () => {
 })
 
 test('below a supervisor signals go on to the server, which stays the same one', async () => {
-  const scene = await start({ workers: 2, supervised: true })
+  const scene = await start({ workers: 2, supervised: true, stop: { timeout: '2m' } })
+  // It gives the server as long as its workers may take, and a moment more.
+  const { body } = await callSupervisor(scene.path('run/holdfast.sock'), { method: 'GET', path: '/v1/config' })
+  expect(body).toMatchObject({ services: { 'shop-server': { stop: { timeout: 125_000 } } } })
   const signal = (name: NodeJS.Signals) => process.kill(scene.serverPid, name)
   signal('SIGUSR2')
   await until(scene, { reloadConfig: 1, 'worker.reload': 2 })

@@ -107,6 +107,22 @@ test('signals go through the supervisor: HUP reloads, USR2 is a live restart, TE
   await waitFor(() => scene.processes().length === 0)
 })
 
+test('each tier has a log of its own; a logger of the program’s own writes where it was told to', async () => {
+  const scene = newLibraryScene('signals.mjs')
+  scene.options({ supervised: true })
+  expect((await scene.command('start')).code).toBe(0)
+  expect((await scene.command('stop')).code).toBe(0)
+  for (const [file, line] of [
+    ['shop.log', /shop\/0 out said by run$/m],
+    ['shop.log', /shop\/0 err logged by run$/m],
+    ['shop-server.log', /shop-server\/0 out said by initialize$/m],
+    ['shop.server.log', /shop\/0 starting → running/],
+    ['shop.supervisor.log', /shop-server\/0 starting → running/],
+  ] as const)
+    expect(scene.read(`log/${file}`), file).toMatch(line)
+  expect(scene.read('own.log')).toMatch(/ INFO written by initialize\n.* WARN written by run\n$/)
+})
+
 test('a start that fails leaves nothing', async () => {
   const scene = newLibraryScene()
   scene.options({ ...OPTIONS, fail: { 'worker.run': true }, daemonizeErrorExitCode: 7 })

@@ -1,10 +1,11 @@
-// A server with signals of its own: each leaves a line in a file.
+// A server with signals of its own: each leaves a line in a file. It also speaks in each of the ways that there are.
 import { appendFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { defineServer } from 'holdfast'
+import { createLogger, defineServer } from 'holdfast'
 
 const directory = process.env.E2E_SCENE
 const note = (text) => appendFileSync(join(directory, 'notes.txt'), `${text}\n`)
+const own = createLogger({ to: join(directory, 'own.log') })
 let server
 let nested = 0
 
@@ -28,6 +29,10 @@ await defineServer({
     HUP: () => server.stop(),
   },
   server: {
+    initialize() {
+      console.log('said by initialize')
+      own.info('written by initialize')
+    },
     beforeRun: (running) => {
       server = running
     },
@@ -35,8 +40,12 @@ await defineServer({
   },
   worker: {
     run(ctx) {
+      console.log('said by run')
+      ctx.logger.warn('logged by run')
+      own.warn('written by run')
       ctx.ready()
       return new Promise((resolve) => ctx.signal.addEventListener('abort', resolve))
     },
   },
+  ...JSON.parse(readFileSync(join(directory, 'options.json'), 'utf8')),
 }).run()
