@@ -47,25 +47,25 @@ test('a hundred signals at once: none is too many', async () => {
   expect(await scene.command('stop')).toMatchObject({ code: 0 })
 })
 
-for (const workerType of ['process', 'thread'])
-  for (const [signals, first, second] of [
-    ['holdfast', 'SIGTERM', 'SIGQUIT'],
-    ['holdfast', 'SIGTERM', 'SIGTERM'],
-    ['ghost', 'SIGQUIT', 'SIGTERM'],
-    ['serverengine', 'SIGTERM', 'SIGQUIT'],
-  ] as const) {
-    test(`${workerType}, ${signals}: ${second} during a graceful stop by ${first} acts at once`, async () => {
-      const scene = newLibraryScene('inside.mjs')
-      scene.options({ workerType, signals, does: 'stubborn', stop: { timeout: '10m' } })
-      scene.setConfig({ exitOnStop: false })
-      expect((await scene.command('start')).code).toBe(0)
-      process.kill(scene.serverPid, first)
-      await waitFor(() => /shop\/0 running → stopping/.test(log(scene)))
-      process.kill(scene.serverPid, second)
-      await gone(scene)
-      expect(log(scene)).toContain('killed by SIGKILL')
-    })
-  }
+for (const [workerType, signals, first, second] of [
+  ['process', 'holdfast', 'SIGTERM', 'SIGQUIT'],
+  ['process', 'holdfast', 'SIGTERM', 'SIGTERM'],
+  ['process', 'ghost', 'SIGQUIT', 'SIGTERM'],
+  ['process', 'serverengine', 'SIGTERM', 'SIGQUIT'],
+  ['thread', 'ghost', 'SIGQUIT', 'SIGTERM'],
+] as const) {
+  test(`${workerType}, ${signals}: ${second} during a graceful stop by ${first} acts at once`, async () => {
+    const scene = newLibraryScene('inside.mjs')
+    scene.options({ workerType, signals, does: 'stubborn', stop: { timeout: '10m' } })
+    scene.setConfig({ exitOnStop: false })
+    expect((await scene.command('start')).code).toBe(0)
+    process.kill(scene.serverPid, first)
+    await waitFor(() => /shop\/0 running → stopping/.test(log(scene)))
+    process.kill(scene.serverPid, second)
+    await gone(scene)
+    expect(log(scene)).toContain('killed by SIGKILL')
+  })
+}
 
 test('a stop ladder that a reload has brought is that of the workers that run', async () => {
   const scene = newLibraryScene('inside.mjs')
