@@ -9,7 +9,9 @@ import { type Handover, readHandover, reportStart } from '../server/handover.ts'
 import { compileLittle } from '../server/late-compilation.ts'
 import { removePidFile, writePidFile } from '../server/pid-file.ts'
 import { openSupervisor, ownLogPath, type RunningSupervisor } from '../server/running-supervisor.ts'
+import { removeDeadPlaces } from '../server/supervised-server.ts'
 import { holdSignals, ignoreInspectorSignal, installSignals } from '../server/supervisor-signals.ts'
+import { removeDeadFastDirectories } from '../supervisor/fast-directory.ts'
 import type { Context } from './context.ts'
 
 /** Its stdout and stderr are holdfast.log; what has no other place ends up there. */
@@ -47,7 +49,11 @@ export async function supervise({ environment: own, uid }: Context): Promise<num
   if (library !== undefined) handSignalsOn(library, running)
   reportStart({ up: true })
   const code = await running.ended
-  if (library?.pidFile) removePidFile(library.pidFile)
+  if (library === undefined) return code
+  if (library.pidFile) removePidFile(library.pidFile)
+  // What a server has left that was killed; the next one to start would remove it, if one came.
+  removeDeadPlaces(spec.runtimeDir)
+  removeDeadFastDirectories()
   return code
 }
 

@@ -71,6 +71,13 @@ test('a server that crashes is started again as often as it crashes, each time a
   expect((await scene.command('stop')).code).toBe(0)
 })
 
+test('stop, while the server is dead and the next one has to wait: nothing is left of it', async () => {
+  const scene = newLibraryScene()
+  process.kill(await start(scene, { serverProcess: { restart: { delay: '1h' } } }), 'SIGKILL')
+  await waitFor(async () => (await server(scene))?.state === 'backoff')
+  expect((await scene.command('stop')).code).toBe(0)
+})
+
 test('a replaced server may finish its work beside the new one for longer than a stop may take', async () => {
   const scene = newLibraryScene()
   const first = await start(scene, { stop: { timeout: '500ms' }, serverProcess: { detachWait: '30s' } })
