@@ -10,6 +10,9 @@ import type { BenchRun } from './bench-run.ts'
 const RECORD_SIZE = 24
 const PATIENCE = 20_000
 
+/** Each measurement has one of its own. */
+let fifos = 0
+
 interface Life {
   readonly pid: number
   /** CLOCK_MONOTONIC, like process.hrtime. */
@@ -26,7 +29,7 @@ export class Beacons {
   private readonly reader: Socket
 
   constructor({ scratch, programs }: BenchRun) {
-    this.fifo = join(scratch.directory, 'beacons')
+    this.fifo = join(scratch.directory, `beacons-${++fifos}`)
     this.program = programs.beacon
     const { status, stderr } = spawnSync('mkfifo', [this.fifo], { encoding: 'utf8' })
     if (status !== 0) throw new Error(`mkfifo: ${stderr}`)
@@ -37,10 +40,10 @@ export class Beacons {
     this.reader.on('data', (chunk) => this.read(chunk))
   }
 
-  /** A tag, and the command of the beacon that carries it. */
-  make(): { tag: number; command: string[] } {
+  /** A tag, and the command of the beacon that carries it: a C program, if no other one is named. */
+  make(program: readonly string[] = [this.program]): { tag: number; command: string[] } {
     const tag = ++this.tags
-    return { tag, command: [this.program, this.fifo, String(tag)] }
+    return { tag, command: [...program, this.fifo, String(tag)] }
   }
 
   /** Kills the beacon when it is `age` milliseconds old or older. @returns milliseconds until the next one lives */
@@ -63,7 +66,8 @@ export class Beacons {
     this.reader.destroy()
   }
 
-  private next(tag: number): Promise<Life> {
+  /** The next one to report. */
+  next(tag: number): Promise<Life> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
         () => reject(new Error(`beacon ${tag} did not come (back) within ${PATIENCE} ms`)),

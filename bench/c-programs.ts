@@ -3,9 +3,18 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 
-export type CProgram = 'beacon' | 'pauser' | 'floor-restart' | 'floor-many' | 'stopwatch' | 'http-clients'
+const NAMES = [
+  'beacon',
+  'pauser',
+  'standby',
+  'floor-restart',
+  'floor-start',
+  'floor-many',
+  'stopwatch',
+  'http-clients',
+] as const
 
-const NAMES: readonly CProgram[] = ['beacon', 'pauser', 'floor-restart', 'floor-many', 'stopwatch', 'http-clients']
+export type CProgram = (typeof NAMES)[number]
 
 /** @returns the path of each program. @throws if there is no C compiler or it complains */
 export function compilePrograms(root: string, directory: string): Readonly<Record<CProgram, string>> {

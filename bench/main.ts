@@ -5,12 +5,15 @@ import { parseArgs } from 'node:util'
 import type { BenchRun } from './bench-run.ts'
 import { compilePrograms } from './c-programs.ts'
 import { fileSystemOf } from './file-system.ts'
+import { measureFailover } from './measure/failover.ts'
 import { measureFootprint } from './measure/footprint.ts'
+import { measureLibraryMemory } from './measure/library-memory.ts'
+import { measureLibraryRestart } from './measure/library-restart.ts'
 import { measureRestart } from './measure/restart.ts'
 import { measureRollingRestart } from './measure/rolling-restart.ts'
 import { measureStatus } from './measure/status.ts'
 import { measureThousandServices } from './measure/thousand-services.ts'
-import { measureThroughput } from './measure/throughput.ts'
+import { measureLibraryThroughput, measureThroughput } from './measure/throughput.ts'
 import { Scratch } from './scratch.ts'
 import { isMet, type Section, sectionText, targetText } from './section.ts'
 
@@ -21,6 +24,10 @@ const MEASUREMENTS: Readonly<Record<string, (run: BenchRun) => Promise<Section>>
   footprint: measureFootprint,
   throughput: measureThroughput,
   rolling: measureRollingRestart,
+  library: measureLibraryRestart,
+  'library-http': measureLibraryThroughput,
+  'library-memory': measureLibraryMemory,
+  failover: measureFailover,
 }
 
 const HELP = `npm run bench -- [--quick] [--only NAME,…] [--cli FILE]

@@ -33,3 +33,8 @@ export function withChildren(pid: number): number[] {
   const lists = threads.map((thread) => readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').trim())
   return [pid, ...lists.flatMap((list) => (list === '' ? [] : list.split(' ').map(Number)))]
 }
+
+/** All that is in memory, shared or not, in KiB. */
+export function residentSet(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
+}

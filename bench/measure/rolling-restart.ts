@@ -6,8 +6,8 @@ import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { BenchRun } from '../bench-run.ts'
 import { Holdfast } from '../holdfast.ts'
+import { portOf } from '../http-contest.ts'
 import { figure, type Section } from '../section.ts'
-import { portOf } from './throughput.ts'
 
 const FRESH_PER_SECOND = 500
 const KEEP_ALIVE = 50

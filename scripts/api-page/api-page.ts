@@ -1,4 +1,7 @@
 // docs/reference/api.md, made from the docstrings of what the package exports.
+import type { SettingTable } from '../../src/config/setting.ts'
+import { serviceSettings } from '../../src/config/settings/service.ts'
+import { supervisorSettings } from '../../src/config/settings/supervisor.ts'
 import type { Doc, TagName } from './declaration-text.ts'
 import type { PublicMember, PublicName } from './public-names.ts'
 
@@ -59,7 +62,7 @@ function section(one: PublicName, links: Links): string {
     ...paragraphs(doc),
     ...texts(doc, 'example'),
     ...members.map(memberItem),
-    ...(settings.length === 0 ? [] : [`Keys of [the config file](config.md): ${settings.map(code).join(', ')}.`]),
+    ...settingsText(settings),
     ...seeAlso(one, links),
   ].join('\n\n')
 }
@@ -80,6 +83,17 @@ function paragraphs(doc: Doc): string[] {
   const params = texts(doc, 'param').map((text) => text.replace(/^(\w+)\s+-?\s*/, '`$1`: '))
   const said = [...params, ...returns, ...throws].map((text) => sentence(text))
   return [...(doc.text === '' ? [] : [doc.text]), ...(said.length === 0 ? [] : [said.join(' ')])]
+}
+
+function settingsText(settings: readonly string[]): string[] {
+  const tables: SettingTable = { ...supervisorSettings, ...serviceSettings }
+  const isLater = (key: string): boolean => tables[key]?.laterEngine === true && tables[key].worksNow === undefined
+  const list = (keys: readonly string[]): string => keys.map(code).join(', ')
+  const [now, later] = [settings.filter((key) => !isLater(key)), settings.filter(isLater)]
+  return [
+    ...(now.length === 0 ? [] : [`Keys of [the config file](config.md): ${list(now)}.`]),
+    ...(later.length === 0 ? [] : [`Not available yet: ${list(later)}.`]),
+  ]
 }
 
 /** Exported types that its signatures name. */

@@ -1,0 +1,127 @@
+// HTTP requests per second of several servers, in turns.
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { BenchRun } from './bench-run.ts'
+import { activity, withChildren } from './proc-figures.ts'
+import { figure, type Section } from './section.ts'
+import { median, pairRatios } from './statistics.ts'
+
+const CONNECTIONS = 64
+
+export interface HttpServer {
+  readonly name: string
+  readonly port: number
+  /** All that takes part in answering. */
+  readonly pids: readonly number[]
+}
+
+interface Sample {
+  readonly perSecond: number
+  /** CPU time of the server for each request, in microseconds: what a busy machine distorts least. */
+  readonly cpuMicros: number
+}
+
+type Load = (port: number, seconds: number) => Promise<number>
+
+/** The first is ours, the second the one that it has to keep up with. */
+export async function httpContest(
+  run: BenchRun,
+  title: string,
+  servers: readonly [HttpServer, HttpServer, ...HttpServer[]],
+): Promise<Section> {
+  const { quick, progress } = run
+  const wrk = (process.env.PATH ?? '')
+    .split(delimiter)
+    .map((directory) => join(directory, 'wrk'))
+    .find(existsSync)
+  const load = wrk === undefined ? ownLoad(run) : wrkLoad(run, wrk)
+  const contestants = servers.map((server) => ({ ...server, found: [] as Sample[] }))
+  for (const server of servers) await sample(server, load, 1)
+
+  // How the connections fall to the two workers is luck, in each round anew: many rounds rather than long ones.
+  const rounds = quick ? 3 : 9
+  const seconds = quick ? 1 : 3
+  for (let round = 0; round < rounds; round++) {
+    progress(`${title}: round ${round + 1} of ${rounds}`)
+    // Nobody always has the first turn.
+    const shift = round % contestants.length
+    for (const one of [...contestants.slice(shift), ...contestants.slice(0, shift)]) {
+      one.found.push(await sample(one, load, seconds))
+    }
+  }
+  const generator = wrk ?? 'bench/c/http-clients.c (wrk is not installed)'
+  const heading = `${title}, ${CONNECTIONS} keep-alive connections, ${rounds} rounds of ${seconds} s`
+  return section(heading, contestants, `load from ${generator}, which shares the cores with the servers`)
+}
+
+async function sample({ port, pids }: HttpServer, load: Load, seconds: number): Promise<Sample> {
+  const cpu = (): number => pids.reduce((sum, pid) => sum + activity(pid).cpuMillis, 0)
+  const before = cpu()
+  const perSecond = await load(port, seconds)
+  return { perSecond, cpuMicros: ((cpu() - before) * 1_000) / (perSecond * seconds) }
+}
+
+function section(
+  title: string,
+  contestants: readonly { readonly name: string; readonly found: readonly Sample[] }[],
+  note: string,
+): Section {
+  const rows = contestants.map(({ name, found }) => ({ name, found, rates: found.map(({ perSecond }) => perSecond) }))
+  const against = (index: number): number => median(pairRatios(rows[0]?.rates ?? [], rows[index]?.rates ?? []))
+  return {
+    title,
+    columns: ['server', 'median', 'worst', 'best', 'CPU a request', `${rows[0]?.name} against it`],
+    rows: rows.map(({ name, rates, found }, index) => [
+      name,
+      `${figure(median(rates))}/s`,
+      `${figure(Math.min(...rates))}/s`,
+      `${figure(Math.max(...rates))}/s`,
+      `${figure(median(found.map(({ cpuMicros }) => cpuMicros)))} us`,
+      figure(against(index)),
+    ]),
+    targets: [{ name: `against ${rows[1]?.name}, median of pairs`, value: against(1), limit: 0.95, atLeast: true }],
+    notes: [note],
+    data: rows,
+  }
+}
+
+/** Node's cluster with two workers and SCHED_NONE, or one process without anything. */
+export async function startPlain(run: BenchRun, kind: 'cluster' | 'bare'): Promise<HttpServer> {
+  const name = kind === 'cluster' ? 'cluster SCHED_NONE, 2 workers' : 'one bare process'
+  const [file = '', ...args] = helloCommand(run, kind)
+  const child = run.scratch.spawnServer(file, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  if (child.stdout === null || child.pid === undefined) throw new Error(`the ${kind} server did not start`)
+  for await (const line of createInterface(child.stdout)) {
+    return { name, port: Number(line), pids: withChildren(child.pid) }
+  }
+  throw new Error(`the ${kind} server did not start`)
+}
+
+export function helloCommand({ root }: BenchRun, kind: 'holdfast' | 'cluster' | 'bare'): string[] {
+  return [process.execPath, join(root, 'bench/programs/hello.mjs'), kind]
+}
+
+/** Of `tcp://127.0.0.1:8080`. */
+export function portOf(listen: string): number {
+  const port = Number(/:(\d+)$/.exec(listen)?.[1])
+  if (!(port > 0)) throw new Error(`no port in ${listen}`)
+  return port
+}
+
+function wrkLoad({ scratch }: BenchRun, wrk: string): Load {
+  return async (port, seconds) => {
+    const args = ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, `http://127.0.0.1:${port}/`]
+    const { stdout, stderr } = await scratch.run(wrk, args)
+    const rate = Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1])
+    if (!(rate > 0)) throw new Error(`wrk: ${stdout}${stderr}`)
+    return rate
+  }
+}
+
+function ownLoad({ scratch, programs }: BenchRun): Load {
+  return async (port, seconds) => {
+    const { stdout } = await scratch.run(programs['http-clients'], [port, seconds, 0, CONNECTIONS, 0].map(String))
+    return (JSON.parse(stdout) as { perSecond: number }).perSecond
+  }
+}
