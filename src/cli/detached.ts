@@ -59,8 +59,8 @@ export async function supervise({ environment: own, uid }: Context): Promise<num
 
 /** The signals of its program mean something to the server, not to us. One that does not listen to it, or not yet, would end. */
 function handSignalsOn(
-  { forwards, letsGoAt }: NonNullable<Handover['library']>,
-  { engine, log, letGo }: RunningSupervisor,
+  { forwards, letsGoAt, stopsAt, stopsNowAt, reopensAt }: NonNullable<Handover['library']>,
+  { engine, log, letGo, stop, reopenLogs }: RunningSupervisor,
 ): void {
   for (const signal of letsGoAt) {
     process.removeAllListeners(signal)
@@ -70,6 +70,7 @@ function handSignalsOn(
     if (letsGoAt.includes(signal)) continue
     process.removeAllListeners(signal)
     process.on(signal, () => {
+      if (reopensAt.includes(signal)) reopenLogs()
       const { number } = parseSignal(signal) ?? {}
       for (const { id, pid } of engine.status().services[0]?.workers ?? []) {
         if (number === undefined || pid === null || !catchesSignal(pid, number)) continue
@@ -79,6 +80,17 @@ function handSignalsOn(
       }
     })
   }
+  const stopAt = (signals: readonly NodeJS.Signals[], immediate: boolean): void => {
+    for (const signal of signals) {
+      process.removeAllListeners(signal)
+      process.on(signal, () => {
+        log(`${signal}: stopping everything ${immediate ? 'at once' : '(again: hurry)'}`)
+        void stop({ immediate })
+      })
+    }
+  }
+  stopAt(stopsAt, false)
+  stopAt(stopsNowAt, true)
 }
 
 /** What every start needs, while the config is still being read in the other process: 45 ms. */

@@ -94,6 +94,7 @@ function writeService({ name: _, instances, slots, ...service }: ServiceSpec) {
       signals: stop.signals.map(writeStep),
       timeout: formatDuration(stop.timeout),
       fileTimeout: formatDuration(stop.fileTimeout),
+      drainTimeout: stop.drainTimeout === null ? null : formatDuration(stop.drainTimeout),
     },
     reload: writeReload(service.reload),
     rollout: { ...rollout, minReady: formatDuration(rollout.minReady), timeout: formatDuration(rollout.timeout) },

@@ -14,8 +14,10 @@ import type {
 import {
   beginDescent,
   continueDescent,
+  graver,
   killLadder,
   ladderFor,
+  outranked,
   type Rung,
   stepDown,
   timeUntilKill,
@@ -217,7 +219,7 @@ export const PROCESS_TABLE: ProcessTable = {
     reload: leaving,
     'reload-sent': leaving,
     // A stop that outranks the reason under way takes its place: the slot then stays down.
-    stop: (state, { why }) => [{ ...state, descent: { ...state.descent, why: graver(state.descent.why, why) } }, []],
+    stop: (state, { at, why }, spec) => [{ ...state, descent: outranked(state.descent, why, at, spec) }, []],
     hurry: (state, { at }) => descend(state, stepDown(state.descent, state.process, at)),
     kill: (state, { at, why }, spec) => {
       const [next, effects] = descend(
@@ -385,12 +387,6 @@ function extended(deadline: Instant, at: Instant, by: Millis): Instant {
 
 function bootTimeout(after: Millis): StopReason {
   return { kind: 'boot-timeout', text: `not ready within ${seconds(after)}` }
-}
-
-/** A stop for good outranks a replacement, and that a deadline that passed. */
-function graver(a: StopReason, b: StopReason): StopReason {
-  const rank = (why: StopReason) => (why.kind === 'stop' ? 2 : why.kind === 'replace' ? 1 : 0)
-  return rank(b) > rank(a) ? b : a
 }
 
 /** `30s`, `1.5s`: one digit is enough for people. */

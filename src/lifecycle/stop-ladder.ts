@@ -45,6 +45,28 @@ export function drainsLonger({ stop }: ServiceSpec): Millis {
   return stop.drainTimeout === null || usual === null ? 0 : stop.drainTimeout - usual
 }
 
+/** A stop for good outranks a replacement, and that a deadline that passed. */
+export function graver(a: StopReason, b: StopReason): StopReason {
+  const rank = (why: StopReason) => (why.kind === 'stop' ? 2 : why.kind === 'replace' ? 1 : 0)
+  return rank(b) > rank(a) ? b : a
+}
+
+/** Asked again on its way down. What was only replaced, and is to stop, has as long as a stop gives, from now on. */
+export function outranked(before: Descent, asked: StopReason, at: Instant, spec: ServiceSpec): Descent {
+  const descent = { ...before, why: graver(before.why, asked) }
+  const less = drainsLonger(spec)
+  if (less <= 0 || before.why.kind !== 'replace' || descent.why.kind !== 'stop') return descent
+  const first = descent.rungs.findIndex(({ by }) => by === 'signal')
+  let { rungEndsAt } = descent
+  const rungs = descent.rungs.map((rung, index) => {
+    if (index !== first) return rung
+    const wait = Math.max(0, Number(rung.wait) - less)
+    if (index === descent.rung) rungEndsAt = Math.min(Number(rungEndsAt), at + wait)
+    return { ...rung, wait }
+  })
+  return { ...descent, rungs, rungEndsAt }
+}
+
 /** The shortest ladder there is. */
 export function killLadder(spec: ServiceSpec): readonly Rung[] {
   const scope = spec.stop.group ? 'group' : 'process'

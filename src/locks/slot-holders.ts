@@ -1,6 +1,6 @@
 // Who holds a lock file. /proc/locks names the process that called flock(2), which is long dead here: it was flock(1). The lock
 // lives in the open file, and /proc/<pid>/fdinfo says so of every process that has it.
-import { readdir, readFile, readlink, stat } from 'node:fs/promises'
+import { readdir, readFile, readlink, realpath, stat } from 'node:fs/promises'
 import { describe } from '../os/process-identity.ts'
 import type { LockHolder } from './lock-provider.ts'
 
@@ -11,11 +11,13 @@ export async function holdersOf(path: string): Promise<LockHolder[]> {
   const file = await stat(path).catch(() => null)
   // The inode alone: some file systems (overlay, btrfs) show another device number in /proc/locks.
   if (file === null || !(await isLockedInode(file.ino))) return []
+  // As /proc/<pid>/fd names it, whatever links lead there.
+  const real = await realpath(path).catch(() => path)
   const found: LockHolder[] = []
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
   const next = async (): Promise<void> => {
     for (let pid = pids.pop(); pid !== undefined; pid = pids.pop()) {
-      if (!(await holds(pid, path))) continue
+      if (!(await holds(pid, real))) continue
       found.push({ pid: Number(pid), command: describe(Number(pid))?.command ?? '' })
     }
   }

@@ -19,6 +19,11 @@ export interface Handover {
     readonly pidFile: string | null
     /** Signals that it hands on, and the service that gets them. */
     readonly forwards: { readonly signals: readonly NodeJS.Signals[]; readonly to: string }
+    /** Signals at which it stops everything, gracefully or at once, as the program's map has them. */
+    readonly stopsAt: readonly NodeJS.Signals[]
+    readonly stopsNowAt: readonly NodeJS.Signals[]
+    /** Signals, handed on or not, at which it opens its own logs anew. */
+    readonly reopensAt: readonly NodeJS.Signals[]
     /** Signals at which it ends and leaves its servers to themselves. */
     readonly letsGoAt: readonly NodeJS.Signals[]
     /** What ps shows of it. */

@@ -58,6 +58,9 @@ export async function startSupervisor<Config>(
     pidFile: options.pidFile ?? null,
     // A server that gets one asks us for a live restart.
     forwards: { signals: [...FORWARDED, ...(exitOnDetach ? [] : detaching)], to: serverServiceName(spec.name) },
+    stopsAt: signalsWith('stop', options.signals),
+    stopsNowAt: signalsWith('stop-now', options.signals),
+    reopensAt: signalsWith('reopen-logs', options.signals),
     letsGoAt: exitOnDetach ? detaching : [],
     title: titleOf('supervisor', options, 0)?.main ?? null,
   }

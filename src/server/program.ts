@@ -1,12 +1,14 @@
 // What the commands of a program do: each finds its server, asks it, and says how that came out.
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, dirname } from 'node:path'
+import { existsSync, rmSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseDuration } from '../config/values/duration.ts'
 import { callSupervisor, errorFrom } from '../control/client.ts'
 import { printableCount } from '../control/human-units.ts'
 import { statusText } from '../control/status-text.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
+import { makeEmptyFile } from '../os/empty-file.ts'
+import { lockHolder } from '../os/file-lock.ts'
 import { monotonicMillis } from '../os/monotonic-clock.ts'
 import { type ProcessIdentity, startTimeOf } from '../os/process-identity.ts'
 import type { OperationOutcome } from '../supervisor/engine-api.ts'
@@ -14,10 +16,9 @@ import { endLeftovers } from '../supervisor/leftover.ts'
 import type { StatusReport } from '../supervisor/status-report.ts'
 import { awaitDeath } from './await-exit.ts'
 import { askSettled, nullIfEnded, whyItEnded } from './early-end.ts'
-import { INIT_FILE_KINDS, type InitFileKind, initFile } from './init-file.ts'
-import { initFileFacts } from './init-file-facts.ts'
 import { deskPath } from './predecessors.ts'
 import { type ProgramCommand, programHelp } from './program-command.ts'
+import { programInitFile } from './program-init-file.ts'
 import { startServer, startSupervisor } from './program-start.ts'
 import { LSB, ProgramVoice } from './program-voice.ts'
 import type { ServerOptions } from './server-options.ts'
@@ -30,10 +31,10 @@ import {
 } from './server-place.ts'
 import { serveInForeground } from './server-process.ts'
 import { evaluateOptions, isConfigOf } from './server-spec.ts'
-import { placeBelow, supervisorSpecOf } from './supervised-server.ts'
+import { placeBelow } from './supervised-server.ts'
 import { upgradeMains } from './upgrade-mains.ts'
 
-/** Milliseconds for another command that starts or stops the same server; then this one says what it finds. */
+/** Milliseconds for another command that starts the same server, or has stopped it; then this one says what it finds. */
 const ANOTHER_COMMAND = 30_000
 const LOOK_EVERY = 30
 const UPGRADE_TIMEOUT = '30s'
@@ -86,7 +87,8 @@ export class Program<Config> {
       case 'upgrade':
         return this.upgrade()
       case 'init-file':
-        return this.initFile(args)
+        this.voice.print(await programInitFile(this.options, this.program, this.environment, args))
+        return LSB.ok
     }
   }
 
@@ -137,7 +139,8 @@ export class Program<Config> {
     const started = { pid, startTime: startTimeOf(pid) ?? 0 }
     const outcome = await askSettled(this.place.socket)
     if (outcome === null) {
-      await awaitDeath(started)
+      // The others stop gracefully, each as long as it may.
+      await awaitDeath(started, null)
       return this.notUp(await whyItEnded(spec.stateDir, since))
     }
     if (outcome.ok) {
@@ -173,9 +176,11 @@ export class Program<Config> {
     // A second stop hurries the first, as long as that listens.
     const presence = found.is === 'silent' && found.passing ? await this.presenceAtRest() : found
     const file = this.stopFile
-    if (file !== null) {
-      mkdirSync(dirname(file), { recursive: true })
-      writeFileSync(file, '')
+    try {
+      if (file !== null) makeEmptyFile(file)
+    } catch (error) {
+      await this.bringDown(presence)
+      return this.voice.refuse(`the stop file could not be made, so that fork would start it again: ${textOf(error)}`)
     }
     return this.bringDown(presence)
   }
@@ -192,6 +197,8 @@ export class Program<Config> {
 
   private async endRest(): Promise<number> {
     const { left } = await endLeftovers(this.place.runtimeDir)
+    // A start was faster than the last of them: what is there now is its.
+    if (lockHolder(join(this.place.runtimeDir, 'lock')) !== null) return this.bringDown(await this.presenceAtRest())
     for (const socket of [this.place.socket, deskPath(this.place.runtimeDir)]) rmSync(socket, { force: true })
     if (this.options.pidFile !== undefined) rmSync(this.options.pidFile, { force: true })
     if (left.length === 0) return this.voice.say('its server was dead; what was left of it is stopped')
@@ -226,6 +233,7 @@ export class Program<Config> {
 
   private async liveRestart(): Promise<number> {
     if (this.options.supervised) {
+      if ((await this.presence()).is !== 'running') return this.voice.refuse('is not running', LSB.notRunning)
       this.takeStopFileAway()
       return this.operate('replaced', this.place.socket, `${this.servers}/restart`)
     }
@@ -258,8 +266,9 @@ export class Program<Config> {
 
   /** What the server itself has to do, supervised or not. */
   private async askServer(done: keyof typeof VERB_OF, path: string): Promise<number> {
-    const { socket } = this.serverPlace(await this.presence())
-    return this.operate(done, socket, path)
+    const place = this.serverPlace(await this.presence())
+    if (place === null) return this.voice.refuse('its supervisor has no server running just now')
+    return this.operate(done, place.socket, path)
   }
 
   /** What only something that runs can do. */
@@ -271,30 +280,13 @@ export class Program<Config> {
     return outcome === null || outcome.ok ? this.voice.say(`${done}, ${await this.workersText()}`) : LSB.failed
   }
 
-  /** Of the server itself: below a supervisor that of its present process. */
-  private serverPlace(presence: ServerPresence): ServerPlace {
-    const servers = presence.is === 'running' ? (presence.report.services[0]?.workers ?? []) : []
-    const pid = (servers.find(({ role, ready }) => role === 'main' && ready) ?? servers[0])?.pid
-    return this.options.supervised && pid != null ? placeBelow(this.place.runtimeDir, pid) : this.place
-  }
-
-  private async initFile([kind = 'sysv', ...programArguments]: readonly string[]): Promise<number> {
-    if (!INIT_FILE_KINDS.some((known) => known === kind)) {
-      throw new HoldfastError('HF_USAGE', {
-        problem: `there is no init file "${kind}"; there are ${INIT_FILE_KINDS.join(', ')}`,
-        verb: '',
-      })
-    }
-    const { options, program, environment } = this
-    // It is for the machine on which it will stand.
-    const check = { host: false } as const
-    const { spec } = await evaluateOptions(options, program, environment, check)
-    const started = options.supervised
-      ? await supervisorSpecOf(options as ServerOptions<never>, spec, program, environment, check)
-      : spec
-    const [service] = Object.values(started.services)
-    this.voice.print(initFile(kind as InitFileKind, initFileFacts(options, service, program, programArguments)))
-    return LSB.ok
+  /** Of the server itself: below a supervisor that of its present process. Null: it has none just now. */
+  private serverPlace(presence: ServerPresence): ServerPlace | null {
+    if (!this.options.supervised || presence.is !== 'running') return this.place
+    const servers = presence.report.services[0]?.workers ?? []
+    const pid = (servers.find(({ role, ready }) => role === 'main' && ready) ?? servers.find((one) => one.pid !== null))
+      ?.pid
+    return pid == null ? null : placeBelow(this.place.runtimeDir, pid)
   }
 
   /** The supervisor's targets: the server, or those that contend. */
@@ -351,21 +343,22 @@ export class Program<Config> {
     throw new HoldfastError('HF_RUNTIME_DIR_TAKEN', { dir: this.place.runtimeDir, config: String(config) })
   }
 
-  /** Not while another command is about to bring it up or down, as far as that takes no longer than usual. */
+  /** Not while another command is about to bring it up or down: a stop takes as long as the workers may. */
   private async presenceAtRest(): Promise<ServerPresence> {
     const deadline = monotonicMillis() + ANOTHER_COMMAND
     for (;;) {
       const presence = await this.presence()
       const passes = presence.is === 'silent' ? presence.passing : isGoingDown(presence)
-      if (!passes || monotonicMillis() > deadline) return presence
+      if (!passes || (presence.is === 'silent' && monotonicMillis() > deadline)) return presence
       await delay(LOOK_EVERY)
     }
   }
 
   /** Null: its supervisor is there, and the server is not, just now. */
   private async serverReport(presence: ServerPresence): Promise<StatusReport | null> {
-    const own = await serverPresence(this.options, this.serverPlace(presence))
-    return own.is === 'running' ? own.report : null
+    const place = this.serverPlace(presence)
+    const own = place === null ? null : await serverPresence(this.options, place)
+    return own?.is === 'running' ? own.report : null
   }
 
   private async workersText(): Promise<string> {
@@ -383,6 +376,10 @@ export class Program<Config> {
   private notUp(why: string): number {
     return this.voice.refuse(`did not start: ${why}`, this.options.daemonizeErrorExitCode ?? LSB.failed)
   }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 function isGoingDown(presence: ServerPresence): boolean {

@@ -188,7 +188,9 @@ export class LiveServer<Config> implements RunningServer<Config> {
     const { worker, workerType = 'process', signals } = this.options
     // A thread can not outlive its server, and has another's pid as its parent's.
     const orphans = workerType === 'thread' ? 'stay' : (this.options.orphans ?? 'finish')
-    const dumpSignal = signalFor('dump', signals)
+    // USR1 is how a process is asked for its debugger, which a dump from outside needs; HUP is its reload.
+    const asked = signalFor('dump', signals)
+    const dumpSignal = asked === 'USR1' || asked === 'HUP' ? null : asked
     const base = {
       [TIER_VARIABLES.server]: this.name,
       [TIER_VARIABLES.tier]: 'worker',

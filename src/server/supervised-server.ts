@@ -1,7 +1,7 @@
 // The tier above a `supervised` server: the daemon's engine with one service, which is the server. It owns the sockets, so that
 // a server that dies, or is replaced by a live restart, loses no connection.
 
-import { readdirSync, writeSync } from 'node:fs'
+import { existsSync, readdirSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SupervisorSpec } from '../config/effective.ts'
 import { parseDuration } from '../config/values/duration.ts'
@@ -102,6 +102,7 @@ export function placeBelow(above: string, pid: number): ServerPlace {
 
 /** What servers have left that were killed. */
 export function removeDeadPlaces(above: string): void {
+  if (!existsSync(above)) return
   const living = new Set(readdirSync('/proc'))
   for (const entry of readdirSync(above)) {
     const [, pid] = /^server-(\d+)$/.exec(entry) ?? []

@@ -1,8 +1,8 @@
 // `upgrade`, as the command does it: fresh standbys first, then each main is asked, by a file, to make room.
-import { existsSync, lstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { existsSync, lstatSync, rmSync } from 'node:fs'
 import { callSupervisor } from '../control/client.ts'
 import { humanDuration } from '../control/human-units.ts'
+import { makeEmptyFile } from '../os/empty-file.ts'
 import { isAlive, type ProcessIdentity } from '../os/process-identity.ts'
 import type { OperationOutcome, ServiceOutcome } from '../supervisor/engine-api.ts'
 import type { StatusReport, WorkerReport } from '../supervisor/status-report.ts'
@@ -72,11 +72,15 @@ async function settled(socket: string): Promise<UpgradeOutcome | null> {
 async function askByFile(main: ProcessIdentity, id: string, { file, timeout }: Upgrade): Promise<string | null> {
   const path = pathFor(file, main.pid)
   const who = `the main ${id} (pid ${main.pid})`
+  try {
+    makeEmptyFile(path, 'new')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    return `${path} is there: another upgrade is under way, or it was left; then remove it`
+  }
   const waiting = waitFor({ timeout: null, pid: null, goesOn: `${who} may have seen ${path}` })
   waiting.accepted()
   try {
-    mkdirSync(dirname(path), { recursive: true })
-    writeFileSync(path, '')
     for (const until = performance.now() + timeout; ; await pause()) {
       waiting.signal.throwIfAborted()
       // In this order: one that removes the file and ends is not taken for one that only ends.

@@ -57,7 +57,8 @@ export async function endLeftovers(
     ...records.filter(isAlive).map(({ service, slot, pid }) => `${service}/${slot} (pid ${pid})`),
     ...strays.filter(isAlive).map(({ worker, pid }) => `a process of ${worker} (pid ${pid})`),
   ]
-  if (left.length === 0) removeWorkerDirectories(new RuntimePaths(runtimeDir))
+  // Of one that has started meanwhile they are in use.
+  if (left.length === 0 && !hasSupervisor(runtimeDir)) removeWorkerDirectories(new RuntimePaths(runtimeDir))
   return { ended: records.length + strays.length - left.length, left }
 }
 

@@ -1,9 +1,9 @@
 // Carries out the effects that concern one process.
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { rmSync } from 'node:fs'
 import type { ProcessEffect } from '../lifecycle/process-effect.ts'
 import type { ProcessEvent } from '../lifecycle/process-event.ts'
 import type { ProcessExit } from '../lifecycle/process-state.ts'
+import { makeEmptyFile } from '../os/empty-file.ts'
 import { groupExists, signalGroup, signalProcess } from '../os/send-signal.ts'
 import { parseSignal } from '../os/signals.ts'
 import { type CommandMessage, type CommandMessageOf, formatCommandMessage } from '../wire/command-messages.ts'
@@ -111,8 +111,7 @@ export class ProcessEffects {
   private makeStopFile(process: RunningProcess, pattern: string): void {
     const path = stopFilePath(pattern, process)
     try {
-      mkdirSync(dirname(path), { recursive: true })
-      writeFileSync(path, '')
+      makeEmptyFile(path)
     } catch (error) {
       this.note(process, 'stop-file', `the stop file ${path} could not be made: ${String(error)}`)
     }

@@ -30,22 +30,38 @@ export class StrayEndings {
    */
   end(service: ServiceRuntime, slot: number): void {
     service.strays++
-    if (this.asked.push({ service, slot }) === 1) {
-      setImmediate(() => this.context.strays.whenSettled(() => this.endAsked()))
-    }
+    if (this.asked.push({ service, slot }) > 1) return
+    const { strays } = this.context
+    if (!strays.looksEverywhere) return queueMicrotask(() => strays.whenSettled(() => this.endAsked(true)))
+    // A guest would take the children of a successor for strays: it looks before there is one.
+    let isLater = false
+    strays.whenSettled(() => this.endAsked(isLater))
+    isLater = true
   }
 
-  private endAsked(): void {
+  /** @param isLater than the change that asked for it, which announces itself */
+  private endAsked(isLater: boolean): void {
     const { strays, idPrefix, onChange } = this.context
     if (strays.isClosed) return
     const asked = this.asked.splice(0)
     const prefixOf = ({ service, slot }: Asked): string => `${idPrefix}.${service.state.name}.${slot}.`
-    const found = strays.among(`${idPrefix}.`, asked.map(prefixOf))
+    const found = this.among(asked.map(prefixOf))
     for (const one of asked) {
       one.service.strays--
       if (found.has(prefixOf(one))) this.sweep(one, prefixOf(one))
     }
-    onChange(asked.map(({ service }) => service.state.name))
+    if (isLater) onChange(asked.map(({ service }) => service.state.name))
+  }
+
+  /** Without descriptors, say, nobody can be looked for: the stop is not to wait for that. */
+  private among(prefixes: readonly string[]): ReadonlySet<string> {
+    const { strays, journal, idPrefix } = this.context
+    try {
+      return strays.among(`${idPrefix}.`, prefixes)
+    } catch (error) {
+      journal.write({ kind: 'supervisor', event: 'trouble', reason: `strays are not looked for: ${String(error)}` })
+      return new Set()
+    }
   }
 
   private sweep({ service, slot }: Asked, prefix: string): void {

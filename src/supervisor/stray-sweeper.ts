@@ -93,6 +93,11 @@ export class StraySweeper {
     this.options.whenSettled(act)
   }
 
+  /** In all of /proc, for want of children of our own. */
+  get looksEverywhere(): boolean {
+    return !this.options.subreaper
+  }
+
   get isClosed(): boolean {
     return this.closed
   }

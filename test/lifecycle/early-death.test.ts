@@ -37,6 +37,11 @@ describe('an early death', () => {
     ['of a job that is done', CLEAN_JOB, { restart: { when: 'on-failure' } }],
     ['of a job that is run once', CLEAN_JOB, { restart: { when: 'never' } }],
     ['with a code that has a rule of its own', AT_BOOT, { restart: { unrecoverable: [1] } }],
+    [
+      'where it only got no lock',
+      { ...AT_BOOT, code: null, spawnError: 'held back by the stop file' },
+      { slots: { lock: 'db', directory: '/', stopFile: '/stop', mains: 1, standbys: 1, warm: true } },
+    ],
   ])('does not %s', (_, exit, changes) => {
     expect(cause(exit, changes)).toBeNull()
   })

@@ -171,6 +171,33 @@ describe('stop', () => {
     expect(why(WHY, replace)).toEqual(WHY)
   })
 
+  it('of one that drains is no longer than any stop', () => {
+    const replace = { kind: 'replace', text: 'new' } as const
+    const signals = [step('TERM', 5_000), step('KILL', 1_000)]
+    const descents = (stop: Parameters<typeof serviceSpec>[0] & object, ticks: number, wait: number) => {
+      const slow = serviceSpec(stop)
+      const [drains] = run(
+        READY,
+        slow,
+        { is: 'stop', at, why: replace },
+        ...Array.from({ length: ticks }, (_, count) => ({ is: 'tick', at: at + wait * (count + 1) }) as const),
+      )
+      const [stops] = run(drains, slow, { is: 'stop', at: at + wait * ticks + 100, why: WHY })
+      return [drains, stops].map((state) => expectState(state, 'stopping').descent)
+    }
+    const [drains, stops] = descents({ stop: { drainTimeout: 60_000, signals } }, 0, 0)
+    expect(drains).toMatchObject({ rungEndsAt: at + 60_000 })
+    expect(stops).toMatchObject({ why: WHY, rungEndsAt: at + 5_100, rungs: [{ wait: 5_000 }, { wait: 1_000 }] })
+    // Still at the file: what follows is shortened. At KILL: that was no longer anyway.
+    const withFile = { stop: { drainTimeout: 60_000, signals, file: '/run/stop', fileTimeout: 9_000 } }
+    expect(descents(withFile, 0, 0)[1]).toMatchObject({ rungEndsAt: at + 9_000, rungs: [{}, { wait: 5_000 }, {}] })
+    const atKill = descents({ stop: { drainTimeout: 60_000, signals } }, 1, 60_000)
+    expect(atKill[1]).toMatchObject({ rung: 1, rungEndsAt: atKill[0]?.rungEndsAt })
+    // Draining is not longer: nothing changes but the reason.
+    const [usual, same] = descents({ stop: { signals } }, 0, 0)
+    expect(same).toEqual({ ...usual, why: WHY })
+  })
+
   it.each([
     ['booting', BOOTING],
     ['ready', READY],
