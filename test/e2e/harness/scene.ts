@@ -98,7 +98,9 @@ export class Scene {
       let err = ''
       child.stdout?.on('data', (chunk) => (out += chunk))
       child.stderr?.on('data', (chunk) => (err += chunk))
-      child.stdin?.end(options.input ?? '')
+      // Who does not read its input may be gone before it is written.
+      child.stdin?.on('error', () => {})
+      child.stdin?.end(options.input)
       const timer = setTimeout(() => {
         child.kill('SIGKILL')
         reject(new Error(`${file} ${args.join(' ')} did not end; so far:\n${out}${err}`))
