@@ -14,7 +14,7 @@ export const PROGRAM_COMMANDS = {
   reload: 'evaluate the configuration again, and hand it to every worker',
   upgrade: 'ask the mains, by a file, to make room for their successors (`slots`)',
   status:
-    'show the server and its workers; exit code 0 running, 1 dead but its pid file is there, 3 not running, 4 unknown',
+    'show the server and its workers, with --json as data; exit code 0 running, 1 dead but its pid file is there, 3 not running, 4 unknown',
   foreground: 'run the server here, with everything that its workers say; what you get without a command',
   'init-file': 'print the file that starts it at boot: sysv, systemd or openrc',
   help: 'this',

@@ -1,7 +1,9 @@
 // What a command of a program says on its terminal, and the exit code that it goes with.
 import { writeSync } from 'node:fs'
 import { type Paint, paintFor } from '../control/colours.ts'
+import { statusText } from '../control/status-text.ts'
 import type { ServiceOutcome } from '../supervisor/engine-api.ts'
+import type { StatusReport } from '../supervisor/status-report.ts'
 import { failureText } from './outcome-text.ts'
 
 /** Exit codes of init scripts (LSB 3.2, "Init Script Actions"). */
@@ -32,6 +34,11 @@ export class ProgramVoice {
     for (const service of services) {
       if (!service.ok) writeSync(2, failureText(service, verb, this.paint, null))
     }
+  }
+
+  table(report: StatusReport, who: 'server' | 'supervisor'): void {
+    const width = process.stdout.isTTY ? process.stdout.columns : null
+    this.print(statusText(report, { paint: this.paint, width, now: Date.now(), who }))
   }
 
   print(text: string): void {

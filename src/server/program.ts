@@ -5,7 +5,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { parseDuration } from '../config/values/duration.ts'
 import { callSupervisor, errorFrom } from '../control/client.ts'
 import { printableCount } from '../control/human-units.ts'
-import { statusText } from '../control/status-text.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import { makeEmptyFile } from '../os/empty-file.ts'
 import { lockHolder } from '../os/file-lock.ts'
@@ -81,7 +80,7 @@ export class Program<Config> {
       case 'reload':
         return this.askServer('reloaded', '/v1/apply')
       case 'status':
-        return this.status()
+        return this.status(args.includes('--json'))
       case 'live-restart':
         return this.liveRestart()
       case 'upgrade':
@@ -307,7 +306,7 @@ export class Program<Config> {
     return true
   }
 
-  private async status(): Promise<number> {
+  private async status(asJson: boolean): Promise<number> {
     let presence: ServerPresence
     try {
       presence = await this.presence()
@@ -317,11 +316,9 @@ export class Program<Config> {
     }
     switch (presence.is) {
       case 'running': {
-        const { paint } = this.voice
-        const width = process.stdout.isTTY ? process.stdout.columns : null
         const own = this.options.supervised ? await this.serverReport(presence) : presence.report
-        const who = own === null ? 'supervisor' : 'server'
-        this.voice.print(statusText(own ?? presence.report, { paint, width, now: Date.now(), who }))
+        if (asJson) this.voice.print(JSON.stringify(own ?? presence.report))
+        else this.voice.table(own ?? presence.report, own === null ? 'supervisor' : 'server')
         return own === null ? STATUS.unknown : STATUS.running
       }
       case 'silent':

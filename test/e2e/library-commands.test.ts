@@ -33,7 +33,8 @@ test.each([false, true])(
     const both = (command: string) => Promise.all([scene.command(command), scene.command(command)])
     for (let round = 0; round < 2; round++) {
       for (const { code, all } of await both('start')) expect(code, all).toBe(0)
-      expect(await scene.command('status')).toMatchObject({ code: 0 })
+      const { code, out } = await scene.command('status', '--json')
+      expect({ code, services: JSON.parse(out).services }).toMatchObject({ code: 0, services: [{ name: 'shop' }] })
       for (const { code, all } of await both('stop')) expect(code, all).toBe(0)
       expect(await scene.command('status')).toMatchObject({ code: 3 })
     }
