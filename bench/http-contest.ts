@@ -8,12 +8,18 @@ import { figure, type Section } from './section.ts'
 import { median, pairRatios } from './statistics.ts'
 
 const CONNECTIONS = 64
+const WARM_UP_SECONDS = 1
 
 export interface HttpServer {
-  readonly name: string
   readonly port: number
   /** All that takes part in answering. */
   readonly pids: readonly number[]
+}
+
+export interface Contestant {
+  readonly name: string
+  /** Runs until the end of the measurement. */
+  readonly start: (round: number) => Promise<HttpServer>
 }
 
 interface Sample {
@@ -28,7 +34,7 @@ type Load = (port: number, seconds: number) => Promise<number>
 export async function httpContest(
   run: BenchRun,
   title: string,
-  servers: readonly [HttpServer, HttpServer, ...HttpServer[]],
+  contestants: readonly [Contestant, Contestant, ...Contestant[]],
 ): Promise<Section> {
   const { quick, progress } = run
   const wrk = (process.env.PATH ?? '')
@@ -36,23 +42,26 @@ export async function httpContest(
     .map((directory) => join(directory, 'wrk'))
     .find(existsSync)
   const load = wrk === undefined ? ownLoad(run) : wrkLoad(run, wrk)
-  const contestants = servers.map((server) => ({ ...server, found: [] as Sample[] }))
-  for (const server of servers) await sample(server, load, 1)
+  const found = contestants.map((contestant) => ({ ...contestant, samples: [] as Sample[] }))
 
-  // How the connections fall to the two workers is luck, in each round anew: many rounds rather than long ones.
-  const rounds = quick ? 3 : 9
-  const seconds = quick ? 1 : 3
+  // How the connections fall to the two workers is luck, and so is what V8 makes of the code in each process (up to a fifth of the
+  // CPU time, for as long as it lives): many rounds rather than long ones, each with new processes.
+  const rounds = quick ? 3 : 11
+  const seconds = quick ? 1 : 2
   for (let round = 0; round < rounds; round++) {
     progress(`${title}: round ${round + 1} of ${rounds}`)
     // Nobody always has the first turn.
-    const shift = round % contestants.length
-    for (const one of [...contestants.slice(shift), ...contestants.slice(0, shift)]) {
-      one.found.push(await sample(one, load, seconds))
+    const shift = round % found.length
+    for (const { start, samples } of [...found.slice(shift), ...found.slice(0, shift)]) {
+      const server = await start(round)
+      await load(server.port, WARM_UP_SECONDS)
+      samples.push(await sample(server, load, seconds))
+      await run.scratch.endMeasurement()
     }
   }
   const generator = wrk ?? 'bench/c/http-clients.c (wrk is not installed)'
-  const heading = `${title}, ${CONNECTIONS} keep-alive connections, ${rounds} rounds of ${seconds} s`
-  return section(heading, contestants, `load from ${generator}, which shares the cores with the servers`)
+  const heading = `${title}, ${CONNECTIONS} keep-alive connections, ${rounds} rounds of ${seconds} s with new processes`
+  return section(heading, found, `load from ${generator}, which shares the cores with the servers`)
 }
 
 async function sample({ port, pids }: HttpServer, load: Load, seconds: number): Promise<Sample> {
@@ -64,20 +73,24 @@ async function sample({ port, pids }: HttpServer, load: Load, seconds: number): 
 
 function section(
   title: string,
-  contestants: readonly { readonly name: string; readonly found: readonly Sample[] }[],
+  contestants: readonly { readonly name: string; readonly samples: readonly Sample[] }[],
   note: string,
 ): Section {
-  const rows = contestants.map(({ name, found }) => ({ name, found, rates: found.map(({ perSecond }) => perSecond) }))
+  const rows = contestants.map(({ name, samples }) => ({
+    name,
+    samples,
+    rates: samples.map(({ perSecond }) => perSecond),
+  }))
   const against = (index: number): number => median(pairRatios(rows[0]?.rates ?? [], rows[index]?.rates ?? []))
   return {
     title,
     columns: ['server', 'median', 'worst', 'best', 'CPU a request', `${rows[0]?.name} against it`],
-    rows: rows.map(({ name, rates, found }, index) => [
+    rows: rows.map(({ name, rates, samples }, index) => [
       name,
       `${figure(median(rates))}/s`,
       `${figure(Math.min(...rates))}/s`,
       `${figure(Math.max(...rates))}/s`,
-      `${figure(median(found.map(({ cpuMicros }) => cpuMicros)))} us`,
+      `${figure(median(samples.map(({ cpuMicros }) => cpuMicros)))} us`,
       figure(against(index)),
     ]),
     targets: [{ name: `against ${rows[1]?.name}, median of pairs`, value: against(1), limit: 0.95, atLeast: true }],
@@ -87,13 +100,17 @@ function section(
 }
 
 /** Node's cluster with two workers and SCHED_NONE, or one process without anything. */
-export async function startPlain(run: BenchRun, kind: 'cluster' | 'bare'): Promise<HttpServer> {
+export function plainContestant(run: BenchRun, kind: 'cluster' | 'bare'): Contestant {
   const name = kind === 'cluster' ? 'cluster SCHED_NONE, 2 workers' : 'one bare process'
+  return { name, start: () => startPlain(run, kind) }
+}
+
+async function startPlain(run: BenchRun, kind: 'cluster' | 'bare'): Promise<HttpServer> {
   const [file = '', ...args] = helloCommand(run, kind)
   const child = run.scratch.spawnServer(file, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   if (child.stdout === null || child.pid === undefined) throw new Error(`the ${kind} server did not start`)
   for await (const line of createInterface(child.stdout)) {
-    return { name, port: Number(line), pids: withChildren(child.pid) }
+    return { port: Number(line), pids: withChildren(child.pid) }
   }
   throw new Error(`the ${kind} server did not start`)
 }
