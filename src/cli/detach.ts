@@ -9,6 +9,7 @@ import { startTimeOf } from '../os/process-identity.ts'
 import { socketPair } from '../os/socket-pair.ts'
 import { spawnProcess } from '../os/spawn.ts'
 import { awaitExit } from '../server/await-exit.ts'
+import { wasAskedToStop } from '../server/early-end.ts'
 import { HANDOVER_FD, handOver } from '../server/handover.ts'
 import { failureText } from '../server/outcome-text.ts'
 import { environmentList, ownLogPath } from '../server/running-supervisor.ts'
@@ -52,14 +53,17 @@ export async function upDetached(
   }
   const log = ownLogPath(spec)
   const logStart = statSync(log, { throwIfNoEntry: false })?.size ?? 0
+  const since = new Date().toISOString()
   const report = await handOver(channel, { spec, clean: options.clean })
   // Its error is told when nothing of it is left.
   if (report === null || 'error' in report) await awaitExit(identity)
   if (report === null) throw new HoldfastError('HF_START_FAILED', { log, words: lastWords(log, logStart) })
   if ('error' in report) throw errorFrom(report.error)
-  const outcome = await settled(context, spec, pid).catch((error: unknown) => {
-    // It died after it had said that it runs, and before its services did.
+  const outcome = await settled(context, spec, pid).catch(async (error: unknown) => {
+    // It ended after it had said that it runs, and before it could say more.
     if (!hasEnded(error)) throw error
+    await awaitExit(identity)
+    if (await wasAskedToStop(spec.stateDir, pid, since)) return stoppedMeanwhile(spec)
     throw new HoldfastError('HF_START_FAILED', { log, words: lastWords(log, logStart) }, { cause: error })
   })
   if (outcome.goingDown) await awaitExit(identity)
@@ -112,6 +116,12 @@ async function settled(context: Context, { control }: SupervisorSpec, pid: numbe
     stopLooking()
     waiting.end()
   }
+}
+
+function stoppedMeanwhile({ services }: SupervisorSpec): OperationOutcome {
+  const wanted = Object.values(services).filter(({ autostart }) => autostart)
+  const failed = wanted.map(({ name }) => ({ service: name, ok: false, message: 'stopped meanwhile' }))
+  return { ok: false, services: failed, goingDown: true }
 }
 
 /** On a terminal: what is still waited for. */

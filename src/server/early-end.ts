@@ -25,3 +25,9 @@ export async function whyItEnded(stateDir: string, since: string): Promise<strin
   if (entry === undefined) return 'it was stopped meanwhile'
   return [entry.worker, entry.reason].filter((text) => text !== undefined).join(': ')
 }
+
+/** Whether the supervisor `pid`, now gone, was asked to stop. @param since ISO 8601: another one may have had the pid */
+export async function wasAskedToStop(stateDir: string, pid: number, since: string): Promise<boolean> {
+  const filter = (entry: JournalEntry) => entry.at >= since && entry.event === 'down' && entry.pid === pid
+  return (await readJournal<JournalEntry>(journalPath(stateDir), { last: 1, filter })).length > 0
+}

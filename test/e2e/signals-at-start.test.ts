@@ -96,6 +96,21 @@ describe('detached', () => {
     await waitFor(() => scene.processes().length === 0)
   })
 
+  test('who waits for it looks only when it has ended: the same words', async () => {
+    const scene = newScene()
+    const others = Array.from({ length: 40 }, (_, index) => [`other${index}`, { command: 'sleep 1000' }])
+    scene.configure({ services: { ...STARTING, ...Object.fromEntries(others) } })
+    const run = up(scene, '--detach')
+    await waitFor(() => scene.isUp(), { every: 1 })
+    process.kill(run.pid, 'SIGSTOP')
+    process.kill(scene.supervisorPid(), 'SIGTERM')
+    await waitFor(() => scene.processes().every(({ pid }) => pid === run.pid))
+    process.kill(run.pid, 'SIGCONT')
+    expect(await run.ended).toEqual({ code: 1, signal: null })
+    expect(run.output()).toContain('slow: start failed: stopped meanwhile')
+    expect(run.output()).toContain('was asked to stop meanwhile: everything is stopped')
+  })
+
   test.each(['TERM', 'INT', 'HUP'])('%s to the supervisor in the middle of the spawning', async (signal) => {
     const scene = sceneWithASignalFromWithin(signal)
     const run = up(scene, '--detach')
