@@ -18,8 +18,10 @@ export interface Upgrade {
   readonly service: string
   /** With `%p`. */
   readonly file: string
-  /** Milliseconds for each main. */
+  /** Milliseconds for each main, until it has removed its file. */
   readonly timeout: number
+  /** Milliseconds for a main that ends for it, from then until it is gone. */
+  readonly endsWithin?: number
 }
 
 /** Failed: what of the supervisor's doing did not come out well, or why. */
@@ -29,7 +31,7 @@ export type UpgradeOutcome =
 
 /** Milliseconds between two looks. */
 const LOOK_EVERY = 50
-/** What a main that has ended all its work needs to be gone. */
+/** A main that has ended all its work has hooks to wait for, and logs to write. */
 const ENDS_WITHIN = 30_000
 
 /** One main after the other, each when a fresh standby waits to follow it. No file is left behind. */
@@ -51,7 +53,11 @@ export async function upgradeMains(upgrade: Upgrade): Promise<UpgradeOutcome> {
     const why = await askByFile(main, id, upgrade)
     if (why !== null) return { is: 'failed', why, services: [] }
     // Without its control socket it is about to end. Otherwise it goes on, and has done what it had to.
-    if (!existsSync(placeBelow(upgrade.runtimeDir, pid).socket)) await endOf(main, upgrade)
+    if (existsSync(placeBelow(upgrade.runtimeDir, pid).socket)) continue
+    const { endsWithin = ENDS_WITHIN } = upgrade
+    if (await endsIn(endsWithin, main, upgrade)) continue
+    const left = `the main ${id} (pid ${pid}) has ended its work, and is not gone after ${humanDuration(endsWithin)}`
+    return { is: 'failed', why: left, services: [] }
   }
   return (await settled(socket)) ?? { is: 'done' }
 }
@@ -96,9 +102,10 @@ async function askByFile(main: ProcessIdentity, id: string, { file, timeout }: U
 }
 
 /** Not before the supervisor knows of it. */
-async function endOf({ pid }: ProcessIdentity, upgrade: Upgrade): Promise<void> {
-  for (const until = performance.now() + ENDS_WITHIN; performance.now() < until; await pause())
-    if ((await serversOf(upgrade)).every((server) => server.pid !== pid)) return
+async function endsIn(millis: number, { pid }: ProcessIdentity, upgrade: Upgrade): Promise<boolean> {
+  for (const until = performance.now() + millis; performance.now() < until; await pause())
+    if ((await serversOf(upgrade)).every((server) => server.pid !== pid)) return true
+  return false
 }
 
 function pause(): Promise<void> {
