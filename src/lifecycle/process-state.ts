@@ -23,6 +23,8 @@ export interface StopReason {
   readonly text: string
   /** So much longer (less than 0: shorter) than usual before the second step of the ladder. */
   readonly longer?: Millis
+  /** Nobody will be there to take a second step: no file and no command is waited for, the first signal comes at once. */
+  readonly onlySignals?: true
 }
 
 export interface ProcessExit {

@@ -19,6 +19,7 @@ import {
   ladderFor,
   outranked,
   type Rung,
+  regraded,
   stepDown,
   timeUntilKill,
 } from './stop-ladder.ts'
@@ -89,7 +90,7 @@ export const PROCESS_TABLE: ProcessTable = {
     overdue: notYet,
     reload: notYet,
     'reload-sent': notYet,
-    stop: (state, { why }) => [{ ...state, why: graver(state.why, why) }, []],
+    stop: (state, { why }, spec) => [regraded(state, why, spec), []],
     hurry: notYet,
     kill: (state, { why }, spec) => [{ ...state, why: graver(state.why, why), rungs: killLadder(spec) }, []],
     exited: notYet,

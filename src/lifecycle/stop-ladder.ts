@@ -24,14 +24,15 @@ export function ladderFor(why: StopReason, spec: ServiceSpec): readonly Rung[] {
   const scope = stop.group ? 'group' : 'process'
   const signal = (step: SignalStep): Rung => ({ by: 'signal', scope, ...step })
   if ((why.kind === 'heartbeat' || why.kind === 'request') && heartbeat) return heartbeat.signals.map(signal)
+  const signals = stop.signals.map((step, index): Rung => {
+    const rung = signal(step)
+    return index > 0 ? rung : { ...rung, wait: firstWait(rung.wait, why, spec) }
+  })
+  if (why.onlySignals) return signals
   const rungs: Rung[] = []
   if (stop.file !== null) rungs.push({ by: 'file', path: stop.file, wait: stop.fileTimeout })
   if (stop.command !== null) rungs.push({ by: 'command', command: stop.command, wait: stop.timeout })
-  const signals = stop.signals.map(signal)
-  return [
-    ...rungs,
-    ...signals.map((rung, index) => (index > 0 ? rung : { ...rung, wait: firstWait(rung.wait, why, spec) })),
-  ]
+  return [...rungs, ...signals]
 }
 
 function firstWait(usual: Millis | null, { kind, longer = 0 }: StopReason, { stop }: ServiceSpec): Millis | null {
@@ -51,20 +52,24 @@ export function graver(a: StopReason, b: StopReason): StopReason {
   return rank(b) > rank(a) ? b : a
 }
 
-/** Asked again on its way down. What was only replaced, and is to stop, has as long as a stop gives, from now on. */
-export function outranked(before: Descent, asked: StopReason, at: Instant, spec: ServiceSpec): Descent {
-  const descent = { ...before, why: graver(before.why, asked) }
+/** Asked again, before or on its way down. What was only replaced, and is to stop, has as long as a stop gives. */
+export function regraded<D extends Pick<Descent, 'why' | 'rungs'>>(before: D, asked: StopReason, spec: ServiceSpec): D {
+  const why = graver(before.why, asked)
   const less = drainsLonger(spec)
-  if (less <= 0 || before.why.kind !== 'replace' || descent.why.kind !== 'stop') return descent
-  const first = descent.rungs.findIndex(({ by }) => by === 'signal')
-  let { rungEndsAt } = descent
-  const rungs = descent.rungs.map((rung, index) => {
-    if (index !== first) return rung
-    const wait = Math.max(0, Number(rung.wait) - less)
-    if (index === descent.rung) rungEndsAt = Math.min(Number(rungEndsAt), at + wait)
-    return { ...rung, wait }
-  })
-  return { ...descent, rungs, rungEndsAt }
+  if (less <= 0 || before.why.kind !== 'replace' || why.kind !== 'stop') return { ...before, why }
+  const first = before.rungs.findIndex(({ by }) => by === 'signal')
+  const shorter = (rung: Rung): Rung =>
+    rung.by === 'signal' && rung.signal === 'KILL' ? rung : { ...rung, wait: Math.max(0, Number(rung.wait) - less) }
+  return { ...before, why, rungs: before.rungs.map((rung, index) => (index === first ? shorter(rung) : rung)) }
+}
+
+/** On its way down: what is left of the rung that it stands on counts from now. */
+export function outranked(before: Descent, asked: StopReason, at: Instant, spec: ServiceSpec): Descent {
+  const descent = regraded(before, asked, spec)
+  const { rung, rungEndsAt } = descent
+  const standing = descent.rungs[rung]
+  if (standing === before.rungs[rung]) return descent
+  return { ...descent, rungEndsAt: Math.min(Number(rungEndsAt), at + Number(standing?.wait)) }
 }
 
 /** The shortest ladder there is. */

@@ -1,11 +1,11 @@
-import type { Millis, ServiceSpec } from '../config/effective.ts'
-import type { Instant } from '../lifecycle/process-state.ts'
+import type { ServiceSpec } from '../config/effective.ts'
+import type { Instant, StopReason } from '../lifecycle/process-state.ts'
 import type { SlotEffect, SlotEvent } from '../lifecycle/slot-event.ts'
 
 /** `random` (0 to 1) comes in with the event: the core has no generator of its own. */
 export type ServiceEvent = { readonly at: Instant; readonly random: number } & (
   | { readonly is: 'start'; readonly slots: readonly number[] | null }
-  | { readonly is: 'stop'; readonly slots: readonly number[] | null; readonly text: string; readonly longer?: Millis }
+  | ({ readonly is: 'stop'; readonly slots: readonly number[] | null } & Omit<StopReason, 'kind'>)
   | { readonly is: 'scale'; readonly desired: number }
   /** Replace every worker (or those of `slots`, then without a new generation). */
   | {

@@ -135,7 +135,7 @@ class Run {
     return wanted === 'up' ? stoppedSlots : Array.from({ length: desired }, (_, slot) => slot)
   }
 
-  private stop({ slots, text, longer }: Pick<ServiceEventOf<'stop'>, 'slots' | 'text' | 'longer'>): void {
+  private stop({ slots, text, longer, onlySignals }: Omit<ServiceEventOf<'stop'>, 'is' | 'at' | 'random'>): void {
     const { service, at } = this
     const down = slots === null || wantedSlots(service).every((slot) => slots.includes(slot.slot))
     if (down) {
@@ -143,7 +143,7 @@ class Run {
     } else {
       this.service = { ...service, stoppedSlots: [...new Set([...service.stoppedSlots, ...slots])] }
     }
-    const why: StopReason = { kind: 'stop', text, ...(longer ? { longer } : {}) }
+    const why: StopReason = { kind: 'stop', text, ...(longer && { longer }), ...(onlySignals && { onlySignals }) }
     this.toSlots(slots, () => ({ is: 'stop', at, why }))
   }
 

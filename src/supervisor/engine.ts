@@ -304,7 +304,7 @@ export class LocalEngine implements Engine {
     interpreter.goingDown = true
     for (const [name, { state }] of interpreter.services) {
       const longer = drainsLonger(specOf(state, state.generation))
-      interpreter.dispatch(name, { is: 'stop', slots: null, text, longer })
+      interpreter.dispatch(name, { is: 'stop', slots: null, text, longer, onlySignals: true })
     }
     return { ok: true, services: [], ...((await this.close()) ? {} : { unwritten: true as const }) }
   }

@@ -131,6 +131,18 @@ test.each(['supervisor', 'server'])(
   },
 )
 
+test('exitOnDetach: nobody is left to take the second step after a stop file, so the signal comes at once', async () => {
+  const scene = newLibraryScene()
+  // What is to stand below a file can not be made, nor be looked for.
+  scene.write('none', '')
+  const file = scene.path('none/%p')
+  const serverProcess = { exitOnDetach: true, stop: { file, fileTimeout: '1h' } }
+  await start(scene, { signals: 'serverengine', serverProcess })
+  process.kill(scene.serverPid, 'SIGINT')
+  await waitFor(() => scene.processes().length === 0)
+  expect(scene.notes).toContain('stop true')
+})
+
 test('what can not be is said by its name, with exit code 2', async () => {
   const scene = newLibraryScene()
   for (const [options, key] of [

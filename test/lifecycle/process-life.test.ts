@@ -106,6 +106,20 @@ describe('start', () => {
       const [killed] = run(stopped, spec, { is: 'kill', at, why: { kind: 'replace', text: '' } })
       expect(killed).toMatchObject({ why: WHY, rungs: [{ signal: 'KILL' }] })
     })
+
+    it('has no longer than any stop, once it is to stop for good', () => {
+      const slow = serviceSpec({ stop: { drainTimeout: 60_000 } })
+      const replaced = { is: 'stop', at, why: { kind: 'replace', text: 'new' } } as const
+      const stopped = { is: 'stop', at, why: WHY } as const
+      const waits = (...events: ProcessEvent[]) => {
+        const [state] = run(SPAWNING, slow, ...events)
+        return expectState(state, 'cancelling').rungs.map(({ wait }) => wait)
+      }
+      expect(waits(replaced)).toEqual([60_000, expect.any(Number)])
+      expect(waits(replaced, stopped)).toEqual(waits(stopped))
+      const kill = { ...replaced, is: 'kill' } as const
+      expect(waits(replaced, kill, stopped)).toEqual(waits(kill))
+    })
   })
 })
 

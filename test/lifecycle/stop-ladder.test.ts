@@ -59,6 +59,15 @@ describe('the ladder of a service', () => {
     ])
   })
 
+  it('is of signals alone where nobody will take the second step', () => {
+    const spec = serviceSpec({
+      stop: { file: '/stop', fileTimeout: 3_000, command: ['bye'], signals: [step('QUIT', 5)] },
+    })
+    const onlySignals = true as const
+    expect(ladderFor({ ...WHY, onlySignals, longer: 10 }, spec)).toEqual([signalRung('QUIT', 15)])
+    expect(ladderFor({ ...WHY, onlySignals }, spec)).toEqual([signalRung('QUIT', 5)])
+  })
+
   it('has another first wait for one that is replaced, and a longer or shorter one where that is asked', () => {
     const signals = [step('QUIT', 5_000), step('TERM', 2_000), step('KILL', 1_000)]
     const spec = serviceSpec({ stop: { drainTimeout: 60_000, signals } })
