@@ -1,0 +1,91 @@
+// The signal maps, through the pid that stands in the pid file of a supervised program.
+import { existsSync, renameSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { type LibraryScene, newLibraryScene } from './harness/library-scene.ts'
+import { waitFor } from './harness/wait-for.ts'
+
+async function start(options: object): Promise<LibraryScene> {
+  const scene = newLibraryScene()
+  scene.options({ workers: 2, supervised: true, ...options })
+  const { code, all } = await scene.command('start')
+  expect(code, all).toBe(0)
+  return scene
+}
+
+/** To the pid of the pid file, as a script does it. */
+const send = (scene: LibraryScene, signal: NodeJS.Signals) => process.kill(scene.serverPid, signal)
+const server = async (scene: LibraryScene) => (await scene.service('shop-server')).workers[0]
+const times = (scene: LibraryScene, note: string) => scene.notes.filter((one) => one.startsWith(note)).length
+const until = (scene: LibraryScene, note: string, count: number) => waitFor(() => times(scene, note) === count)
+const gone = (scene: LibraryScene) => waitFor(() => scene.processes().length === 0)
+
+test('ghost: TTIN and TTOU resize, HUP reloads, QUIT waits for work under way', async () => {
+  const scene = await start({ signals: 'ghost' })
+  const first = (await server(scene))?.pid
+  send(scene, 'SIGTTIN')
+  await until(scene, 'worker.run', 3)
+  send(scene, 'SIGTTOU')
+  await until(scene, 'onReap', 1)
+  send(scene, 'SIGHUP')
+  await until(scene, 'worker.reload', 2)
+  expect((await server(scene))?.pid).toBe(first)
+  send(scene, 'SIGQUIT')
+  await gone(scene)
+  expect(times(scene, 'stop true')).toBe(1)
+  expect(times(scene, 'worker.stop')).toBe(3)
+  expect(existsSync(scene.path('shop.pid'))).toBe(false)
+})
+
+test.each(['ghost', 'unicorn'])(
+  '%s: TERM and INT stop at once, though a worker would take its time',
+  async (signals) => {
+    const scene = await start({ signals, stop: { timeout: '10m' } })
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      if (!scene.isUp()) expect((await scene.command('start')).code).toBe(0)
+      send(scene, signal)
+      await gone(scene)
+    }
+    expect(times(scene, 'afterStart')).toBe(2)
+  },
+)
+
+test('unicorn: HUP replaces the workers one by one, WINCH stops them, USR2 replaces the server, QUIT waits', async () => {
+  const scene = await start({ signals: 'unicorn' })
+  const first = (await server(scene))?.pid
+  send(scene, 'SIGTTIN')
+  await until(scene, 'worker.run', 3)
+  send(scene, 'SIGHUP')
+  await until(scene, 'worker.run', 6)
+  await until(scene, 'onReap', 3)
+  expect(times(scene, 'reloadConfig')).toBe(1)
+  send(scene, 'SIGTTOU')
+  await until(scene, 'onReap', 4)
+  send(scene, 'SIGWINCH')
+  await until(scene, 'onReap', 6)
+  expect((await server(scene))?.pid).toBe(first)
+  send(scene, 'SIGUSR2')
+  await waitFor(async () => {
+    const { pid, ready } = (await server(scene)) ?? {}
+    return pid !== first && ready === true
+  })
+  send(scene, 'SIGQUIT')
+  await gone(scene)
+  expect(times(scene, 'worker.stop')).toBe(times(scene, 'worker.run'))
+})
+
+test.each(['holdfast', 'unicorn', 'serverengine'])(
+  '%s: USR1 opens all logs anew, the supervisor’s too',
+  async (signals) => {
+    const scene = await start({ signals })
+    const logs = ['shop.supervisor.log', 'shop.server.log'].map((name) => scene.path(`log/${name}`))
+    await waitFor(() => logs.every(existsSync))
+    for (const log of logs) renameSync(log, `${log}.moved`)
+    send(scene, 'SIGUSR1')
+    await waitFor(() => logs.every(existsSync))
+    expect((await scene.command('stop')).code).toBe(0)
+    for (const log of logs) {
+      expect(scene.read(log.slice(scene.dir.length + 1))).toContain('goes down')
+      expect(scene.read(`${log.slice(scene.dir.length + 1)}.moved`)).not.toContain('goes down')
+    }
+  },
+)
