@@ -98,6 +98,13 @@ describe('stop', () => {
     expect(simulation.service.slots[0]).toMatchObject({ phase: { live: { state: { descent: { rungs } } } } })
   })
 
+  it('goes by signals alone where that is asked', () => {
+    const simulation = up({ command: ['slow'], stop: { file: '/stop' } }, 5_000)
+    simulation.send({ ...stop(), onlySignals: true })
+    const rungs = [{ by: 'signal' }, { by: 'signal' }]
+    expect(simulation.service.slots[0]).toMatchObject({ phase: { live: { state: { descent: { rungs } } } } })
+  })
+
   it('of some leaves the others, and of the last of them is a stop of all', () => {
     const simulation = up({ instances: 2 })
     simulation.send(stop([1]))
