@@ -6,6 +6,7 @@ import { closeFd } from '../os/close-fd.ts'
 import type { SocketAddressWish } from '../wire/socket-request.ts'
 import type { Listenable, Worker } from '../worker/worker.ts'
 import { askForSocket, type DeskPlace } from './ask-for-sockets.ts'
+import { checkListenOptions, checkListenPath, checkVersion, versionOf } from './listen-arguments.ts'
 
 interface OnDemandOptions {
   /** Connections that may wait to be accepted, default 1024. The first worker that asks decides. */
@@ -124,19 +125,27 @@ export class ListenOnDemand {
     this.#onListening = onListening
   }
 
-  async tcp(host: string, port: number, { name, backlog, server }: ListenTcpOptions): Promise<SocketOnDemand> {
+  async tcp(host: string, port: number, options: ListenTcpOptions): Promise<SocketOnDemand> {
+    checkListenOptions('listenTcp', options)
+    const { name, backlog, server } = options
     const { ip, version } = await resolveName(host, null)
     const address = { family: `tcp${version}`, host: ip, port: checkedPort(port) } as const
     return ipSocket(await this.#listen({ address, name, backlog, server }))
   }
 
-  async udp(host: string, port: number, { name, socket }: ListenUdpOptions): Promise<SocketOnDemand> {
+  async udp(host: string, port: number, options: ListenUdpOptions): Promise<SocketOnDemand> {
+    checkListenOptions('listenUdp', options)
+    const { name, socket } = options
     const { ip, version } = await resolveName(host, socket === undefined ? null : versionOf(socket))
+    checkVersion(socket, ip, version)
     const address = { family: `udp${version}`, host: ip, port: checkedPort(port) } as const
     return ipSocket(await this.#listen({ address, name, server: socket }))
   }
 
-  async unix(path: string, { backlog, mode, server }: ListenUnixOptions): Promise<UnixSocketOnDemand> {
+  async unix(path: string, options: ListenUnixOptions): Promise<UnixSocketOnDemand> {
+    checkListenPath(path)
+    checkListenOptions('listenUnix', options)
+    const { backlog, mode, server } = options
     const address = { family: 'unix', path: resolve(path) } as const
     const { fd } = await this.#listen({ address, backlog, mode, server })
     return { fd, path: address.path }
@@ -187,10 +196,6 @@ async function resolveName(host: string, wanted: 4 | 6 | null): Promise<{ ip: st
   const { lookup } = await import('node:dns/promises')
   const { address, family } = await lookup(host, wanted === null ? {} : { family: wanted })
   return { ip: address, version: family === 6 ? 6 : 4 }
-}
-
-function versionOf(socket: dgram.Socket): 4 | 6 {
-  return (socket as unknown as { readonly type?: string }).type === 'udp6' ? 6 : 4
 }
 
 function checkedPort(port: number): number {
