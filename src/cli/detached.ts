@@ -6,6 +6,7 @@ import { parseSignal } from '../os/signals.ts'
 import { startThreadPool } from '../os/thread-pool.ts'
 import { catchesSignal } from '../os/thread-states.ts'
 import { type Handover, readHandover, reportStart } from '../server/handover.ts'
+import { codeOfServers, hurriedServers } from '../server/hurried-servers.ts'
 import { compileLittle } from '../server/late-compilation.ts'
 import { removePidFile, writePidFile } from '../server/pid-file.ts'
 import { openSupervisor, ownLogPath, type RunningSupervisor } from '../server/running-supervisor.ts'
@@ -25,6 +26,7 @@ export async function supervise({ environment: own, uid }: Context): Promise<num
   const { spec, clean, library } = handover
   if (library?.title) process.title = library.title
   let running: RunningSupervisor
+  let stopAsked: string | null = null
   const held = holdSignals()
   const compileAgain = compileLittle()
   try {
@@ -36,6 +38,10 @@ export async function supervise({ environment: own, uid }: Context): Promise<num
       clean,
       ownLog,
       pointers: library === undefined,
+      onStop() {
+        stopAsked ??= new Date().toISOString()
+      },
+      ...(library === undefined ? {} : { hurry: hurriedServers(library) }),
       onOpen() {
         if (library?.pidFile) writePidFile(library.pidFile)
       },
@@ -54,7 +60,8 @@ export async function supervise({ environment: own, uid }: Context): Promise<num
   // What a server has left that was killed; the next one to start would remove it, if one came.
   removeDeadPlaces(spec.runtimeDir)
   removeDeadFastDirectories()
-  return code
+  const { unrecoverable = [] } = spec.services[library.forwards.to]?.restart ?? {}
+  return code || codeOfServers(running.engine, unrecoverable, stopAsked)
 }
 
 /** The signals of its program mean something to the server, not to us. One that does not listen to it, or not yet, would end. */

@@ -44,6 +44,15 @@ export interface SupervisorOptions {
   readonly onOperate?: (request: OperationRequest) => void
   /** A stop was asked, by whomever; before anything is told to end. */
   readonly onStop?: (immediate: boolean) => void
+  /** For services that have another way to hurry than KILL. */
+  readonly hurry?: Hurry
+}
+
+export interface Hurry {
+  /** False: not everybody can be told, which leaves KILL. `immediate`: as after a stop that was to be so; else as after a second one. */
+  tell(engine: Engine, immediate: boolean): boolean
+  /** Milliseconds after which KILL follows. */
+  readonly untilKill: number
 }
 
 export interface RunningSupervisor {
@@ -136,10 +145,14 @@ async function openDoors(
   })
   let ending = false
 
+  let going: Promise<OperationOutcome> | null = null
   const stop: RunningSupervisor['stop'] = async ({ timeout, immediate = false, longer = 0 } = {}) => {
     options.onStop?.(immediate)
-    const late = timeout === undefined ? undefined : setTimeout(() => void engine.down({ immediate: true }), timeout)
-    const outcome = await engine.down({ immediate, longer }).catch((error: unknown) => notDown(error, log))
+    const told = (going !== null || immediate) && options.hurry?.tell(engine, immediate) === true
+    const limit = told ? Math.min(timeout ?? Number.POSITIVE_INFINITY, options.hurry?.untilKill ?? 0) : timeout
+    const late = limit === undefined ? undefined : setTimeout(() => void engine.down({ immediate: true }), limit)
+    if (going === null || !told) going = engine.down({ immediate: immediate && !told, longer })
+    const outcome = await going.catch((error: unknown) => notDown(error, log))
     clearTimeout(late)
     if (!ending) {
       ending = true

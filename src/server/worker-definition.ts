@@ -52,8 +52,8 @@ export interface WorkerStart {
 }
 
 /**
- * `initialize`, `run`, `stop` and `reload` are called in the worker, `beforeFork` and `afterStart` in the server. A worker whose
- * `initialize` or `run` throws says why, and exits with code 1.
+ * `initialize`, `run`, `stop` and `reload` are called in the worker, `beforeFork` and `afterStart` in the server: not those of a
+ * module, which workers alone load. A worker whose `initialize` or `run` throws says why, and exits with code 1.
  * @example
  * ```ts
  * // shop-worker.mts, for `worker: new URL('./shop-worker.mjs', import.meta.url)`

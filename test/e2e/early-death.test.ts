@@ -1,8 +1,12 @@
 // A worker that dies before it was ready, where that is the end of the whole service (`earlyDeath`).
 import { expect, test } from 'vitest'
+import { startUnderInit } from './harness/background-exit.ts'
 import { newLibraryScene } from './harness/library-scene.ts'
+import { testWith } from './harness/requirement.ts'
 import { newScene } from './harness/scene.ts'
 import { waitFor } from './harness/wait-for.ts'
+
+const withPython = testWith('python3', 'python3')
 
 const ALWAYS = { firstBoot: 'shut-down', newGeneration: 'shut-down', steady: 'shut-down' }
 
@@ -60,19 +64,20 @@ test('so does a server whose workers were up, with one that is started later', a
   await reloaded
 })
 
-test('a supervised server takes its supervisor with it', async () => {
+withPython('a supervised server takes its supervisor with it, which has its exit code', async () => {
   const scene = newLibraryScene()
   const options = { workers: 2, supervised: true, earlyDeath: ALWAYS }
-  const broken = { ...options, fail: { 'worker.run': 'exit' } }
+  const broken = { ...options, fail: { 'worker.run': 6 } }
   scene.options(broken)
   const refused = await scene.command('start')
   expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('earlyDeath.firstBoot is shut-down') })
   expect(scene.processes()).toEqual([])
 
   scene.options(options)
-  expect(await scene.command('start')).toMatchObject({ code: 0 })
+  const server = await startUnderInit(scene)
   scene.options(broken)
   const restarted = scene.command('rolling-restart')
+  expect(await server.exitCode()).toBe(6)
   await waitFor(() => scene.processes().length === 0, { within: 20_000 })
   await restarted
   expect(scene.read('log/shop.server.log')).toContain('earlyDeath.newGeneration is shut-down')

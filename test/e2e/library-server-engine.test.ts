@@ -2,15 +2,20 @@
 // control socket, in a server and in one below a supervisor.
 import { expect, test } from 'vitest'
 import { callSupervisor } from '../../src/control/client.ts'
+import { startUnderInit } from './harness/background-exit.ts'
 import { type LibraryScene, newLibraryScene } from './harness/library-scene.ts'
+import { testWith } from './harness/requirement.ts'
 import { waitFor } from './harness/wait-for.ts'
+
+const withPython = testWith('python3', 'python3')
 
 type Counts = Record<string, number>
 
 async function start(options: Record<string, unknown>): Promise<LibraryScene> {
   const scene = newLibraryScene()
   scene.options({ signals: 'serverengine', ...options })
-  const { code, all } = await scene.command('start')
+  const env = { SIGDUMP_PATH: scene.path('dump.log') }
+  const { code, all } = await scene.commandWith({ env }, 'start')
   expect(code, all).toBe(0)
   await waitFor(() => counts(scene).afterStart === 1)
   return scene
@@ -108,6 +113,20 @@ test('an immediate stop, by either way', async () => {
   }
 })
 
+test('an immediate stop below a supervisor, by either way: the server is told, and its workers end at once', async () => {
+  for (const how of ['a signal', 'the control socket']) {
+    const scene = await start({ workers: 2, supervised: true })
+    if (how === 'a signal') process.kill(scene.serverPid, 'SIGQUIT')
+    else {
+      const immediate = { method: 'POST', path: '/v1/down', body: { immediate: true } } as const
+      await callSupervisor(scene.path('run/holdfast.sock'), immediate)
+    }
+    await gone(scene)
+    expect(counts(scene), how).toMatchObject({ 'stop false': 1, 'onFinish false': 1, afterRun: 1, onReap: 2 })
+    expect(log(scene), how).toMatch(/SIGKILL to its process group/)
+  }
+})
+
 test('below a supervisor signals go on to the server, which stays the same one', async () => {
   const scene = await start({ workers: 2, supervised: true, stop: { timeout: '2m' } })
   // It gives the server as long as its workers may take, and a moment more.
@@ -120,6 +139,8 @@ test('below a supervisor signals go on to the server, which stays the same one',
   await until(scene, { 'restart true': 1, 'worker.run': 4, onReap: 2 })
   signal('SIGHUP')
   await until(scene, { 'restart false': 1, 'worker.run': 6, onReap: 4 })
+  signal('SIGCONT')
+  await waitFor(() => log(scene).includes('dump written to'))
   signal('SIGTERM')
   await gone(scene)
   expect(counts(scene)).toMatchObject({ initialize: 1, beforeRun: 1, afterStart: 1, 'stop true': 1, afterRun: 1 })
@@ -138,7 +159,7 @@ test('INT to a server below a supervisor detaches it: the next one serves, then 
 })
 
 test('a server that crashes again and again is started again each time', async () => {
-  const scene = await start({ workers: 1, supervised: true, fail: { reloadConfig: 'exit' } })
+  const scene = await start({ workers: 1, supervised: true, fail: { reloadConfig: 1 } })
   for (const times of [1, 2, 3]) {
     process.kill(scene.serverPid, 'SIGHUP')
     await until(scene, { reloadConfig: times, beforeRun: times + 1, afterStart: times + 1 })
@@ -208,15 +229,21 @@ test('the first one to say so stops all others, and the server has its code', as
   expect(log(scene)).not.toContain('SIGKILL')
 })
 
-test('below a supervisor a server that ends so is not started again, and the supervisor ends', async () => {
-  const scene = await start({ workers: 2, supervised: true, restart: { unrecoverable: [5] } })
-  scene.setConfig({ exitWith: [5, 5] })
-  process.kill(scene.serverPid, 'SIGUSR2')
-  await gone(scene)
-  expect(counts(scene)).toMatchObject({ beforeRun: 1, afterRun: 1, 'worker.run': 2 })
-  expect(scene.read('log/shop.supervisor.log')).toContain('exited with code 5')
-  expect(await scene.command('status')).toMatchObject({ code: 3 })
-})
+withPython(
+  'below a supervisor a server that ends so is not started again, and the supervisor has its code',
+  async () => {
+    const scene = newLibraryScene()
+    scene.options({ workers: 2, signals: 'serverengine', supervised: true, restart: { unrecoverable: [5] } })
+    const server = await startUnderInit(scene)
+    scene.setConfig({ exitWith: [5, 5] })
+    process.kill(scene.serverPid, 'SIGUSR2')
+    expect(await server.exitCode()).toBe(5)
+    await gone(scene)
+    expect(counts(scene)).toMatchObject({ beforeRun: 1, afterRun: 1, 'worker.run': 2 })
+    expect(scene.read('log/shop.supervisor.log')).toContain('exited with code 5')
+    expect(await scene.command('status')).toMatchObject({ code: 3 })
+  },
+)
 
 test('the log tells a stop from an exit that nobody asked for, and its code', async () => {
   const scene = await start({ workers: 2, restart: { unrecoverable: [5] } })

@@ -16,27 +16,32 @@ const times = (scene: LibraryScene, note: string): number => scene.notes.filter(
 const log = (scene: LibraryScene): string => scene.read('log/shop.server.log')
 const gone = (scene: LibraryScene) => waitFor(() => scene.processes().length === 0)
 
-test('functions and actions, once for each signal; one that throws is reported; a stop from within', async () => {
-  const scene = await start('signals.mjs')
-  const { serverPid } = scene
-  for (const count of [1, 2]) {
+test.each([false, true])(
+  'functions and actions, once for each signal; one that throws is reported; a stop from within (supervised: %s)',
+  async (supervised) => {
+    const scene = await start('signals.mjs', { supervised })
+    // Or that of the supervisor, which hands them on.
+    const { serverPid } = scene
+    for (const count of [1, 2]) {
+      process.kill(serverPid, 'SIGUSR2')
+      await waitFor(() => times(scene, 'reloadConfig') === count)
+      expect(times(scene, 'SIGUSR2')).toBe(count)
+    }
+    process.kill(serverPid, 'SIGCONT')
+    await waitFor(() => log(scene).includes('SIGCONT: this handler fails as it was told to'))
+    process.kill(serverPid, 'SIGWINCH')
+    await waitFor(() => scene.notes.includes('WINCH 3'))
+    // Ignored: what comes after it is carried out, and it left nothing.
+    process.kill(serverPid, 'SIGUSR1')
     process.kill(serverPid, 'SIGUSR2')
-    await waitFor(() => times(scene, 'reloadConfig') === count)
-    expect(times(scene, 'SIGUSR2')).toBe(count)
-  }
-  process.kill(serverPid, 'SIGCONT')
-  await waitFor(() => log(scene).includes('SIGCONT: this handler fails as it was told to'))
-  process.kill(serverPid, 'SIGWINCH')
-  await waitFor(() => scene.notes.includes('WINCH 3'))
-  // Ignored: what comes after it is carried out, and it left nothing.
-  process.kill(serverPid, 'SIGUSR1')
-  process.kill(serverPid, 'SIGUSR2')
-  await waitFor(() => times(scene, 'reloadConfig') === 3)
-  expect(scene.notes).toHaveLength(9)
-  process.kill(serverPid, 'SIGHUP')
-  await gone(scene)
-  expect(existsSync(scene.path('shop.pid'))).toBe(false)
-})
+    await waitFor(() => times(scene, 'reloadConfig') === 3)
+    expect(scene.notes).toHaveLength(9)
+    if (supervised) await scene.command('stop')
+    else process.kill(serverPid, 'SIGHUP')
+    await gone(scene)
+    expect(existsSync(scene.path('shop.pid'))).toBe(false)
+  },
+)
 
 test('a hundred signals at once: none is too many', async () => {
   const scene = await start('signals.mjs')
@@ -47,16 +52,19 @@ test('a hundred signals at once: none is too many', async () => {
   expect(await scene.command('stop')).toMatchObject({ code: 0 })
 })
 
-for (const [workerType, signals, first, second] of [
+for (const [workerType, signals, first, second, supervised = false] of [
   ['process', 'holdfast', 'SIGTERM', 'SIGQUIT'],
   ['process', 'holdfast', 'SIGTERM', 'SIGTERM'],
   ['process', 'ghost', 'SIGQUIT', 'SIGTERM'],
   ['process', 'serverengine', 'SIGTERM', 'SIGQUIT'],
   ['thread', 'ghost', 'SIGQUIT', 'SIGTERM'],
+  ['process', 'serverengine', 'SIGTERM', 'SIGQUIT', true],
+  ['process', 'holdfast', 'SIGTERM', 'SIGTERM', true],
 ] as const) {
-  test(`${workerType}, ${signals}: ${second} during a graceful stop by ${first} acts at once`, async () => {
+  const where = supervised ? ', below a supervisor' : ''
+  test(`${workerType}, ${signals}${where}: ${second} during a graceful stop by ${first} acts at once`, async () => {
     const scene = newLibraryScene('inside.mjs')
-    scene.options({ workerType, signals, does: 'stubborn', stop: { timeout: '10m' } })
+    scene.options({ workerType, signals, supervised, does: 'stubborn', stop: { timeout: '10m' } })
     scene.setConfig({ exitOnStop: false })
     expect((await scene.command('start')).code).toBe(0)
     process.kill(scene.serverPid, first)

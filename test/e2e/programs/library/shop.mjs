@@ -17,7 +17,7 @@ if (hangAt) {
   }
 }
 const throwIf = (name) => {
-  if (fail[name] === 'exit') process.exit(1)
+  if (typeof fail[name] === 'number') process.exit(fail[name])
   if (fail[name]) throw new Error(`${name} fails as it was told to`)
 }
 const exitIf = (code) => code !== undefined && process.exit(code)
