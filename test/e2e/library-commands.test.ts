@@ -1,6 +1,7 @@
 // The commands of a program that is its own server, and their exit codes (LSB).
 import { existsSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { restsSoon } from './harness/cpu-time.ts'
 import { newLibraryScene } from './harness/library-scene.ts'
 import { waitFor } from './harness/wait-for.ts'
 
@@ -127,15 +128,18 @@ test('the server was killed: status 1, and stop ends what is left of it', async 
   process.kill(serverPid, 'SIGKILL')
   await waitFor(() => !existsSync(`/proc/${serverPid}`))
   expect(await scene.command('status')).toMatchObject({ code: 1, err: expect.stringContaining('shop/0 (pid') })
+  // What told them of their server has ended; they do not look at it for ever.
+  await Promise.all(scene.processes().map(({ pid }) => restsSoon(pid)))
   expect(await scene.command('stop')).toMatchObject({ code: 0, out: expect.stringContaining('its server was dead') })
 })
 
-test('orphans finish by themselves when their server is gone', async () => {
+test('orphans finish by themselves when their server is gone, however many there are', async () => {
   const scene = newLibraryScene()
+  scene.options({ workers: 3 })
   expect((await scene.command('start')).code).toBe(0)
   process.kill(scene.serverPid, 'SIGKILL')
   await waitFor(() => scene.processes().length === 0)
-  expect(scene.notes).toContain('worker.stop 0')
+  for (const id of [0, 1, 2]) expect(scene.notes).toContain(`worker.stop ${id}`)
   // Its sockets and directories are gone with the next command.
   expect((await scene.command('start')).code).toBe(0)
   expect((await scene.command('stop')).code).toBe(0)
@@ -149,8 +153,10 @@ test('in the foreground: the output of the workers, and Ctrl-C stops everything'
   const ended = new Promise((resolve) => server.on('close', resolve))
   await waitFor(() => /shop\/0: process \d+ is ready/.test(out))
   expect((await scene.command('foreground')).code).toBe(1)
+  expect(scene.serverPid).toBe(server.pid)
   server.kill('SIGINT')
   expect(await ended).toBe(0)
+  expect(scene.exists('shop.pid')).toBe(false)
   expect(out).toContain('everything is stopped')
   expect(out).toMatch(/server "shop", pid \d+.*\n(.*\n)*.*from another terminal: node .*\/shop\.mjs status\n/)
 })

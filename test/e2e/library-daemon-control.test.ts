@@ -94,3 +94,19 @@ asRoot('root by its name and as 0, group 0 and umask 0 are values like others', 
     expect((await scene.command('stop')).code).toBe(0)
   }
 })
+
+asRoot('another user, who may not signal it, does not take a server that runs for one that does not', async () => {
+  const scene = newLibraryScene()
+  expect((await scene.command('start')).code).toBe(0)
+  const { serverPid } = scene
+  chmodSync(scene.dir, 0o755)
+  const nobody = ['--reuid=nobody', '--regid=nogroup', '--clear-groups', process.execPath, scene.program]
+  for (const command of ['status', 'start', 'fork', 'stop', 'restart']) {
+    const { code, all } = await scene.runFile('setpriv', [...nobody, command])
+    expect(code, `${command}: ${all}`).toBe(4)
+    expect(all, command).toContain('no permission')
+  }
+  expect(scene.serverPid).toBe(serverPid)
+  expect(await scene.command('status')).toMatchObject({ code: 0 })
+  expect((await scene.command('stop')).code).toBe(0)
+})

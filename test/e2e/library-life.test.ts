@@ -19,13 +19,17 @@ const answers = async (scene: LibraryScene, count = 20): Promise<{ pid: number; 
 
 const ready = async (scene: LibraryScene): Promise<number> => (await scene.service('shop')).ready
 
-test('hooks are called in their order, as often as something happens', async () => {
+test.each([
+  ['process', [0, 1]],
+  ['thread', [0, 1]],
+  ['embedded', [0]],
+] as const)('%s: hooks are called in their order, as often as something happens', async (workerType, ids) => {
   const scene = newLibraryScene()
-  scene.options({ workers: 2, ...HTTP })
+  scene.options({ workerType, workers: ids.length, ...HTTP })
   await start(scene)
   const first = scene.notes
   expect(first.slice(0, 2)).toEqual(['initialize -', 'beforeRun -'])
-  for (const id of [0, 1]) {
+  for (const id of ids) {
     const of = (name: string): number => first.indexOf(`${name} ${id}`)
     expect(of('worker.beforeFork')).toBeLessThan(of('onSpawn'))
     expect(of('worker.initialize')).toBeLessThan(of('worker.run'))
@@ -36,9 +40,8 @@ test('hooks are called in their order, as often as something happens', async () 
   const last = scene.notes.slice(first.length).filter((note) => note !== 'afterStart -')
   expect(last.slice(0, 2)).toEqual(['stop true', 'onFinish true'])
   expect(last.at(-1)).toBe('afterRun -')
-  expect(last.toSorted()).toEqual(
-    ['afterRun -', 'onFinish true', 'onReap 0', 'onReap 1', 'stop true', 'worker.stop 0', 'worker.stop 1'].toSorted(),
-  )
+  const ofWorkers = ids.flatMap((id) => [`onReap ${id}`, `worker.stop ${id}`])
+  expect(last.toSorted()).toEqual(['afterRun -', 'onFinish true', 'stop true', ...ofWorkers].toSorted())
 })
 
 test('a hook that throws is reported, and nothing else happens', async () => {
@@ -176,10 +179,12 @@ test('unrecoverable exit codes: when nobody is left the server ends with the cod
   expect((await scene.command('foreground')).code).toBe(3)
 })
 
-test('a worker that hangs is replaced within its heartbeat, and the log says why', async () => {
+test('a worker that hangs is replaced within its heartbeat, also one that a reload has brought; the log says why', async () => {
   const scene = newLibraryScene()
-  scene.options({ ...HTTP, heartbeat: { interval: '100ms', timeout: '1s' } })
+  scene.options({ ...HTTP, heartbeat: { interval: '10m', timeout: '1h' } })
   await start(scene)
+  scene.setConfig({ greeting: 'hello', heartbeat: { interval: '100ms', timeout: '1s' } })
+  expect((await scene.command('reload')).code).toBe(0)
   const [worker] = (await scene.service('shop')).workers
   void fetch(`http://127.0.0.1:${await scene.port('http')}/hang`).catch(() => {})
   await waitFor(async () => {

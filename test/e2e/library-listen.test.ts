@@ -242,7 +242,11 @@ test('rolling restarts under load: no request fails', async () => {
 })
 
 test('threads and the embedded worker ask in the same way, and leave no descriptor in the server', async () => {
-  const asks = [{ id: 'web', tcp: ['127.0.0.1', 0] }]
+  const asks = [
+    { id: 'web', tcp: ['127.0.0.1', 0] },
+    { id: 'six', tcp: ['::1', 0] },
+    { id: 'udp', udp: ['127.0.0.1', 0] },
+  ]
   for (const [workerType, workers] of [
     ['thread', 2],
     ['embedded', 1],
@@ -250,6 +254,11 @@ test('threads and the embedded worker ask in the same way, and leave no descript
     const scene = await start(asks, { workerType, workers })
     const port = portOf(scene, 'web')
     expect(await get({ port })).toBe(String(scene.serverPid))
+    expect(await get({ port: portOf(scene, 'six'), host: '::1' })).toBe(String(scene.serverPid))
+    const sender = createSocket('udp4')
+    sender.send(workerType, portOf(scene, 'udp'), '127.0.0.1')
+    await waitFor(() => counted(scene, 'udp').join() === workerType)
+    sender.close()
     const open = () => factsOf(scene.serverPid).fds.length
     expect((await scene.command('rolling-restart')).code).toBe(0)
     const before = open()

@@ -1,6 +1,7 @@
 // A tier that is killed: what the tiers below it do, and how what is left is ended.
 import { existsSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { restsSoon } from './harness/cpu-time.ts'
 import { startLoad } from './harness/http-load.ts'
 import { newLibraryScene } from './harness/library-scene.ts'
 import { waitFor } from './harness/wait-for.ts'
@@ -22,6 +23,7 @@ test('the supervisor above a server is killed: it goes on serving, until stop en
   const { failures, requests } = await load.stop()
   expect(failures).toEqual({})
   expect(requests).toBeGreaterThan(0)
+  await Promise.all(scene.processes().map(({ pid }) => restsSoon(pid)))
   expect(await scene.command('stop')).toMatchObject({ code: 0, out: expect.stringContaining('its server was dead') })
   expect(scene.processes()).toEqual([])
   expect(scene.notes.filter((note) => note.startsWith('worker.stop'))).toHaveLength(2)

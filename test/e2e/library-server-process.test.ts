@@ -85,12 +85,28 @@ test('a replaced server may finish its work beside the new one for longer than a
   // Without standbys it is a live restart.
   const upgrade = scene.command('upgrade')
   await waitFor(async () => (await server(scene))?.other?.state === 'draining')
+  const meanwhile = await fetch(`http://127.0.0.1:${await scene.port('http')}/`, { headers: { connection: 'close' } })
+  expect(((await meanwhile.json()) as { server: { pid: number } }).server.pid).toBe(await serverPid(scene))
+  expect(await serverPid(scene)).not.toBe(first)
   await outlast(500)
   expect(await go()).toBe(first)
   expect(await upgrade).toMatchObject({ code: 0, out: 'shop: replaced, 1 worker ready\n' })
   expect(existsSync(`/proc/${first}`)).toBe(false)
   expect(await serverPid(scene)).not.toBe(first)
   expect((await scene.command('stop')).code).toBe(0)
+})
+
+test('a stop waits for what is under way as long as the workers may take', async () => {
+  const scene = newLibraryScene()
+  const first = await start(scene, { stop: { timeout: '1m' } })
+  const { go } = await request(scene)
+  const stop = scene.command('stop')
+  await waitFor(() => scene.notes.includes('worker.stop 0'))
+  await outlast(500)
+  expect(await go()).toBe(first)
+  expect(await stop).toMatchObject({ code: 0, out: 'shop: stopped\n' })
+  expect(scene.read('log/shop.server.log')).not.toContain('SIGKILL')
+  expect(scene.read('log/shop.supervisor.log')).not.toContain('SIGKILL')
 })
 
 test('INT to the supervisor detaches the server where its map says so: a live restart', async () => {
