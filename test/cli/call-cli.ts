@@ -13,10 +13,13 @@ export interface CallOptions {
   readonly isTty?: boolean
   readonly columns?: number
   readonly uid?: number
+  /** It has written something to stderr: the progress of an operation, say. */
+  readonly onErr?: () => void
 }
 
 export async function callCli(argv: readonly string[], options: CallOptions = {}): Promise<CliResult> {
   const { cwd = '/', environment = {}, isTty = false, columns = 120, uid = process.getuid?.() ?? 0 } = options
+  const { onErr } = options
   const written = { out: '', err: '' }
   const stream = (name: 'out' | 'err') => ({
     isTty,
@@ -24,6 +27,7 @@ export async function callCli(argv: readonly string[], options: CallOptions = {}
     rows: 40,
     write(text: string) {
       written[name] += text
+      if (name === 'err') onErr?.()
     },
   })
   const streams: Streams = { out: stream('out'), err: stream('err') }

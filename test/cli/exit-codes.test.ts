@@ -1,6 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+// What `up` loads when it is asked: here before the tests, for none of them to wait for the compiler.
+import '../../src/cli/supervise.ts'
 import type { OperationOutcome, Progress } from '../../src/supervisor/engine-api.ts'
 import { type Fixture, openFixture } from '../control/fixture.ts'
 import { type CliResult, callCli } from './call-cli.ts'
@@ -118,16 +120,25 @@ describe('operations', () => {
   })
 
   test('124 when --timeout ends the waiting; the operation goes on', async () => {
+    // The time passes when the supervisor has begun, and not before, however busy the machine is.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    let end = () => {}
     let ended = false
-    fixture.engine.during = async () => {
-      await new Promise((resolve) => setTimeout(resolve, 100))
+    fixture.engine.during = async (onProgress) => {
+      onProgress({ service: 'web', message: 'web/0 stops' })
+      await new Promise<void>((resolve) => (end = resolve))
       ended = true
     }
-    const { code, err } = await cli('restart web --timeout 20ms')
+    const args = ['--socket', fixture.path, 'restart', 'web', '--timeout', '20ms']
+    const { code, err } = await callCli(args, { onErr: () => vi.advanceTimersByTime(20) })
     expect({ code, err }).toEqual({
       code: 124,
-      err: `holdfast: not done within 20ms; it goes on in the supervisor\n  Look with: holdfast --socket ${fixture.path} status\n`,
+      err: `web/0 stops\nholdfast: not done within 20ms; it goes on in the supervisor\n  Look with: holdfast --socket ${fixture.path} status\n`,
     })
+    expect(ended).toBe(false)
+    end()
+    vi.useRealTimers()
     await expect.poll(() => ended).toBe(true)
   })
 
@@ -208,11 +219,10 @@ describe('where the supervisor cannot be reached', () => {
   test('5 when the answer is cut off in the middle of an operation', async () => {
     fixture.engine.during = async (onProgress) => {
       onProgress({ service: 'web', message: 'web/0 stops' })
-      await new Promise((resolve) => setTimeout(resolve, 20))
-      void fixture.server.close(0)
       await new Promise(() => {})
     }
-    expect(await cli('restart web')).toMatchObject({
+    const cutOff = () => void fixture.server.close(0)
+    expect(await callCli(['--socket', fixture.path, 'restart', 'web'], { onErr: cutOff })).toMatchObject({
       code: 5,
       err: expect.stringContaining('ended the connection before it had answered'),
     })

@@ -4,6 +4,7 @@ import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { allProblems, checkHost, checkServices, loadConfig } from '../../src/config/load.ts'
+import { costOf } from '../cost-of.ts'
 import { filesIn } from './temporary-config.ts'
 
 const isRoot = process.geteuid?.() === 0
@@ -154,9 +155,9 @@ test('a thousand services ask each question once', async () => {
   const result = await loadConfig(join(directory, 'holdfast.yaml'), {})
   if (!result.ok) throw new Error('refused')
   const environment = { PATH: Array.from({ length: 50 }, (_, index) => `/nowhere/${index}`).join(':') }
-  const start = performance.now()
-  expect(checkServices(result.spec, environment)).toHaveLength(1000)
-  expect(performance.now() - start).toBeLessThan(2000)
+  const { value: problems, millis } = await costOf(() => checkServices(result.spec, environment))
+  expect(problems).toHaveLength(1000)
+  expect(millis).toBeLessThan(2000)
 })
 
 describe('beside errors of the file', () => {

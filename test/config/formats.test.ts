@@ -2,14 +2,18 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { stringify } from 'yaml'
 import { loadConfig } from '../../src/config/load.ts'
 import { makeFifo } from '../../src/os/fifo.ts'
+import { costOf } from '../cost-of.ts'
 import { brief, filesIn, load, loadProblems, loadSpec, temporaryDirectory } from './temporary-config.ts'
 
+// On a busy machine a thousand services take a while, as often as they are read here.
+vi.setConfig({ testTimeout: 30_000 })
+
 describe('JSON', () => {
-  test('a thousand services are read without the YAML parser, quickly', async () => {
+  test('a thousand services are read without the YAML parser, cheaply', async () => {
     const service = (index: number) => ({
       command: 'sleep 1000',
       tags: ['a'],
@@ -22,20 +26,19 @@ describe('JSON', () => {
       'holdfast.json': JSON.stringify({ services }),
       'holdfast.yaml': stringify({ services }),
     })
-    const fastest = async (name: string, rounds: number) => {
+    const cheapest = async (name: string, rounds: number) => {
       const times: number[] = []
       for (let round = 0; round < rounds; round++) {
-        const start = performance.now()
-        const result = await loadConfig(join(directory, name), {})
-        times.push(performance.now() - start)
+        const { value: result, millis } = await costOf(() => loadConfig(join(directory, name), {}))
+        times.push(millis)
         expect(result.ok && Object.keys(result.spec.services)).toHaveLength(1000)
       }
       return Math.min(...times)
     }
-    const json = await fastest('holdfast.json', 8)
+    const json = await cheapest('holdfast.json', 8)
     // About 35 ms on a machine with nothing else to do, a quarter of what YAML takes.
     expect(json).toBeLessThan(120)
-    expect(json).toBeLessThan((await fastest('holdfast.yaml', 3)) / 2)
+    expect(json).toBeLessThan((await cheapest('holdfast.yaml', 3)) / 2)
   })
 
   test('positions in JSON, on lines and in one line', async () => {
@@ -100,14 +103,14 @@ services:
     ])
   })
 
-  test('a bomb of aliases is refused quickly', async () => {
+  test('a bomb of aliases is refused cheaply', async () => {
     const levels = Array.from(
       { length: 12 },
       (_, level) => `x-${level + 1}: &l${level + 1} [${Array(9).fill(`*l${level}`).join(', ')}]`,
     )
-    const start = performance.now()
-    const problems = await loadProblems(`x-0: &l0 [a, a, a, a, a, a, a, a, a]\n${levels.join('\n')}\nservices: *l12\n`)
-    expect(performance.now() - start).toBeLessThan(2000)
+    const bomb = `x-0: &l0 [a, a, a, a, a, a, a, a, a]\n${levels.join('\n')}\nservices: *l12\n`
+    const { value: problems, millis } = await costOf(() => loadProblems(bomb))
+    expect(millis).toBeLessThan(2000)
     expect(problems[0]).toMatchObject({
       code: 'HF_CONFIG_SYNTAX',
       message: 'the aliases expand to more than 100000 values',
@@ -126,14 +129,14 @@ services:
         expect(result.ok).toBe(false)
       }
     }
-  }, 20_000)
+  })
 
   test('many keys in one object take no quadratic time', async () => {
     const text = Array.from({ length: 20_000 }, (_, index) => `x-${index}: 1`).join('\n')
-    const start = performance.now()
-    expect((await load(text)).ok).toBe(true)
-    expect(performance.now() - start).toBeLessThan(5000)
-  }, 20_000)
+    const { value: result, millis } = await costOf(() => load(text))
+    expect(result.ok).toBe(true)
+    expect(millis).toBeLessThan(5000)
+  })
 
   test('a byte order mark and CRLF do no harm', async () => {
     const problems = await loadProblems('\ufeffservices:\r\n  web:\r\n    comand: x\r\n')
@@ -144,9 +147,8 @@ services:
 
 describe('files that are no config', () => {
   const only = async (file: string) => {
-    const start = performance.now()
-    const result = await loadConfig(file, {})
-    expect(performance.now() - start).toBeLessThan(1000)
+    const { value: result, millis } = await costOf(() => loadConfig(file, {}))
+    expect(millis).toBeLessThan(1000)
     if (result.ok) throw new Error('accepted')
     expect(result.problems).toHaveLength(1)
     const [problem] = result.problems

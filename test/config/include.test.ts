@@ -3,6 +3,7 @@ import { join, relative } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { matchFiles } from '../../src/config/include-glob.ts'
 import { loadConfig } from '../../src/config/load.ts'
+import { costOf } from '../cost-of.ts'
 import { brief, filesIn, load, loadProblems, loadSpec } from './temporary-config.ts'
 
 const a = 'services: { a: { command: x } }\n'
@@ -163,12 +164,11 @@ describe('globs', () => {
 
   // It read everything below /: minutes of a full core, and every JavaScript file on the way was run.
   test.each(['/**', '/**/*', '/{proc,sys}/**'])('everything (%s) is one error, soon', async (pattern) => {
-    const startedAt = performance.now()
-    const problems = await loadProblems(`include: '${pattern}'\n${a}`)
+    const { value: problems, millis } = await costOf(() => loadProblems(`include: '${pattern}'\n${a}`))
     expect(problems.map(({ message }) => message)).toEqual([
       `"${pattern}" looks through too many files: more than 20000`,
     ])
-    expect(performance.now() - startedAt).toBeLessThan(5000)
+    expect(millis).toBeLessThan(5000)
   })
 
   test('a pattern that would take for ever to match, or is none, is refused', async () => {

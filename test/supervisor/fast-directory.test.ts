@@ -43,12 +43,17 @@ it.each([
 })
 
 it('leaves one alone while a process holds a FIFO of it', async () => {
-  const directory = left({ runtimeDir: '/run/a', ...DEAD, pidNamespace: NAMESPACE })
+  // Nobody's until the FIFO is held: any supervisor on this machine may look just now, and would remove it.
+  const directory = left(null)
   const fifo = join(directory, 'svc/web/0.a.out')
   const script = `mkdir ${directory}/svc/web; mkfifo ${fifo}; exec 9<>${fifo}; echo open; exec sleep 1000`
   const child = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'ignore'] })
   onTestFinished(() => void child.kill('SIGKILL'))
   await new Promise((resolve) => child.stdout.once('data', resolve))
+  writeFileSync(
+    join(directory, 'owner.json'),
+    JSON.stringify({ runtimeDir: '/run/a', ...DEAD, pidNamespace: NAMESPACE }),
+  )
   removeDeadFastDirectories()
   expect(existsSync(directory)).toBe(true)
 })
