@@ -111,6 +111,18 @@ test.each(['config', 'initialize'])(
   },
 )
 
+test.each([false, true])(
+  'a server whose process ends where it should start is not started (supervised: %s)',
+  async (supervised) => {
+    const scene = newLibraryScene()
+    scene.options({ fail: { initialize: 7 }, daemonizeErrorExitCode: 9, supervised })
+    const { code, err, out } = await scene.command('start')
+    expect({ code, out }, err).toEqual({ code: 9, out: '' })
+    expect(err).toMatch(supervised ? /exited with code 7/ : /its process \(pid \d+\) ended before it was up/)
+    expect(await scene.command('status')).toMatchObject({ code: 3 })
+  },
+)
+
 test('options that can not be: all of them, by their names, exit code 2', async () => {
   const scene = newLibraryScene()
   scene.options({ workers: 'many', restart: { initail: '1s' }, stopp: 1 })

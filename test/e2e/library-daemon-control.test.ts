@@ -81,16 +81,17 @@ asRoot('root by its name and as 0, group 0 and umask 0 are values like others', 
   const scene = newLibraryScene('spawner.mjs')
   chmodSync(scene.dir, 0o711)
   const facts = async () => factsOf((await scene.service('shop')).workers[0]?.pid ?? 0)
-  for (const options of [
-    { user: 'root', umask: '0' },
-    { user: 0, group: 0, umask: 0 },
-    { user: 'nobody', group: 0, umask: 0 },
-  ]) {
+  for (const [options, before] of [
+    [{ user: 'root', umask: '0' }, '022'],
+    [{ user: 0, group: 0, umask: 0 }, '077'],
+    [{ user: 'nobody', group: 0, umask: 0 }, '0'],
+  ] as const) {
     scene.options({ command: 'sleep 1000', ready: { delay: 0 }, ...options })
-    const { code, all } = await scene.command('start')
+    const start = `umask ${before}; exec "$0" "$1" start`
+    const { code, all } = await scene.runFile('sh', ['-c', start, process.execPath, scene.program])
     expect(code, all).toBe(0)
     expect(await facts()).toMatchObject({ uid: options.user === 'nobody' ? 65534 : 0, gid: 0, umask: '0000' })
-    expect(all).not.toContain('umask')
+    expect(all + scene.read('log/shop.server.log')).not.toContain('umask')
     expect((await scene.command('stop')).code).toBe(0)
   }
 })

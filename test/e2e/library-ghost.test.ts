@@ -2,6 +2,7 @@
 import { existsSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { expect, test } from 'vitest'
+import { startLoad } from './harness/http-load.ts'
 import { type LibraryScene, newLibraryScene } from './harness/library-scene.ts'
 import { waitFor } from './harness/wait-for.ts'
 
@@ -61,6 +62,17 @@ test('TERM is no graceful stop: one spawned, one reaped', async () => {
   await gone(scene)
   expect([said(scene, 'onSpawn').length, said(scene, 'onReap').length]).toEqual([1, 1])
   expect(said(scene, 'onFinish')).toEqual([{ hook: 'onFinish', graceful: false }])
+})
+
+test('a worker that ends after so many requests is replaced, and no request fails', async () => {
+  const scene = await start({ accepts: 20 })
+  const load = startLoad({ port: await scene.port('http'), newPerSecond: 100, keepAlive: 2 })
+  await waitFor(() => said(scene, 'onReap').length >= 3)
+  const { failures, requests } = await load.stop()
+  expect(failures).toEqual({})
+  expect(requests).toBeGreaterThanOrEqual(60)
+  expect((await scene.command('stop')).code).toBe(0)
+  expect(scene.read('log/shop.server.log')).not.toMatch(/backoff|SIGKILL/)
 })
 
 test('HUP reloads, also in a program that has no hook for it; TTOU to 0 keeps the server', async () => {

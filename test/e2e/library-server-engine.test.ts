@@ -127,18 +127,20 @@ test('an immediate stop below a supervisor, by either way: the server is told, a
   }
 })
 
-test('below a supervisor signals go on to the server, which stays the same one', async () => {
+test('below a supervisor commands and signals go on to the server, which stays the same one', async () => {
   const scene = await start({ workers: 2, supervised: true, stop: { timeout: '2m' } })
   // It gives the server as long as its workers may take, and a moment more.
   const { body } = await callSupervisor(scene.path('run/holdfast.sock'), { method: 'GET', path: '/v1/config' })
   expect(body).toMatchObject({ services: { 'shop-server': { stop: { timeout: 125_000 } } } })
+  for (const command of ['reload', 'rolling-restart']) expect((await scene.command(command)).code, command).toBe(0)
+  await until(scene, { reloadConfig: 1, 'worker.reload': 2, 'restart true': 1, 'worker.run': 4, onReap: 2 })
   const signal = (name: NodeJS.Signals) => process.kill(scene.serverPid, name)
   signal('SIGUSR2')
-  await until(scene, { reloadConfig: 1, 'worker.reload': 2 })
+  await until(scene, { reloadConfig: 2, 'worker.reload': 4 })
   signal('SIGUSR1')
-  await until(scene, { 'restart true': 1, 'worker.run': 4, onReap: 2 })
+  await until(scene, { 'restart true': 2, 'worker.run': 6, onReap: 4 })
   signal('SIGHUP')
-  await until(scene, { 'restart false': 1, 'worker.run': 6, onReap: 4 })
+  await until(scene, { 'restart false': 1, 'worker.run': 8, onReap: 6 })
   signal('SIGCONT')
   await waitFor(() => log(scene).includes('dump written to'))
   signal('SIGTERM')

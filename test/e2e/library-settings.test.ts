@@ -1,7 +1,9 @@
 // What workers know of their server's settings, from their start and after a reload; and how the server ends.
 import { mkdirSync, rmSync, symlinkSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { callSupervisor } from '../../src/control/client.ts'
 import { type LibraryScene, newLibraryScene } from './harness/library-scene.ts'
+import { factsOf } from './harness/process-facts.ts'
 import { waitFor } from './harness/wait-for.ts'
 
 async function start(options: Record<string, unknown>, config: Record<string, unknown> = {}): Promise<LibraryScene> {
@@ -102,6 +104,52 @@ test('the same program is the same server, by whatever name it is called', async
     ['.', scene.path('app')],
   ] as const) {
     expect(await status(word, cwd)).toMatchObject({ code: 0, err: '' })
+  }
+  await stop(scene)
+})
+
+test('each setting that config may change is in force after the reload, in workers that were there before it as well', async () => {
+  const scene = await start({ workers: 2, env: { PLACE: 'a' } })
+  const before = (await scene.service('shop')).workers.map(({ pid }) => pid)
+  const changed = {
+    workers: 3,
+    startTimeout: '7s',
+    requestTimeout: '8s',
+    heartbeat: { timeout: '9s' },
+    restart: { initial: '300ms' },
+    pace: { interval: '40ms' },
+    earlyDeath: { steady: 'shut-down' },
+    stop: { timeout: '6s' },
+    rollout: { maxSurge: 2 },
+    env: { PLACE: 'b' },
+    nice: 3,
+    umask: '0027',
+  }
+  await reload(scene, changed)
+  const socket = scene.path('run/holdfast.sock')
+  const { body } = await callSupervisor(socket, { method: 'GET', path: '/v1/config' })
+  expect(body).toMatchObject({
+    services: {
+      shop: {
+        startTimeout: 7_000,
+        requestTimeout: 8_000,
+        // Left out, the interval is a third.
+        heartbeat: { timeout: 9_000, interval: 3_000 },
+        restart: { initial: 300 },
+        pace: { interval: 40 },
+        earlyDeath: { steady: 'shut-down' },
+        stop: { timeout: 6_000 },
+        rollout: { maxSurge: 2 },
+      },
+    },
+  })
+  const workers = await scene.service('shop')
+  const own = factsOf(scene.serverPid).nice
+  expect(workers.ready).toBe(3)
+  for (const { pid } of workers.workers) {
+    expect(before).not.toContain(pid)
+    const { environment, nice, umask } = factsOf(pid ?? 0)
+    expect({ place: environment.PLACE, nice, umask }).toEqual({ place: 'b', nice: own + 3, umask: '0027' })
   }
   await stop(scene)
 })

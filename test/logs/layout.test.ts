@@ -12,6 +12,8 @@ describe('the default layout', () => {
   test('is time, worker, stream, line', () => {
     expect(format('GET /\n')).toBe('2026-01-02T03:04:05.678Z web/0 out GET /\n')
     expect(timestamp(Date.UTC(2026, 0, 2, 3, 4, 5, 678))).toBe(AT)
+    expect(timestamp(Date.UTC(2026, 0, 2, 3, 4, 5, 45))).toBe('2026-01-02T03:04:05.045Z')
+    expect(timestamp(Date.UTC(2026, 0, 2, 3, 4, 5, 300))).toBe('2026-01-02T03:04:05.300Z')
   })
 
   test('ends a line that has no end, and leaves out the carriage return', () => {

@@ -7,7 +7,7 @@ import { defineServer } from 'holdfast'
 const directory = process.env.E2E_SCENE
 const note = (what) => appendFileSync(join(directory, 'notes.txt'), `${JSON.stringify(what)}\n`)
 const read = (file) => JSON.parse(readFileSync(join(directory, file), 'utf8'))
-const { quitWhenHealthy, stopAtReap, ...options } = read('options.json')
+const { quitWhenHealthy, stopAtReap, accepts, ...options } = read('options.json')
 let server
 let asked = false
 
@@ -42,11 +42,16 @@ await defineServer({
     onHeartbeat: () => quitIfHealthy(),
   },
   worker: {
-    run: (ctx) =>
-      ctx.listen(
-        'http',
-        createServer((_, response) => response.end('an answer')),
-      ),
+    run(ctx) {
+      let answers = 0
+      const http = createServer((_, response) => {
+        response.end('an answer')
+        if (++answers !== accepts) return
+        ctx.finishing()
+        void ctx.stop('it has answered often enough')
+      })
+      return ctx.listen('http', http)
+    },
     reload: () => note({ hook: 'reload' }),
   },
   ...options,
