@@ -90,7 +90,7 @@ export const serviceSettings = {
   }),
   nice: setting(integer({ min: -20, max: 19 }), {
     default: 0,
-    doc: 'Scheduling priority, from -20 (first) to 19.',
+    doc: 'Added to the scheduling priority of the supervisor, which is 0 as a rule: from -20 (first) to 19 in all.',
   }),
   env: setting(recordOf(environmentKeys, anyScalar, insteadOfEnvironment), {
     default: {},
