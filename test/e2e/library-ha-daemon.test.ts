@@ -79,6 +79,7 @@ test('without standbys a restart stops and starts', async () => {
   const [after] = await pidsOf(scene, 'main')
   expect(after).not.toBe(before)
   const notes = scene.notes
+  expect(notes).toContain('afterRun -')
   expect(notes.lastIndexOf('initialize -')).toBeGreaterThan(notes.indexOf('afterRun -'))
   expect(await scene.command('stop')).toMatchObject({ code: 0 })
 })

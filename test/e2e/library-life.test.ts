@@ -30,7 +30,10 @@ test.each([
   const first = scene.notes
   expect(first.slice(0, 2)).toEqual(['initialize -', 'beforeRun -'])
   for (const id of ids) {
-    const of = (name: string): number => first.indexOf(`${name} ${id}`)
+    const of = (name: string): number => {
+      expect(first).toContain(`${name} ${id}`)
+      return first.indexOf(`${name} ${id}`)
+    }
     expect(of('worker.beforeFork')).toBeLessThan(of('onSpawn'))
     expect(of('worker.initialize')).toBeLessThan(of('worker.run'))
     expect(first.filter((note) => note === `worker.afterStart ${id}`)).toHaveLength(1)
