@@ -26,7 +26,12 @@ test('a live restart under load: the new server serves before the old one ends, 
   const load = startLoad({ port: await scene.port('http'), newPerSecond: 200, keepAlive: 10 })
   const before = await serverPid(scene)
   for (let round = 0; round < 3; round++) {
+    const seen = scene.notes.length
     expect(await scene.command('live-restart')).toMatchObject({ code: 0, out: 'shop: replaced, 2 workers ready\n' })
+    // The new one is up when the old one is asked to end.
+    const notes = scene.notes.slice(seen).filter((note) => /^(afterStart|worker.stop)/.test(note))
+    expect(notes.toSorted()).toEqual(['afterStart -', 'worker.stop 0', 'worker.stop 1'])
+    expect(notes[0]).toBe('afterStart -')
   }
   const { requests, failures } = await load.stop()
   expect(failures).toEqual({})
