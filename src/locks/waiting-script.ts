@@ -1,7 +1,18 @@
 // The shell that waits for one of several lock files and promotes by itself, so that it works although the supervisor is dead.
 //
-// Fds: 4 the standby's place, 6 the gate, 7 the counter, 8 the first lock file, 9 the standby's command FIFO, 10 and up the other
-// lock files. dash redirects one-digit numbers only (flock takes any), and counts with builtins only.
+// Fds: 3 its ticket, 4 the standby's place, 5 the queue, later the ticket before its own, 6 the gate, 7 the counter, 8 the first lock
+// file, 9 the standby's command FIFO, 10 and up the other lock files. dash redirects one-digit numbers only (flock takes any), and
+// counts with builtins only.
+//
+// First come, first served: flock(2) lets a newcomer in between the release of a lock and the wake-up of who waits for it. So nobody
+// waits for a lock that a newcomer asks for, too. Who comes draws a ticket, a file of its own that it holds for its life, under the
+// lock of the queue; then it waits for the end of the holder of the next lower ticket, and of the one below, until nobody who came
+// before is left. It alone is at the gate then, and waits for the slots. Who only asks whether something is free right now does so
+// under the lock of the queue, and goes away where anybody holds a ticket. Tickets of the dead are removed by whoever comes across
+// them: no number is given twice, and only who holds a higher one, or the lock of the queue, ever looks at a ticket: its holder had
+// locked it before. The gate stays for those of older versions, who have no tickets, and for where none can be made.
+//
+// What waits for a slot dies with its shell: it would lock the slot for a standby that nobody tells of it.
 
 /** Exit codes. From WON on: the lock file of that index is locked. */
 export const WAIT_FAILED = 70
@@ -22,15 +33,22 @@ export const IDENTITY_WIDTH = 100
 /** A token is never given twice, also when the machine lost power before the counter reached the disk. */
 const AFTER_BOOT = 1_000_000
 
+/** Ten of them: of equal length they are ordered as numbers. */
+const DIGITS = `[1-9]${'[0-9]'.repeat(9)}`
+
 export const WAITING_SCRIPT = `
 how=$1 kind=$2 count=$3 floor=$4 identity=$5 dir=$6 stop_file=$7
+ticket=$dir/$kind-ticket-
+until_we_die='setpriv --pdeathsig KILL'
+umask 077
+set -C
 fd_of() { if [ "$1" -eq 0 ]; then fd=8; else fd=$((9 + $1)); fi; }
 give_up() { flock -u "$fd"; exit "$1"; }
 in_place() { [ "/proc/self/fd/$1" -ef "$2" ] || give_up ${REPLACED}; }
 count_up() {
   in_place 7 "$dir/counter"
   read -r t <&7 && read -r now </proc/sys/kernel/random/boot_id && read -r boot <"$dir/boot" || give_up ${COUNTER_DAMAGED}
-  case $t in [1-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]) ;; *) give_up ${COUNTER_DAMAGED} ;; esac
+  is_number "$t" || give_up ${COUNTER_DAMAGED}
   [ "$now" = "$boot" ] || t=$((t + ${AFTER_BOOT}))
   [ "$t" -ge "$floor" ] || t=$floor
   t=$((t + 1))
@@ -49,9 +67,56 @@ won() {
   fi
   exit $((${WON} + $1))
 }
+is_number() { case $1 in ${DIGITS}) ;; *) return 1 ;; esac; }
+open_queue() {
+  while command exec 5<>"$dir/$kind-queue"; do
+    flock -x 5 || exit ${WAIT_FAILED}
+    [ /proc/self/fd/5 -ef "$dir/$kind-queue" ] && return 0
+  done
+  return 1
+}
+nobody_waits() {
+  for file in "$ticket"*; do
+    is_number "\${file##*-}" || continue
+    if flock -n -s 3 3<"$file"; then rm -f "$file"; elif [ -e "$file" ]; then return 1; fi
+  done
+}
+draw_ticket() {
+  last=
+  read -r last <&5
+  is_number "$last" || last=${FIRST_TOKEN}
+  for file in "$ticket"*; do
+    number=\${file##*-}
+    if is_number "$number" && [ "$number" -gt "$last" ]; then last=$number; fi
+  done
+  number=$((last + 1))
+  printf '%s\\n' "$number" 1<>"$dir/$kind-queue"
+  command exec 3>"$ticket$number" || return 1
+  flock -n 3 || exit ${WAIT_FAILED}
+}
+wait_for_turn() {
+  next=$number
+  while :; do
+    before=
+    for file in "$ticket"*; do
+      number=\${file##*-}
+      is_number "$number" && [ "$number" -lt "$next" ] && [ "$number" -gt "\${before:-0}" ] && before=$number
+    done
+    [ -n "$before" ] || return 0
+    if flock -s 5 3>&- 4>&- 5<"$ticket$before" 9>&-; then rm -f "$ticket$before"
+    elif [ -e "$ticket$before" ]; then exit ${WAIT_FAILED}; fi
+    next=$before
+  done
+}
 
 fd=6
-if [ "$how" = now ]; then flock -n 6 || exit ${BUSY}; else flock -x 6 || exit ${WAIT_FAILED}; fi
+if [ "$how" = now ]; then
+  ! open_queue || nobody_waits || exit ${BUSY}
+  flock -n 6 || exit ${BUSY}
+else
+  if open_queue && draw_ticket; then exec 5>&-; wait_for_turn; else exec 3>&- 5>&-; fi
+  flock -x 6 || exit ${WAIT_FAILED}
+fi
 in_place 6 "$dir/$kind-gate"
 i=0
 while [ "$i" -lt "$count" ]; do
@@ -61,7 +126,7 @@ while [ "$i" -lt "$count" ]; do
 done
 [ "$how" = wait ] || exit ${BUSY}
 if [ "$count" -eq 1 ]; then
-  flock -x 8 6>&- || exit ${WAIT_FAILED}
+  $until_we_die flock -x 8 3>&- 4>&- 6>&- 7>&- 9>&- || exit ${WAIT_FAILED}
   won 0
 fi
 trap : TERM
@@ -69,11 +134,11 @@ trap : TERM
   i=0
   while [ "$i" -lt "$count" ]; do
     fd_of "$i"
-    { if flock -x "$fd"; then echo "$i"; else echo failed; fi; } 6>&- 7>&- 9>&- &
+    { if $until_we_die flock -x "$fd"; then echo "$i"; else echo failed; fi; } 4>&- 6>&- 7>&- 9>&- &
     i=$((i + 1))
   done
   wait
-} 6>&- | {
+} 3>&- 6>&- | {
   trap : TERM
   read -r first
   kill -TERM 0

@@ -3,7 +3,17 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { startTimeOf } from '../../src/os/process-identity.ts'
 import { node, nodePath, until, within } from '../os/scratch.ts'
-import { acquired, descendantsOf, flocksBelow, kill, promoted, statusOf, useLockBench } from './lock-bench.ts'
+import {
+  acquired,
+  descendantsOf,
+  flocksBelow,
+  kill,
+  promoted,
+  shellsThatWait,
+  statusOf,
+  ticketOf,
+  useLockBench,
+} from './lock-bench.ts'
 
 const bench = useLockBench()
 
@@ -135,7 +145,7 @@ describe('a lock file', () => {
     expect(statSync(file('slot-gate')).isFile()).toBe(true)
   })
 
-  test.each(['slot-0', 'slot-gate', 'counter'])(
+  test.each(['slot-0', 'slot-gate', 'slot-queue', 'counter'])(
     '(%s) replaced while a cold one waits: it waits for the new one',
     async (name) => {
       const provider = await bench.now.provider({ standbys: 0 })
@@ -278,6 +288,31 @@ describe('two supervisors on one directory', () => {
 
 describe('a supervisor that is killed', () => {
   test('leaves standbys that are promoted all the same, one after the other', async () => {
+    const pids = await leftBehind()
+    const after = await bench.now.provider({ standbys: 2 })
+    for (const [index, pid] of pids.entries()) {
+      if (index > 0) await toldOf(index, 1_000_000_001 + index)
+      expect((await after.report())[0]?.holders.map((holder) => holder.pid)).toEqual([pid])
+      process.kill(pid, 'SIGKILL')
+    }
+    const candidate = bench.now.candidate(after)
+    expect(acquired(await within(candidate.wait(null), 'the slot')).token).toBe('1000000004')
+  })
+
+  test('and what waits for one of its standbys, too: the one after it is promoted, and nobody has the slot untold', async () => {
+    const pids = await leftBehind()
+    const waiting = shellsThatWait(bench.now.directory)
+    const [first = 0] = waiting.sort((a, b) => (ticketOf(a) ?? 0) - (ticketOf(b) ?? 0))
+    process.kill(first, 'SIGKILL')
+    process.kill(pids[0] ?? 0, 'SIGKILL')
+    await toldOf(2, 1_000_000_002)
+    const after = await bench.now.provider({ standbys: 2 })
+    expect((await after.report())[0]?.holders.map((holder) => holder.pid)).toEqual([pids[2]])
+    expect(readFileSync(bench.now.scratch.path('w1'), 'utf8')).toBe('')
+  })
+
+  /** Pids of its main, and of two standbys in the order of the queue. */
+  async function leftBehind(): Promise<number[]> {
     const { directory, scratch } = bench.now
     const supervisor = scratch.start(node, [scratch.bundle(SUPERVISOR), directory, scratch.directory], {
       env: ['PATH=/usr/bin:/bin', `NODE_PATH=${nodePath}`],
@@ -290,22 +325,19 @@ describe('a supervisor that is killed', () => {
     })
     process.kill(supervisor.pid, 'SIGKILL')
     await within(supervisor.exited, 'its end')
-    const after = await bench.now.provider({ standbys: 2 })
-    for (const [index, pid] of pids().entries()) {
-      const told = `{"promote":{"slot":0,"token":"${1_000_000_001 + index}"}}\n`
-      if (index > 0)
-        await until(`the promotion of ${index}`, () => readFileSync(scratch.path(`w${index}`), 'utf8') === told)
-      expect((await after.report())[0]?.holders.map((holder) => holder.pid)).toEqual([pid])
-      process.kill(pid, 'SIGKILL')
-    }
-    const candidate = bench.now.candidate(after)
-    expect(acquired(await within(candidate.wait(null), 'the slot')).token).toBe('1000000004')
-  })
+    return pids()
+  }
+
+  async function toldOf(index: number, token: number): Promise<void> {
+    const told = `{"promote":{"slot":0,"token":"${token}"}}\n`
+    const file = bench.now.scratch.path(`w${index}`)
+    await until(`the promotion of ${index}`, () => readFileSync(file, 'utf8') === told)
+  }
 })
 
 /** Prints the pids of its main and of its two standbys, when all is in place. */
 const SUPERVISOR = `
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs'
 import { FileLockProvider } from 'src/locks/file-lock-provider.ts'
 import { lockCommandsOf } from 'src/locks/start-lock-command.ts'
 import { makeFifo, openDevNull, openFifoForChild } from 'src/os/fifo.ts'
@@ -343,12 +375,16 @@ async function main() {
     const fifo = openFifoForChild(scratch + '/fifo-' + name)
     pids.push(spawn(name, 'read -r line <&3; printf "%s\\\\n" "$line"; exec sleep 1000', [fifo, ...standby.inheritFds]))
     standby.wait(fifo)
-    for (;;) {
-      // One waits in flock(2) more than before.
-      const waiting = readFileSync('/proc/locks', 'latin1').split('\\n').filter((line) => line.includes('-> FLOCK'))
-      if (waiting.length > 0 && [...children.pids].length === pids.length - 1) break
-      await new Promise((resolve) => setTimeout(resolve, 5))
+    const filesOf = (pid) => readdirSync('/proc/' + pid + '/fd').map((fd) => readlinkSync('/proc/' + pid + '/fd/' + fd))
+    const isQueued = (pid) => filesOf(pid).some((file) => file.includes('-ticket-' + (1000000000 + pids.length - 1)))
+    const areQueued = () => {
+      try {
+        return [...children.pids].length === pids.length - 1 && [...children.pids].some(isQueued)
+      } catch {
+        return false
+      }
     }
+    while (!areQueued()) await new Promise((resolve) => setTimeout(resolve, 5))
   }
   console.log(pids.join('\\n'))
 }

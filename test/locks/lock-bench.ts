@@ -101,11 +101,11 @@ export class LockBench {
     return { process, candidate, outcome }
   }
 
-  /** Whatever waits is asleep in flock(2). */
+  /** Whatever waits has its ticket, and is asleep in flock(2). */
   async queued(): Promise<void> {
     const waits = (waiter: number): boolean => {
       const flocks = flocksBelow(waiter)
-      return flocks.length > 0 && flocks.every((pid) => isInFlock(pid))
+      return ticketOf(waiter) !== null && flocks.length > 0 && flocks.every((pid) => isInFlock(pid))
     }
     await until('the queue', () => this.waiters().every(waits))
   }
@@ -187,6 +187,34 @@ export function flocksBelow(waiter: number): number[] {
 
 export function statusOf(pid: number, field: string): string {
   return new RegExp(`^${field}:\\s*(.*)$`, 'm').exec(read(`/proc/${pid}/status`))?.[1] ?? ''
+}
+
+/** Of whatever supervisor. Each leads a session: what it is about to start as flock(1) has its name for a moment. */
+export function shellsThatWait(directory: string): number[] {
+  return processesNaming(directory).filter((pid) => {
+    const words = read(`/proc/${pid}/cmdline`).split('\0')
+    return (
+      words.includes('holdfast-lock') &&
+      /^\d+ \(.*\) \S+ \S+ \S+ (\d+)/.exec(read(`/proc/${pid}/stat`))?.[1] === String(pid)
+    )
+  })
+}
+
+/** Of a shell that waits: its number in the queue. It may have the ticket before its own open, too. */
+export function ticketOf(waiter: number): number | null {
+  const tickets = fdsOf(waiter).flatMap((fd) => {
+    const number = /-ticket-(\d+)$/.exec(linkOf(`/proc/${waiter}/fd/${fd}`))?.[1]
+    return number === undefined ? [] : [Number(number)]
+  })
+  return tickets.length === 0 ? null : Math.max(...tickets)
+}
+
+function fdsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`)
+  } catch {
+    return []
+  }
 }
 
 /** The number of the call that it sleeps in: 73 on x86-64, 32 on arm64. */

@@ -1,5 +1,5 @@
 // What the workers of programs/main-interval.mjs have written: who was main of which slot, from when to when.
-import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Scene } from './scene.ts'
 
@@ -78,29 +78,35 @@ export function overlaps(mains: readonly MainInterval[]): string[] {
   return found
 }
 
-/** Workers that wait in the kernel for the one slot of this lock, or for their turn to do so; no supervisor is needed for it. */
+/** Workers that wait for a slot of this lock, who came first comes first; no supervisor is needed for it. */
 export function queueInKernel(directory: string): number[] {
-  const inode = (file: string): string => String(statSync(join(directory, file)).ino)
+  const files = readdirSync(directory).filter((name) => /^slot-(\d+|ticket-\d+)$/.test(name))
+  const inodes = new Set(files.map((file) => inodeOf(join(directory, file))))
   const waiting = readFileSync('/proc/locks', 'latin1')
     .split('\n')
     .flatMap((line) => {
-      const [, pid = '', of = ''] = /-> FLOCK .* (\d+) \S+:(\d+) 0 EOF$/.exec(line) ?? []
-      return pid === '' ? [] : [{ pid, of }]
+      const [, pid = '', inode = ''] = /-> FLOCK .* (\d+) \S+:(\d+) 0 EOF$/.exec(line) ?? []
+      return inodes.has(inode) ? (waiterOf(pid) ?? []) : []
     })
-  // Who is at the gate has its turn next: it alone waits for the slot.
-  return ['slot-0', 'slot-gate'].flatMap((file) =>
-    waiting.filter(({ of }) => of === inode(file)).flatMap(({ pid }) => workerOf(pid) ?? []),
-  )
+  return waiting.sort((a, b) => a.ticket - b.ticket).map(({ worker }) => worker)
 }
 
-/** Of a flock(1): the shell above it was told for whom it waits. */
-function workerOf(pid: string): number | null {
+function inodeOf(file: string): string {
+  return String(statSync(file, { throwIfNoEntry: false })?.ino)
+}
+
+/** Of a flock(1): the shell above it was told for whom it waits, and has a ticket. */
+function waiterOf(pid: string): { worker: number; ticket: number } | null {
   try {
     const parent = /^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? ''
     const words = readFileSync(`/proc/${parent}/cmdline`, 'latin1').split('\0')
     // Its HOLDFAST_ID ends with service, slot and number of the process.
     const slot = words.map((word) => /\.\w+\.(\d+)\.\d+$/.exec(word)?.[1]).find((number) => number !== undefined)
-    return slot === undefined ? null : Number(slot)
+    // The one before its own may be open, too.
+    const files = readdirSync(`/proc/${parent}/fd`).map((fd) => readlinkSync(`/proc/${parent}/fd/${fd}`))
+    const tickets = files.map((file) => Number(/-ticket-(\d+)$/.exec(file)?.[1] ?? 0))
+    const ticket = Math.max(...tickets)
+    return slot === undefined || ticket === 0 ? null : { worker: Number(slot), ticket }
   } catch {
     // It has it, or has gone on to the next file, in this moment.
     return null
