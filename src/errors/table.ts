@@ -185,7 +185,7 @@ export const ERRORS = {
     ...failed,
   },
   HF_LOCK_PROGRAM: {
-    message: 'flock(1), which waits for locks, is not there',
+    message: '{program}(1), with which standbys wait for locks, is not there',
     hint: 'Install util-linux.',
     ...failed,
   },

@@ -28,7 +28,7 @@ export interface FileLockContext {
   readonly floor: () => string
   readonly onHeld: (held: FileHeld) => void
   /** What keeps it from asking just now; null: nothing any more. */
-  readonly onTrouble: (error: Error | null) => void
+  readonly onTrouble: (candidate: FileCandidate, error: Error | null) => void
   readonly onEnd: (candidate: FileCandidate) => void
   /** One after the other, of all candidates. */
   readonly inTurn: <T>(act: () => Promise<T>) => Promise<T>
@@ -168,7 +168,7 @@ export class FileCandidate implements Candidate {
   }
 
   private persist<T>(asked: number, act: () => Promise<T>): Promise<T> {
-    const { onTrouble } = this.context
+    const onTrouble = (error: Error | null): void => this.context.onTrouble(this, error)
     return whilePassing(act, { isWanted: () => asked === this.asked, onTrouble })
   }
 
@@ -205,7 +205,7 @@ export class FileCandidate implements Candidate {
       } catch (error) {
         return reject(error)
       }
-      onTrouble(null)
+      onTrouble(this, null)
       for (const fd of opened.splice(0)) closeQuietly(fd)
       if (tell !== -1) this.handOver()
     })

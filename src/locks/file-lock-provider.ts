@@ -2,9 +2,10 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import { findCommand } from '../os/command-path.ts'
+import { agreeOnCounts } from './agreed-counts.ts'
 import { FileCandidate, type FileLockContext } from './file-candidate.ts'
 import type { FileHeld } from './file-held.ts'
-import { type FileSystemType, LockDirectory, requireIdentity } from './lock-directory.ts'
+import { closeQuietly, type FileSystemType, LockDirectory, requireIdentity } from './lock-directory.ts'
 import type { Candidate, LockHolder, LockProvider, ProviderHealth, SlotReport } from './lock-provider.ts'
 import { holdersOf } from './slot-holders.ts'
 import type { StartLockCommand } from './start-lock-command.ts'
@@ -35,7 +36,9 @@ export class FileLockProvider implements LockProvider {
   private watcher: FSWatcher | null = null
   private problem: string | null = null
   /** What is tried again. */
-  private passing: string | null = null
+  private readonly troubles = new Map<FileCandidate, string>()
+  /** As long as it is open nobody contends with other counts. */
+  private agreement = -1
   /** Two of ours that ask at the same moment would find each other at the gate, and both go away. */
   private turn: Promise<unknown> = Promise.resolve()
 
@@ -48,13 +51,9 @@ export class FileLockProvider implements LockProvider {
   }
 
   async open(): Promise<void> {
-    try {
-      findCommand('flock', undefined, '/')
-    } catch (error) {
-      throw new HoldfastError('HF_LOCK_PROGRAM', {}, { cause: error })
-    }
+    for (const program of ['flock', 'setpriv']) requireProgram(program)
     await this.directory.prepare()
-    await this.directory.agreeOn(this.options)
+    this.agreement = await agreeOnCounts(this.directory, this.options)
     for (let slot = 0; slot < this.options.mains; slot++) this.see((await this.directory.entryOf(slot))?.token)
     this.watchDirectory()
   }
@@ -72,10 +71,14 @@ export class FileLockProvider implements LockProvider {
       strangers: (slots) => this.strangers(slots),
       floor: () => this.highest,
       onHeld: (held) => this.hold(held),
-      onTrouble: (error) => {
-        this.passing = error === null ? null : `locks can not be asked for just now: ${error.message}`
+      onTrouble: (of, error) => {
+        if (error === null) this.troubles.delete(of)
+        else this.troubles.set(of, `locks can not be asked for just now: ${error.message}`)
       },
-      onEnd: (ended) => this.candidates.delete(ended),
+      onEnd: (ended) => {
+        this.candidates.delete(ended)
+        this.troubles.delete(ended)
+      },
       inTurn: (act) => this.inTurn(act),
     }
     const candidate = new FileCandidate(identity, context)
@@ -95,7 +98,8 @@ export class FileLockProvider implements LockProvider {
   }
 
   health(): ProviderHealth {
-    const problem = this.passing ?? this.problem
+    const [trouble = null] = this.troubles.values()
+    const problem = trouble ?? this.problem
     return { state: problem === null ? 'ok' : 'degraded', problem }
   }
 
@@ -103,6 +107,8 @@ export class FileLockProvider implements LockProvider {
     this.watcher?.close()
     this.watcher = null
     for (const candidate of [...this.candidates]) candidate.leave()
+    if (this.agreement !== -1) closeQuietly(this.agreement)
+    this.agreement = -1
   }
 
   /** Looks whether the files that ours hold are still what others open. */
@@ -149,5 +155,13 @@ export class FileLockProvider implements LockProvider {
   private unwatched(error: unknown): void {
     const why = error instanceof Error ? error.message : String(error)
     this.problem = `nobody would see that somebody removes the lock files: ${why}`
+  }
+}
+
+function requireProgram(program: string): void {
+  try {
+    findCommand(program, undefined, '/')
+  } catch (error) {
+    throw new HoldfastError('HF_LOCK_PROGRAM', { program }, { cause: error })
   }
 }

@@ -1,5 +1,5 @@
-// The files of one lock: a gate and K slots, a gate and M places for standbys, the counter of tokens. Made once, never removed:
-// whoever waits for a removed file would get a lock that nobody else sees.
+// The files of one lock: a queue, a gate and K slots, the same for M places of standbys, the counter of tokens. Made once, never
+// removed: whoever waits for a removed file would get a lock that nobody else sees. Tickets of the queues come and go.
 import { close, constants as fsConstants, open } from 'node:fs'
 import { link, mkdir, readdir, readFile, rename, stat, statfs, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -20,6 +20,7 @@ const REFUSED = new Map([
   [0x65735546, 'FUSE'],
 ])
 const BACKEND = 'file'
+const CONTENDERS = 'contenders'
 
 const openFile = promisify(open)
 const closeFile = promisify(close)
@@ -56,6 +57,7 @@ export class LockDirectory {
       await this.claim()
       await createOnce(join(path, 'boot'), `${bootId()}\n`)
       await createOnce(join(path, 'counter'), `${FIRST_TOKEN}\n`)
+      for (const queue of ['slot-queue', 'standby-queue']) await createOnce(join(path, queue), `${FIRST_TOKEN}\n`)
     } catch (error) {
       if (!isSystemError(error)) throw error
       throw new HoldfastError(
@@ -72,36 +74,26 @@ export class LockDirectory {
     if (!/^[1-9]\d{9}\n/.test(await readFile(join(path, 'counter'), 'latin1'))) throw this.damagedCounter()
   }
 
-  /**
-   * How many slots and places there are is the same for all who contend. What was agreed before counts while somebody holds one of
-   * them. @throws HoldfastError HF_LOCK_SLOTS
-   */
-  async agreeOn(counts: { readonly mains: number; readonly standbys: number }): Promise<void> {
-    const own = `mains: ${counts.mains}, standbys: ${counts.standbys}`
-    const file = join(this.path, 'slots')
-    await createOnce(file, `${own}\n`)
-    const found = (await readFile(file, 'latin1')).trim()
-    if (found === own) return
-    const holders = await this.holders()
-    if (holders.length > 0) {
-      const named = holders.map(({ pid, command }) => `pid ${pid} (${command})`).join(', ')
-      throw new HoldfastError('HF_LOCK_SLOTS', { dir: this.path, found: found.slice(0, 40), own, holders: named })
-    }
-    await replaceBy(file, `${own}\n`)
-  }
-
   damagedCounter(): Error {
     return new HoldfastError('HF_LOCK_COUNTER', { dir: this.path })
   }
 
+  file(name: string): string {
+    return join(this.path, name)
+  }
+
   fileOf(kind: LockKind, index: number | 'gate'): string {
-    return join(this.path, `${kind}-${index}`)
+    return this.file(`${kind}-${index}`)
   }
 
   /** Close-on-exec. The caller's to close. */
   openLock(kind: LockKind, index: number | 'gate'): Promise<number> {
-    const flags = fsConstants.O_RDWR | fsConstants.O_CREAT | fsConstants.O_NOFOLLOW
-    return openFile(this.fileOf(kind, index), flags, 0o600)
+    return openLockFile(this.fileOf(kind, index))
+  }
+
+  /** Who contends holds a shared lock on it. */
+  openContenders(): Promise<number> {
+    return openLockFile(this.file(CONTENDERS))
   }
 
   /** All or none. */
@@ -133,8 +125,12 @@ export class LockDirectory {
     return found === null ? null : { dev: found.dev, ino: found.ino }
   }
 
+  contenders(): Promise<LockHolder[]> {
+    return holdersOf(this.file(CONTENDERS))
+  }
+
   /** Whoever holds a slot or a place, or waits behind a gate. */
-  private async holders(): Promise<LockHolder[]> {
+  async holders(): Promise<LockHolder[]> {
     const names = (await readdir(this.path)).filter((name) => /^(slot|standby)-/.test(name))
     const found = (await Promise.all(names.map((name) => holdersOf(join(this.path, name))))).flat()
     return [...new Map(found.map((holder) => [holder.pid, holder])).values()]
@@ -162,13 +158,17 @@ export function requireIdentity(identity: string): void {
   if (!fits) throw new RangeError(`not an identity for a lock: ${JSON.stringify(identity)}`)
 }
 
+function openLockFile(path: string): Promise<number> {
+  return openFile(path, fsConstants.O_RDWR | fsConstants.O_CREAT | fsConstants.O_NOFOLLOW, 0o600)
+}
+
 /** No promise: nothing is lost when it fails, and there is nobody who could mend it. */
 export function closeQuietly(fd: number): void {
   closeFile(fd).catch(() => {})
 }
 
 /** As a whole or not at all, and on the disk before anybody counts on it. Of several at once one wins. */
-async function createOnce(file: string, text: string): Promise<void> {
+export async function createOnce(file: string, text: string): Promise<void> {
   if ((await stat(file).catch(() => null)) !== null) return
   const temporary = temporaryFor(file)
   try {
@@ -181,7 +181,7 @@ async function createOnce(file: string, text: string): Promise<void> {
   }
 }
 
-async function replaceBy(file: string, text: string): Promise<void> {
+export async function replaceBy(file: string, text: string): Promise<void> {
   const temporary = temporaryFor(file)
   try {
     await writeFile(temporary, text, { mode: 0o600, flag: 'wx', flush: true })

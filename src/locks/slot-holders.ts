@@ -28,7 +28,7 @@ export async function holdersOf(path: string): Promise<LockHolder[]> {
 async function isLockedInode(inode: number): Promise<boolean> {
   // 12: FLOCK  ADVISORY  WRITE 4711 00:1a:98765 0 EOF. One that waits has `->` before FLOCK.
   const locks = await readFile('/proc/locks', 'latin1').catch(() => '')
-  return new RegExp(`^\\d+: FLOCK\\s+\\w+\\s+WRITE\\s+-?\\d+\\s+\\w+:\\w+:${inode}\\s`, 'm').test(locks)
+  return new RegExp(`^\\d+: FLOCK\\s+\\w+\\s+\\w+\\s+-?\\d+\\s+\\w+:\\w+:${inode}\\s`, 'm').test(locks)
 }
 
 async function holds(pid: string, path: string): Promise<boolean> {
@@ -36,7 +36,7 @@ async function holds(pid: string, path: string): Promise<boolean> {
   for (const fd of fds) {
     if ((await readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')) !== path) continue
     const info = await readFile(`/proc/${pid}/fdinfo/${fd}`, 'latin1').catch(() => '')
-    if (/^lock:\s.*\bFLOCK\b.*\bWRITE\b/m.test(info)) return true
+    if (/^lock:\s.*\bFLOCK\b/m.test(info)) return true
   }
   return false
 }

@@ -61,6 +61,8 @@ interface Entry {
   readonly candidate: Candidate
   held: Held | null
   process: RunningProcess | null
+  /** What keeps its command FIFO from being opened just now. */
+  trouble: string | null
   /** A process was asked for: from here on the launcher has the word on whether there will be one. */
   launched: boolean
 }
@@ -100,7 +102,14 @@ export class ServiceElection {
   enter(request: LaunchRequest, identity: string): void {
     const { slot: worker, number } = request
     const candidate = this.provider.candidate(identity)
-    this.entries.set(keyOf(worker, number), { request, candidate, held: null, process: null, launched: false })
+    this.entries.set(keyOf(worker, number), {
+      request,
+      candidate,
+      held: null,
+      process: null,
+      trouble: null,
+      launched: false,
+    })
     this.take({ is: 'enter', at: this.host.now(), worker, number })
   }
 
@@ -152,7 +161,8 @@ export class ServiceElection {
   }
 
   get health(): ProviderHealth {
-    return this.provider.health()
+    const [trouble] = [...this.entries.values()].flatMap((entry) => entry.trouble ?? [])
+    return trouble === undefined ? this.provider.health() : { state: 'degraded', problem: trouble }
   }
 
   async lookForStrangers(isOurs: (pid: number) => boolean): Promise<void> {
@@ -290,9 +300,12 @@ export class ServiceElection {
 
   private async waitWarm(entry: Entry, { lane, slot, number }: RunningProcess): Promise<void> {
     const isWanted = (): boolean => contenderOf(this.current, slot, number)?.state.is === 'waiting'
+    const onTrouble = (error: Error | null): void => {
+      entry.trouble = error === null ? null : `standbys can not be told of a promotion just now: ${error.message}`
+    }
     let commands: ReturnType<RunningProcess['lane']['openCommands']>
     try {
-      commands = await whilePassing(async () => lane.openCommands(), { isWanted })
+      commands = await whilePassing(async () => lane.openCommands(), { isWanted, onTrouble })
     } catch (error) {
       // Its directory was removed, say: it could never be told.
       return this.tellOf(entry, { is: 'wait-failed', why: String(error), mistaken: false })

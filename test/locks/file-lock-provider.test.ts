@@ -142,8 +142,6 @@ describe.each([1, 2, 3])('%i of 6 contenders', (mains) => {
       working.push(next)
       tokens.push(Number(next.held.token))
       for (const other of queue) expect(other.process.output()).toBe('')
-      // In the moment in which the gate changes hands a newcomer may be faster than the one whom the kernel has woken.
-      await bench.now.queued()
       queue.push(await bench.now.standby(provider))
       const held = (await provider.report()).flatMap(({ holders }) => holders.map(({ pid }) => pid))
       expect(held.sort()).toEqual(working.map(({ process }) => process.pid).sort())
@@ -172,16 +170,39 @@ test('who waits for two slots that are free at once gets one of them', async () 
   }
 }, 60_000)
 
-test('has as many slots and places for all who contend for it, as long as one of them is there', async () => {
-  const provider = await bench.now.provider({ mains: 2, standbys: 1 })
-  const main = await bench.now.main(provider)
-  await expect(bench.now.provider({ mains: 1, standbys: 1 })).rejects.toMatchObject({
-    code: 'HF_LOCK_SLOTS',
-    message: `the lock directory ${bench.now.directory} is in use with mains: 2, standbys: 1, and here it is mains: 1, standbys: 1`,
-    hint: expect.stringContaining(`pid ${main.process.pid} (sleep 1000)`),
+describe('how many slots and places there are', () => {
+  test('is the same for all who contend, as long as one of them is there', async () => {
+    const provider = await bench.now.provider({ mains: 2, standbys: 1 })
+    await expect(bench.now.provider({ mains: 1, standbys: 1 })).rejects.toMatchObject({
+      code: 'HF_LOCK_SLOTS',
+      message: `the lock directory ${bench.now.directory} is in use with mains: 2, standbys: 1, and here it is mains: 1, standbys: 1`,
+      hint: expect.stringContaining(`pid ${process.pid} (`),
+    })
+    ;(await bench.now.provider({ mains: 2, standbys: 1 })).close()
+    provider.close()
+    await bench.now.provider({ mains: 1, standbys: 1 })
   })
-  await bench.now.provider({ mains: 2, standbys: 1 })
-  await kill(main)
-  await main.held.release()
-  await bench.now.provider({ mains: 1, standbys: 1 })
+
+  test('is still the same while a main is there whose supervisor is not', async () => {
+    const provider = await bench.now.provider({ mains: 2, standbys: 1 })
+    const main = await bench.now.main(provider)
+    provider.close()
+    await expect(bench.now.provider({ mains: 1, standbys: 1 })).rejects.toMatchObject({
+      code: 'HF_LOCK_SLOTS',
+      hint: expect.stringContaining(`pid ${main.process.pid} (sleep 1000)`),
+    })
+    await kill(main)
+    await bench.now.provider({ mains: 1, standbys: 1 })
+  })
+
+  test('is agreed upon by those who come in the same moment: one of them has its way', async () => {
+    for (let round = 0; round < 10; round++) {
+      const asked = [1, 2, 3, 4].map((mains) => bench.now.provider({ mains, standbys: 1 }))
+      const providers = (await Promise.allSettled(asked)).flatMap((one) =>
+        one.status === 'fulfilled' ? one.value : [],
+      )
+      expect(providers.length).toBe(1)
+      for (const one of providers) one.close()
+    }
+  })
 })

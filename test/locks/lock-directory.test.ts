@@ -19,7 +19,7 @@ describe('a lock directory', () => {
   test('is made with what is needed, once, by however many at the same time', async () => {
     const path = scratch.now.path('a/b/lock')
     await Promise.all([1, 2, 3, 4].map(() => new LockDirectory(path).prepare()))
-    expect(readdirSync(path).sort()).toEqual(['backend', 'boot', 'counter'])
+    expect(readdirSync(path).sort()).toEqual(['backend', 'boot', 'counter', 'slot-queue', 'standby-queue'])
     expect(readFileSync(join(path, 'counter'), 'utf8')).toBe('1000000000\n')
     expect(readFileSync(join(path, 'boot'), 'utf8')).toBe(`${bootId()}\n`)
     expect(readFileSync(join(path, 'backend'), 'utf8')).toBe('file\n')
