@@ -16,7 +16,7 @@ export interface StatusTextOptions {
 
 export function statusText(report: StatusReport, options: StatusTextOptions): string {
   const parts = [headLine(report, options)]
-  if (report.services.length > 0) parts.push(serviceTable(report.services, options))
+  if (report.services.length > 0) parts.push(serviceTable(report, options))
   if (report.sockets.length > 0) parts.push(socketTable(report, options))
   const locks = report.locks.flatMap((lock) => lockLines(lock, options))
   if (locks.length > 0) parts.push(`${locks.join('\n')}\n`)
@@ -28,17 +28,34 @@ function headLine({ supervisor }: StatusReport, { paint, now, who = 'supervisor'
   return `${paint('bold', supervisor.name)}  ${parts.filter((part) => part !== '').join('  ')}\n`
 }
 
-function serviceTable(services: readonly ServiceReport[], options: StatusTextOptions): string {
+/** Of each worker of a service with `slots`: which slot it has; else that it is a standby. */
+type Roles = ReadonlyMap<string, string>
+
+function rolesIn({ services, locks }: StatusReport): Roles {
+  const standbys = services
+    .filter(({ name }) => locks.some(({ service }) => service === name))
+    .flatMap(({ workers }) => workers)
+    .filter(({ state }) => state === 'running' || state === 'waiting')
+    .map(({ id }) => [id, 'standby'] as const)
+  const mains = locks
+    .flatMap(({ holders }) => holders)
+    .map(({ worker, slot, token }) => [worker, `main of slot ${slot}, token ${token}`] as const)
+  return new Map([...standbys, ...mains])
+}
+
+function serviceTable(report: StatusReport, options: StatusTextOptions): string {
+  const { services } = report
+  const roles = rolesIn(report)
   const workers = services.flatMap((service) => service.workers)
   const memory = workers.some((worker) => typeof worker.pss === 'number') ? 'PSS' : 'MEMORY'
   const header = ['SERVICE', 'STATE', 'READY', 'PID', 'UPTIME', 'RESTARTS', 'CPU', memory, 'MESSAGE']
-  const rows = services.flatMap((service) => serviceRows(service, options))
+  const rows = services.flatMap((service) => serviceRows(service, roles, options))
   return tableText(header, rows, { ...options, expendable: ['CPU', memory, 'UPTIME', 'RESTARTS', 'PID'] })
 }
 
-function serviceRows(service: ServiceReport, options: StatusTextOptions): Cell[][] {
+function serviceRows(service: ServiceReport, roles: Roles, options: StatusTextOptions): Cell[][] {
   const [only] = service.workers
-  if (only && service.workers.length === 1 && service.desired === 1) return [workerRow(only, service, options)]
+  if (only && service.workers.length === 1 && service.desired === 1) return [workerRow(only, service, roles, options)]
   const sum = (pick: (worker: WorkerReport) => number | null) =>
     service.workers.reduce((total, worker) => total + (pick(worker) ?? 0), 0)
   const running = service.workers.some((worker) => worker.pid !== null)
@@ -50,13 +67,18 @@ function serviceRows(service: ServiceReport, options: StatusTextOptions): Cell[]
     ...rightCells(running ? [cpu(sum((w) => w.cpuSeconds)), humanSize(sum(memoryOf))] : ['', '']),
     { text: rolloutMessage(service) },
   ]
-  return [head, ...service.workers.map((worker) => workerRow(worker, null, options))]
+  return [head, ...service.workers.map((worker) => workerRow(worker, null, roles, options))]
 }
 
 /** @param service given: the only worker stands for its service. */
-function workerRow(worker: WorkerReport, service: ServiceReport | null, { now }: StatusTextOptions): Cell[] {
+function workerRow(
+  worker: WorkerReport,
+  service: ServiceReport | null,
+  roles: Roles,
+  { now }: StatusTextOptions,
+): Cell[] {
   const state = service?.state ?? worker.state
-  const message = [service ? rolloutMessage(service) : '', workerMessage(worker, now)]
+  const message = [service ? rolloutMessage(service) : '', roles.get(worker.id) ?? '', workerMessage(worker, now)]
     .filter((text) => text !== '')
     .join('; ')
   return [

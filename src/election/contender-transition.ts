@@ -219,6 +219,8 @@ function reasonFor(state: ContenderState): string {
       return `holds slot ${state.grip.slot} with token ${state.grip.token}, and starts as main`
     case 'main':
       return `main of slot ${state.grip.slot} with token ${state.grip.token}`
+    case 'releasing':
+      return `gives slot ${state.grip.slot} back`
     default:
       return state.why
   }

@@ -151,3 +151,23 @@ test('a lock that is not as it should be has a line, and who holds a slot and is
   expect(text).toContain('lock shared of db is degraded: nobody looks\n')
   expect(text).toContain('lock shared of db: slot 0 is held by pid 77 (node db.js), which is not of this supervisor\n')
 })
+
+test('of a service with slots each worker that runs says what it is: main of which slot, with which token, or standby', () => {
+  const workers = [worker('db/0', { message: 'warm' }), worker('db/1'), worker('db/2', { state: 'backoff', pid: null })]
+  const lock = { name: 'db', type: 'file', service: 'db', directory: '/l', mains: 1 } as const
+  const text = show([service('db', workers), service('web', [worker('web/0')])], {
+    locks: [
+      {
+        ...lock,
+        strangers: [],
+        holders: [{ slot: 0, token: '1000000007', worker: 'db/1' }],
+        health: { state: 'ok', problem: null },
+      },
+    ],
+  })
+  expect(text).toMatch(/db\/0 .* standby; warm$/m)
+  expect(text).toMatch(/db\/1 .* main of slot 0, token 1000000007$/m)
+  expect(text).toMatch(/db\/2 /m)
+  expect(text).not.toMatch(/db\/2 .*standby/)
+  expect(text).not.toMatch(/web .*main/)
+})

@@ -26,6 +26,9 @@ test('the main dies: the standby works with a higher token, and another one wait
   expect(await mainOf(scene)).toBe(standby)
   const { locks } = await scene.status()
   expect(locks).toMatchObject([{ name: 'db', type: 'file', mains: 1, holders: [{ slot: 0, token: second?.token }] }])
+  const { out } = await scene.holdfast('status', 'db')
+  expect(out).toMatch(new RegExp(`${standby} .* main of slot 0, token ${second?.token}\n`))
+  expect(out).toMatch(/ standby\n/)
 })
 
 test('the supervisor is dead: a standby takes over all the same', async () => {

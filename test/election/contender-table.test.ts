@@ -101,7 +101,7 @@ describe('the life of a contender', () => {
         'holds slot 0 with token 1000000007, and starts as main',
         'main of slot 0 with token 1000000007',
         'asked',
-        'gone',
+        'gives slot 0 back',
         'gone',
       ],
     ])
