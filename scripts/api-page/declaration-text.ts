@@ -74,9 +74,10 @@ export function isHidden(node: Node): boolean {
 export function docOf(node: Node): Doc {
   // `const x = 1` is a statement with a list of declarations in it.
   const owner = node.kind === SyntaxKind.VariableDeclaration ? node.parent.parent : node
+  // At the beginning of a file the comments above it are part of its text.
   const raw = owner.jsDoc?.at(-1)?.getText() ?? ''
   const plain = raw
-    .replace(/^\/\*\*/, '')
+    .replace(/^.*?\/\*\*/s, '')
     .replace(/\*\/$/, '')
     .replace(/^[ \t]*\* ?/gm, '')
   const [text = '', ...rest] = plain.trim().split(TAG)

@@ -143,7 +143,8 @@ function notForGuests(): HoldfastError {
 
 async function textOf(error: unknown, name: string): Promise<string> {
   if (!(error instanceof HoldfastError)) return `${name}: ${error instanceof Error ? error.stack : String(error)}\n`
+  const { programWords } = await import('./server-bundle.ts')
+  const { message, hint } = programWords(error, process.argv[1] ?? '')
   const { problems } = error.detail
-  const hint = problems !== undefined ? '' : error.code === 'HF_USAGE' ? 'Its commands: help' : error.hint
-  return `${name}: ${error.message}\n${problems === undefined ? '' : `${problems}\n`}${hint === '' ? '' : `  ${hint}\n`}`
+  return `${name}: ${message}\n${problems === undefined ? '' : `${problems}\n`}${hint === '' ? '' : `  ${hint}\n`}`
 }

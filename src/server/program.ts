@@ -1,41 +1,29 @@
 // What the commands of a program do: each finds its server, asks it, and says how that came out.
 import { existsSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { parseDuration } from '../config/values/duration.ts'
 import { callSupervisor, errorFrom } from '../control/client.ts'
-import { printableCount } from '../control/human-units.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import { makeEmptyFile } from '../os/empty-file.ts'
 import { lockHolder } from '../os/file-lock.ts'
-import { monotonicMillis } from '../os/monotonic-clock.ts'
 import { type ProcessIdentity, startTimeOf } from '../os/process-identity.ts'
 import type { OperationOutcome } from '../supervisor/engine-api.ts'
 import { endLeftovers } from '../supervisor/leftover.ts'
 import type { StatusReport } from '../supervisor/status-report.ts'
 import { awaitDeath } from './await-exit.ts'
 import { askSettled, nullIfEnded, whyItEnded } from './early-end.ts'
+import { FoundServer } from './found-server.ts'
 import { deskPath } from './predecessors.ts'
 import { type ProgramCommand, programHelp } from './program-command.ts'
 import { programInitFile } from './program-init-file.ts'
 import { startServer, startSupervisor } from './program-start.ts'
 import { LSB, ProgramVoice } from './program-voice.ts'
 import type { ServerOptions } from './server-options.ts'
-import {
-  type ServerPlace,
-  type ServerPresence,
-  serverPlace,
-  serverPresence,
-  serverServiceName,
-} from './server-place.ts'
+import { type ServerPlace, type ServerPresence, serverPlace, serverServiceName } from './server-place.ts'
 import { serveInForeground } from './server-process.ts'
-import { evaluateOptions, isConfigOf } from './server-spec.ts'
-import { placeBelow } from './supervised-server.ts'
+import { evaluateOptions } from './server-spec.ts'
 import { upgradeMains } from './upgrade-mains.ts'
 
-/** Milliseconds for another command that starts the same server, or has stopped it; then this one says what it finds. */
-const ANOTHER_COMMAND = 30_000
-const LOOK_EVERY = 30
 const UPGRADE_TIMEOUT = '30s'
 const VERB_OF = { started: 'start', restarted: 'restart', reloaded: 'reload', replaced: 'live restart' } as const
 const STATUS = { running: 0, dead: 1, notRunning: 3, unknown: 4 } as const
@@ -47,6 +35,7 @@ export class Program<Config> {
   private readonly program: string
   private readonly environment: Environment
   private readonly place: ServerPlace
+  private readonly found: FoundServer
   private readonly voice: ProgramVoice
 
   constructor(options: ServerOptions<Config>, program: string, environment: Environment) {
@@ -54,6 +43,7 @@ export class Program<Config> {
     this.program = program
     this.environment = environment
     this.place = serverPlace(options, program, environment)
+    this.found = new FoundServer(options, program, this.place)
     this.voice = new ProgramVoice(options)
   }
 
@@ -92,7 +82,7 @@ export class Program<Config> {
   }
 
   private async foreground(): Promise<number> {
-    const presence = await this.presence()
+    const presence = await this.found.presence()
     if (presence.is !== 'absent' && presence.is !== 'dead')
       return this.voice.refuse(`is running already${pidText(presence)}`)
     return serveInForeground(this.options, { program: this.program, environment: this.environment })
@@ -109,14 +99,14 @@ export class Program<Config> {
   }
 
   private async start(): Promise<number> {
-    const presence = await this.presenceAtRest()
-    if (!this.takeStopFileAway() || presence.is !== 'running') return this.bringUp(presence)
+    const presence = await this.found.presenceAtRest()
+    if (!this.takeStopFileAway() || !this.found.isSupervised(presence)) return this.bringUp(presence)
     return this.operate('started', this.place.socket, `${this.servers}/start`)
   }
 
   /** For cron, which is not to start what somebody has stopped. */
   private async fork(): Promise<number> {
-    const presence = await this.presenceAtRest()
+    const presence = await this.found.presenceAtRest()
     const file = this.stopFile
     if (file === null || !existsSync(file)) return this.bringUp(presence)
     return this.voice.refuse(`${file} is there: nothing is started before start, or before the file is removed`)
@@ -144,7 +134,7 @@ export class Program<Config> {
     }
     if (outcome.ok) {
       await this.warnWithoutMain()
-      return this.voice.say(`started, pid ${pid}, ${await this.workersText()}`)
+      return this.voice.say(`started, pid ${pid}, ${await this.found.workersText()}`)
     }
     this.voice.failures(outcome.services, 'start')
     await this.down().catch(nullIfEnded)
@@ -154,14 +144,14 @@ export class Program<Config> {
 
   /** Another start was faster: what counts is how that one comes out. */
   private async startedMeanwhile(): Promise<number> {
-    const presence = await this.presenceAtRest()
+    const presence = await this.found.presenceAtRest()
     if (presence.is === 'running') await askSettled(this.place.socket)
-    return this.bringUp(await this.presenceAtRest())
+    return this.bringUp(await this.found.presenceAtRest())
   }
 
   /** Its slots are its own: a process that holds one is left from before, or none of its business. */
   private async warnWithoutMain(): Promise<void> {
-    const presence = this.options.slots === undefined ? null : await this.presence()
+    const presence = this.options.slots === undefined ? null : await this.found.presence()
     if (presence?.is !== 'running') return
     const [service] = presence.report.services
     if (service?.workers.some(({ role }) => role === 'main') ?? true) return
@@ -171,9 +161,9 @@ export class Program<Config> {
   }
 
   private async stop(): Promise<number> {
-    const found = await this.presence()
+    const found = await this.found.presence()
     // A second stop hurries the first, as long as that listens.
-    const presence = found.is === 'silent' && found.passing ? await this.presenceAtRest() : found
+    const presence = found.is === 'silent' && found.passing ? await this.found.presenceAtRest() : found
     const file = this.stopFile
     try {
       if (file !== null) makeEmptyFile(file)
@@ -189,7 +179,7 @@ export class Program<Config> {
     if (presence.is === 'silent') return this.voice.refuse(`${presence.why} (pid ${presence.pid})`)
     if (presence.is === 'dead') return this.endRest()
     const outcome = await this.downUnlessEnded()
-    if (outcome === null) return this.bringDown(await this.presenceAtRest())
+    if (outcome === null) return this.bringDown(await this.found.presenceAtRest())
     this.voice.failures(outcome.services, 'stop')
     return outcome.ok ? this.voice.say('stopped') : this.voice.refuse('not everything could be stopped')
   }
@@ -197,7 +187,8 @@ export class Program<Config> {
   private async endRest(): Promise<number> {
     const { left } = await endLeftovers(this.place.runtimeDir)
     // A start was faster than the last of them: what is there now is its.
-    if (lockHolder(join(this.place.runtimeDir, 'lock')) !== null) return this.bringDown(await this.presenceAtRest())
+    if (lockHolder(join(this.place.runtimeDir, 'lock')) !== null)
+      return this.bringDown(await this.found.presenceAtRest())
     for (const socket of [this.place.socket, deskPath(this.place.runtimeDir)]) rmSync(socket, { force: true })
     if (this.options.pidFile !== undefined) rmSync(this.options.pidFile, { force: true })
     if (left.length === 0) return this.voice.say('its server was dead; what was left of it is stopped')
@@ -218,7 +209,7 @@ export class Program<Config> {
   }
 
   private async hardRestart(): Promise<number> {
-    const presence = await this.presenceAtRest()
+    const presence = await this.found.presenceAtRest()
     if (presence.is === 'running') await evaluateOptions(this.options, this.program, this.environment)
     const stopped = presence.is === 'absent' ? LSB.ok : await this.bringDown(presence)
     return stopped === LSB.ok ? this.start() : stopped
@@ -226,66 +217,64 @@ export class Program<Config> {
 
   /** Without a gap where that can be; what does not run is started. */
   private async restart(): Promise<number> {
-    const { is } = await this.presenceAtRest()
-    return is === 'running' && this.options.supervised ? this.liveRestart() : this.hardRestart()
+    const presence = await this.found.presenceAtRest()
+    return this.found.isSupervised(presence) && this.options.supervised ? this.liveRestart() : this.hardRestart()
   }
 
   private async liveRestart(): Promise<number> {
-    if (this.options.supervised) {
-      if ((await this.presence()).is !== 'running') return this.voice.refuse('is not running', LSB.notRunning)
-      this.takeStopFileAway()
-      return this.operate('replaced', this.place.socket, `${this.servers}/restart`)
-    }
-    if ((await this.presence()).is !== 'running') return this.voice.refuse('is not running', LSB.notRunning)
-    return this.voice.refuse(
-      'a live restart needs a supervisor above the server: set supervised: true',
-      LSB.unimplemented,
-    )
+    const refused = this.refuseUnsupervised(await this.found.presence(), 'a live restart')
+    if (refused !== null) return refused
+    this.takeStopFileAway()
+    return this.operate('replaced', this.place.socket, `${this.servers}/restart`)
+  }
+
+  /** Null: there is a supervisor above the server, who can do it. */
+  private refuseUnsupervised(presence: ServerPresence, what: string): number | null {
+    if (presence.is !== 'running') return this.voice.refuse('is not running', LSB.notRunning)
+    if (!this.options.supervised)
+      return this.voice.refuse(`${what} needs a supervisor above the server: set supervised: true`, LSB.unimplemented)
+    if (this.found.isSupervised(presence)) return null
+    const why = 'the server that runs has none: it is in the foreground, or was started without supervised: true'
+    return this.voice.refuse(`${what} needs a supervisor above the server; ${why}`, LSB.unimplemented)
   }
 
   /** Where nobody waits to follow it is a new server beside the old one. */
   private async upgrade(): Promise<number> {
     const { slots, supervised, upgrade } = this.options
     if (slots === undefined && supervised) return this.liveRestart()
-    if ((await this.presence()).is !== 'running') return this.voice.refuse('is not running', LSB.notRunning)
+    const presence = await this.found.presence()
+    if (presence.is !== 'running') return this.voice.refuse('is not running', LSB.notRunning)
     if (slots === undefined)
       return this.voice.refuse('an upgrade needs standbys: set slots, and upgrade.file', LSB.unimplemented)
     if (upgrade === undefined)
       return this.voice.refuse('a main is asked by a file to make room: set upgrade.file', LSB.unimplemented)
+    const refused = this.refuseUnsupervised(presence, 'an upgrade')
+    if (refused !== null) return refused
     await evaluateOptions(this.options, this.program, this.environment)
     this.takeStopFileAway()
     const { file, timeout = UPGRADE_TIMEOUT } = upgrade
     const service = serverServiceName(this.options.name)
     const millis = parseDuration(String(timeout)) ?? 0
     const outcome = await upgradeMains({ ...this.place, service, file, timeout: millis })
-    if (outcome.is === 'done') return this.voice.say(`upgraded, ${await this.workersText()}`)
+    if (outcome.is === 'done') return this.voice.say(`upgraded, ${await this.found.workersText()}`)
     this.voice.failures(outcome.services, 'upgrade')
     return this.voice.refuse(`not upgraded: ${outcome.why}`)
   }
 
   /** What the server itself has to do, supervised or not. */
   private async askServer(done: keyof typeof VERB_OF, path: string): Promise<number> {
-    const place = this.serverPlace(await this.presence())
+    const place = this.found.serverPlace(await this.found.presence())
     if (place === null) return this.voice.refuse('its supervisor has no server running just now')
     return this.operate(done, place.socket, path)
   }
 
   /** What only something that runs can do. */
   private async operate(done: keyof typeof VERB_OF, socket: string, path: string): Promise<number> {
-    if ((await this.presence()).is !== 'running') return this.voice.refuse('is not running', LSB.notRunning)
+    if ((await this.found.presence()).is !== 'running') return this.voice.refuse('is not running', LSB.notRunning)
     const { body } = await callSupervisor(socket, { method: 'POST', path, body: {} })
     const outcome = outcomeOf(body)
     this.voice.failures(outcome?.services ?? [], VERB_OF[done])
-    return outcome === null || outcome.ok ? this.voice.say(`${done}, ${await this.workersText()}`) : LSB.failed
-  }
-
-  /** Of the server itself: below a supervisor that of its present process. Null: it has none just now. */
-  private serverPlace(presence: ServerPresence): ServerPlace | null {
-    if (!this.options.supervised || presence.is !== 'running') return this.place
-    const servers = presence.report.services[0]?.workers ?? []
-    const pid = (servers.find(({ role, ready }) => role === 'main' && ready) ?? servers.find((one) => one.pid !== null))
-      ?.pid
-    return pid == null ? null : placeBelow(this.place.runtimeDir, pid)
+    return outcome === null || outcome.ok ? this.voice.say(`${done}, ${await this.found.workersText()}`) : LSB.failed
   }
 
   /** The supervisor's targets: the server, or those that contend. */
@@ -309,14 +298,14 @@ export class Program<Config> {
   private async status(asJson: boolean): Promise<number> {
     let presence: ServerPresence
     try {
-      presence = await this.presence()
+      presence = await this.found.presence()
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error
       return this.voice.refuse(error.message, STATUS.unknown)
     }
     switch (presence.is) {
       case 'running': {
-        const own = this.options.supervised ? await this.serverReport(presence) : presence.report
+        const own = await this.found.report(presence)
         if (asJson) this.voice.print(JSON.stringify(own ?? presence.report))
         else this.voice.table(own ?? presence.report, own === null ? 'supervisor' : 'server')
         return own === null ? STATUS.unknown : STATUS.running
@@ -331,45 +320,6 @@ export class Program<Config> {
     }
   }
 
-  /** @throws HoldfastError HF_RUNTIME_DIR_TAKEN: another program's server has the same name, and so the same runtime directory */
-  private async presence(): Promise<ServerPresence> {
-    const presence = await serverPresence(this.options, this.place)
-    if (presence.is !== 'running') return presence
-    const { config } = presence.report.supervisor
-    if (isConfigOf(config, this.program, this.options.name)) return presence
-    throw new HoldfastError('HF_RUNTIME_DIR_TAKEN', { dir: this.place.runtimeDir, config: String(config) })
-  }
-
-  /** Not while another command is about to bring it up or down: a stop takes as long as the workers may. */
-  private async presenceAtRest(): Promise<ServerPresence> {
-    const deadline = monotonicMillis() + ANOTHER_COMMAND
-    for (;;) {
-      const presence = await this.presence()
-      const passes = presence.is === 'silent' ? presence.passing : isGoingDown(presence)
-      if (!passes || (presence.is === 'silent' && monotonicMillis() > deadline)) return presence
-      await delay(LOOK_EVERY)
-    }
-  }
-
-  /** Null: its supervisor is there, and the server is not, just now. */
-  private async serverReport(presence: ServerPresence): Promise<StatusReport | null> {
-    const place = this.serverPlace(presence)
-    const own = place === null ? null : await serverPresence(this.options, place)
-    return own?.is === 'running' ? own.report : null
-  }
-
-  private async workersText(): Promise<string> {
-    const presence = await this.presence()
-    const report =
-      presence.is === 'running' && this.options.supervised
-        ? await this.serverReport(presence)
-        : presence.is === 'running'
-          ? presence.report
-          : null
-    const service = report?.services[0]
-    return service === undefined ? 'no workers' : `${printableCount(service.ready, 'worker')} ready`
-  }
-
   private notUp(why: string): number {
     return this.voice.refuse(`did not start: ${why}`, this.options.daemonizeErrorExitCode ?? LSB.failed)
   }
@@ -377,10 +327,6 @@ export class Program<Config> {
 
 function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
-}
-
-function isGoingDown(presence: ServerPresence): boolean {
-  return presence.is === 'running' && presence.report.supervisor.goingDown === true
 }
 
 function outcomeOf(body: unknown): OperationOutcome | null {
