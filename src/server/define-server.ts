@@ -67,7 +67,8 @@ export interface Server<Config = unknown> {
  * ```
  */
 export function defineServer<Config = unknown>(given: ServerOptions<Config>): Server<Config> {
-  const { name } = given
+  // What was given may be nothing at all; that is said when something is to be done.
+  const name = given?.name
   const tier = tierOfThisProcess()
 
   const command = async (word: string | undefined, args: readonly string[]): Promise<number> => {
@@ -103,7 +104,7 @@ export function defineServer<Config = unknown>(given: ServerOptions<Config>): Se
     } catch (error) {
       // Whoever started this one too late says what that means.
       if (!(tier.is === 'server' && error instanceof HoldfastError && error.code === 'HF_ALREADY_RUNNING'))
-        process.stderr.write(await textOf(error, name))
+        process.stderr.write(await textOf(error, typeof name === 'string' && name !== '' ? name : 'defineServer'))
       // What follows `command` in the program is for whoever has typed it.
       if (tier.is !== 'program') process.exit(1)
       return exitCodeOf(error)
@@ -118,7 +119,7 @@ export function defineServer<Config = unknown>(given: ServerOptions<Config>): Se
     },
     command: (word, args = []) => told(word, args),
     async open() {
-      if (given.slots !== undefined || given.supervised) throw notForGuests()
+      if (given?.slots !== undefined || given?.supervised) throw notForGuests()
       // A worker of a server that was opened so comes here again.
       if (tier.is === 'worker' && tier.server === name) return work()
       const { openGuestServer } = await import('./server-bundle.ts')

@@ -1,12 +1,21 @@
 // The pid file of a server: what init scripts and people look at. Written when the server is up to it, removed at its end.
-import { readFileSync, unlinkSync } from 'node:fs'
+import { mkdirSync, readFileSync, unlinkSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { HoldfastError } from '../errors/holdfast-error.ts'
 import { writeFileAtomically } from '../os/atomic-file.ts'
 
 const READABLE = 0o644
 
-/** @throws OsError */
+/** With its directory. @throws HoldfastError HF_DIRECTORY */
 export function writePidFile(path: string): void {
-  writeFileAtomically(path, `${process.pid}\n`, READABLE)
+  try {
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileAtomically(path, `${process.pid}\n`, READABLE)
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error)
+    const mend = 'Set another pidFile, or see to its directory.'
+    throw new HoldfastError('HF_DIRECTORY', { what: 'the pid file', dir: path, problem, mend }, { cause: error })
+  }
 }
 
 /** If it is still ours. */

@@ -26,6 +26,7 @@ export type ProgramCommand = keyof typeof PROGRAM_COMMANDS
 /** `--hard_restart` is `hard-restart`. @throws HoldfastError HF_USAGE */
 export function parseProgramCommand(word: string | undefined): ProgramCommand {
   if (word === undefined) return 'foreground'
+  if (typeof word !== 'string') throw new HoldfastError('HF_USAGE', { problem: 'a command is a text', verb: '' })
   const name = word.replace(/^-+/, '').replaceAll('_', '-').toLowerCase()
   if (Object.hasOwn(PROGRAM_COMMANDS, name)) return name as ProgramCommand
   const near = nearestName(name, Object.keys(PROGRAM_COMMANDS))

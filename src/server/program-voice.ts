@@ -24,8 +24,9 @@ export class ProgramVoice {
     return LSB.ok
   }
 
-  refuse(text: string, code: number = LSB.failed): number {
-    writeSync(2, `${this.paint('red', this.name)}: ${text}\n`)
+  /** @param hint what to do about it */
+  refuse(text: string, code: number = LSB.failed, hint = ''): number {
+    writeSync(2, `${this.paint('red', this.name)}: ${text}\n${hint === '' ? '' : `  ${hint}\n`}`)
     return code
   }
 

@@ -15,6 +15,7 @@ import { askSettled, nullIfEnded, whyItEnded } from './early-end.ts'
 import { FoundServer } from './found-server.ts'
 import { deskPath } from './predecessors.ts'
 import { type ProgramCommand, programHelp } from './program-command.ts'
+import { programWords } from './program-hints.ts'
 import { programInitFile } from './program-init-file.ts'
 import { startServer, startSupervisor } from './program-start.ts'
 import { LSB, ProgramVoice } from './program-voice.ts'
@@ -114,7 +115,7 @@ export class Program<Config> {
 
   private async bringUp(presence: ServerPresence): Promise<number> {
     if (presence.is === 'running') return this.voice.say(`is running already${pidText(presence)}`)
-    if (presence.is === 'silent') return this.voice.refuse(`${presence.why} (pid ${presence.pid})`)
+    if (presence.is === 'silent') return this.voice.refuse(presence.why, LSB.failed, presence.hint)
     const start = this.options.supervised ? startSupervisor : startServer
     // What is wrong with the options is said by this process, in its terminal.
     const { spec } = await evaluateOptions(this.options, this.program, this.environment)
@@ -123,7 +124,9 @@ export class Program<Config> {
     if (report === null) return this.notUp(`its process (pid ${pid}) ended before it was up`)
     if ('error' in report) {
       const error = errorFrom(report.error)
-      return error.code === 'HF_ALREADY_RUNNING' ? this.startedMeanwhile() : this.notUp(error.message)
+      if (error.code === 'HF_ALREADY_RUNNING') return this.startedMeanwhile()
+      const { message, hint } = programWords(error, this.program)
+      return this.notUp(message, hint)
     }
     const started = { pid, startTime: startTimeOf(pid) ?? 0 }
     const outcome = await askSettled(this.place.socket)
@@ -176,7 +179,7 @@ export class Program<Config> {
 
   private async bringDown(presence: ServerPresence): Promise<number> {
     if (presence.is === 'absent') return this.voice.say('is not running')
-    if (presence.is === 'silent') return this.voice.refuse(`${presence.why} (pid ${presence.pid})`)
+    if (presence.is === 'silent') return this.voice.refuse(presence.why, LSB.failed, presence.hint)
     if (presence.is === 'dead') return this.endRest()
     const outcome = await this.downUnlessEnded()
     if (outcome === null) return this.bringDown(await this.found.presenceAtRest())
@@ -228,9 +231,15 @@ export class Program<Config> {
     return this.operate('replaced', this.place.socket, `${this.servers}/restart`)
   }
 
+  /** What only something that runs, and answers, can do. */
+  private refuseAbsent(presence: Exclude<ServerPresence, { readonly is: 'running' }>): number {
+    if (presence.is === 'silent') return this.voice.refuse(presence.why, LSB.failed, presence.hint)
+    return this.voice.refuse('is not running', LSB.notRunning)
+  }
+
   /** Null: there is a supervisor above the server, who can do it. */
   private refuseUnsupervised(presence: ServerPresence, what: string): number | null {
-    if (presence.is !== 'running') return this.voice.refuse('is not running', LSB.notRunning)
+    if (presence.is !== 'running') return this.refuseAbsent(presence)
     if (!this.options.supervised)
       return this.voice.refuse(`${what} needs a supervisor above the server: set supervised: true`, LSB.unimplemented)
     if (this.found.isSupervised(presence)) return null
@@ -243,7 +252,7 @@ export class Program<Config> {
     const { slots, supervised, upgrade } = this.options
     if (slots === undefined && supervised) return this.liveRestart()
     const presence = await this.found.presence()
-    if (presence.is !== 'running') return this.voice.refuse('is not running', LSB.notRunning)
+    if (presence.is !== 'running') return this.refuseAbsent(presence)
     if (slots === undefined)
       return this.voice.refuse('an upgrade needs standbys: set slots, and upgrade.file', LSB.unimplemented)
     if (upgrade === undefined)
@@ -268,9 +277,9 @@ export class Program<Config> {
     return this.operate(done, place.socket, path)
   }
 
-  /** What only something that runs can do. */
   private async operate(done: keyof typeof VERB_OF, socket: string, path: string): Promise<number> {
-    if ((await this.found.presence()).is !== 'running') return this.voice.refuse('is not running', LSB.notRunning)
+    const presence = await this.found.presence()
+    if (presence.is !== 'running') return this.refuseAbsent(presence)
     const { body } = await callSupervisor(socket, { method: 'POST', path, body: {} })
     const outcome = outcomeOf(body)
     this.voice.failures(outcome?.services ?? [], VERB_OF[done])
@@ -301,7 +310,8 @@ export class Program<Config> {
       presence = await this.found.presence()
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error
-      return this.voice.refuse(error.message, STATUS.unknown)
+      const { message, hint } = programWords(error, this.program)
+      return this.voice.refuse(message, STATUS.unknown, hint)
     }
     switch (presence.is) {
       case 'running': {
@@ -311,7 +321,7 @@ export class Program<Config> {
         return own === null ? STATUS.unknown : STATUS.running
       }
       case 'silent':
-        return this.voice.refuse(`${presence.why} (pid ${presence.pid})`, STATUS.unknown)
+        return this.voice.refuse(presence.why, STATUS.unknown, presence.hint)
       case 'dead':
         return this.voice.refuse(`is dead: ${presence.why}`, STATUS.dead)
       case 'absent':
@@ -320,8 +330,8 @@ export class Program<Config> {
     }
   }
 
-  private notUp(why: string): number {
-    return this.voice.refuse(`did not start: ${why}`, this.options.daemonizeErrorExitCode ?? LSB.failed)
+  private notUp(why: string, hint = ''): number {
+    return this.voice.refuse(`did not start: ${why}`, this.options.daemonizeErrorExitCode ?? LSB.failed, hint)
   }
 }
 

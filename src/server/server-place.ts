@@ -8,6 +8,7 @@ import { livingLeftovers } from '../supervisor/leftover.ts'
 import type { StatusReport } from '../supervisor/status-report.ts'
 import { readPidFile } from './pid-file.ts'
 import type { ServerOptions } from './server-options.ts'
+import { isStopped } from './silent-supervisor.ts'
 
 export interface ServerPlace {
   readonly runtimeDir: string
@@ -39,7 +40,13 @@ export function serverPlace(
 export type ServerPresence =
   | { readonly is: 'running'; readonly report: StatusReport }
   /** Somebody holds its lock, and does not answer: it hangs, or is on its way up or down (`passing`). */
-  | { readonly is: 'silent'; readonly pid: number; readonly why: string; readonly passing: boolean }
+  | {
+      readonly is: 'silent'
+      readonly pid: number
+      readonly why: string
+      readonly hint: string
+      readonly passing: boolean
+    }
   /** It died: its pid file is there, or workers of its are. */
   | { readonly is: 'dead'; readonly why: string }
   | { readonly is: 'absent' }
@@ -55,7 +62,7 @@ export async function serverPresence(options: Placed, { runtimeDir, socket }: Se
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.code === 'HF_PERMISSION') throw error
     const pid = lockHolder(join(runtimeDir, 'lock'))
-    if (pid !== null) return { is: 'silent', pid, why: error.message, passing: hasEnded(error) }
+    if (pid !== null) return { is: 'silent', pid, ...silence(error, pid), passing: hasEnded(error) }
   }
   const left = livingLeftovers(runtimeDir)
   if (left.length > 0) {
@@ -66,4 +73,15 @@ export async function serverPresence(options: Placed, { runtimeDir, socket }: Se
   }
   const pid = options.pidFile === undefined ? null : readPidFile(options.pidFile)
   return pid === null ? { is: 'absent' } : { is: 'dead', why: `its pid file is there, pid ${pid} is not its server` }
+}
+
+function silence(error: HoldfastError, pid: number): { readonly why: string; readonly hint: string } {
+  if (error.code !== 'HF_NO_ANSWER') return { why: `${error.message} (pid ${pid})`, hint: '' }
+  if (isStopped(pid))
+    return {
+      why: `its process (pid ${pid}) is stopped, and does not answer`,
+      hint: `Let it go on with: kill -CONT ${pid}. What it was asked to do meanwhile is done then.`,
+    }
+  const hint = `It may be stuck: its log says what it did last. kill -9 ${pid} ends it, then stop what is left of it.`
+  return { why: `its process (pid ${pid}) did not answer within ${ANSWER} s`, hint }
 }

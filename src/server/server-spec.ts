@@ -1,13 +1,13 @@
 // From the options of `defineServer` to what the engine runs on: a supervisor with one service.
 import { dirname, join } from 'node:path'
 import type { SupervisorSpec } from '../config/effective.ts'
-import type { Problem } from '../config/problem.ts'
+import type { OptionProblem } from '../config/program-options.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import { DEFAULT_LOG_LEVEL, type LogLevel } from '../wire/log-level.ts'
 import { embeddedRollout, inProcessProblems } from './in-process-options.ts'
 import { readLogLevel } from './log-levels.ts'
 import { isSameProgram } from './program-file.ts'
-import { refuseWhatCanNotBe } from './refuse-options.ts'
+import { wrongOptions } from './refuse-options.ts'
 import type { DynamicSettings, ServerOptions } from './server-options.ts'
 import { serverServiceName } from './server-place.ts'
 import { workerCommand } from './worker-command.ts'
@@ -94,7 +94,9 @@ export async function evaluateOptions<Config>(
   environment: Readonly<Record<string, string | undefined>>,
   { host = true }: CheckOptions = {},
 ): Promise<EvaluatedOptions<Config>> {
-  refuseWhatCanNotBe(options)
+  const wrong = await wrongOptions(options, { host })
+  if (wrong.length > 0)
+    throw invalid(options.name, [...wrong, ...(await problemsBeside(wrong, options, program, environment))])
   const { config: given } = options
   const config = (typeof given === 'function' ? await (given as () => Config | Promise<Config>)() : given) as Config
   requireHandable(config, options.name, options.workerType)
@@ -131,6 +133,31 @@ export async function loadServerConfig(
   return result.spec
 }
 
+/** What is wrong with the keys of the config file, where something else is wrong as well: both are told at once. */
+async function problemsBeside<Config>(
+  wrong: readonly OptionProblem[],
+  options: ServerOptions<Config>,
+  program: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<readonly OptionProblem[]> {
+  const refused = new Set(wrong.map(({ path }) => path.split(/[.[]/, 1)[0]))
+  if (refused.has('name') || refused.has('')) return []
+  const isSound = (key: string): boolean => !refused.has(key) && (key === 'workers' || !isOneOf(OF_THE_SERVER, key))
+  const kept = Object.entries(options).filter(([key]) => isSound(key))
+  const sound = {
+    name: options.name,
+    workerType: 'spawn',
+    command: 'true',
+    ...Object.fromEntries(kept),
+  } as ServerOptions
+  const { allProblems, loadConfigObject } = await import('../config/load.ts')
+  return allProblems(await loadConfigObject(written(sound, program), dirname(program), environment))
+}
+
+function isOneOf(keys: readonly string[], key: string): boolean {
+  return keys.includes(key)
+}
+
 function dynamicPart(config: unknown): DynamicSettings {
   if (typeof config !== 'object' || config === null) return {}
   const known = DYNAMIC.filter((key) => (config as Record<string, unknown>)[key] !== undefined)
@@ -144,8 +171,7 @@ function written(options: ServerOptions, program: string): Record<string, unknow
     Object.fromEntries(Object.entries(options).filter(([key, value]) => keys.includes(key) && value !== undefined))
   const others = Object.fromEntries(
     Object.entries(options).filter(
-      ([key, value]) =>
-        value !== undefined && !([...OF_THE_SERVER, ...OF_THE_SUPERVISOR] as readonly string[]).includes(key),
+      ([key, value]) => value !== undefined && !isOneOf([...OF_THE_SERVER, ...OF_THE_SUPERVISOR], key),
     ),
   )
   const service = {
@@ -169,12 +195,13 @@ function defaultsOf({ workerType = 'process', commandSender = 'signal' }: Server
   return { stdin: 'commands', reload: { signal: 'USR2' }, stop: { signals: ['TERM', 'QUIT', 'KILL'] } }
 }
 
-function invalid(name: string, problems: readonly Pick<Problem, 'path' | 'message' | 'hint'>[]): HoldfastError {
+function invalid(name: string, problems: readonly OptionProblem[]): HoldfastError {
   const lines = problems.map(({ path, message, hint }) => {
     const key = path
+      .replace(`services.${name}.instances`, 'workers')
       .replace(`services.${name}.`, '')
       .replace(`services.${serverServiceName(name)}.`, 'serverProcess.')
-      .replace(/^instances/, 'workers')
+      .replace('serverProcess.slots', 'slots')
     return `  ${key === '' ? '' : `${key}: `}${message}${hint === '' ? '' : `\n    ${hint}`}`
   })
   const file = `the options of server "${name}"`

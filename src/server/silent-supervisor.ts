@@ -48,7 +48,8 @@ export function silent({ pid, limit, timedOut = false }: Silence): HoldfastError
   return new HoldfastError(code, { who, limit, state: ': its process is stopped', mend })
 }
 
-function isStopped(pid: number): boolean {
+/** By SIGSTOP, or a debugger. */
+export function isStopped(pid: number): boolean {
   const state = statOf(pid)?.state
   return state === 'T' || state === 't'
 }

@@ -1,0 +1,126 @@
+// What somebody may have written in place of an option: each is one clear error with its path, whatever it is.
+import { describe, expect, expectTypeOf, test } from 'vitest'
+import { optionProblems, type SERVER_HOOKS, type WORKER_HOOKS } from '../../src/config/program-options.ts'
+import { HoldfastError } from '../../src/errors/holdfast-error.ts'
+import type { ServerHooks } from '../../src/server/server-hooks.ts'
+import type { ServerOptions } from '../../src/server/server-options.ts'
+import { withPathsFrom } from '../../src/server/server-paths.ts'
+import { evaluateOptions } from '../../src/server/server-spec.ts'
+import type { WorkerDefinition } from '../../src/server/worker-definition.ts'
+
+const PROGRAM = '/srv/shop.mjs'
+const SLOTS = { mains: 1, standbys: 1 }
+const worker = { run: () => {} }
+
+/** Lines `path: message`, and what else the error says. */
+async function refused(options: object): Promise<readonly string[]> {
+  try {
+    const given = withPathsFrom(PROGRAM, { name: 'shop', worker, ...options } as ServerOptions)
+    await evaluateOptions(given, PROGRAM, {}, { host: true })
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error
+    expect([error.code, error.exit]).toEqual(['HF_CONFIG_INVALID', 2])
+    return String(error.detail.problems)
+      .split('\n')
+      .filter((line) => /^ {2}\S/.test(line))
+  }
+  return []
+}
+
+test('hooks are known by the names that their types have', () => {
+  expectTypeOf<(typeof SERVER_HOOKS)[number]>().toEqualTypeOf<keyof ServerHooks>()
+  expectTypeOf<(typeof WORKER_HOOKS)[number]>().toEqualTypeOf<keyof WorkerDefinition>()
+})
+
+test.each<[object, string]>([
+  [{ name: undefined }, 'name: it is missing'],
+  [{ name: 5 }, 'name: expected a name, found number 5'],
+  [{ name: 'a b' }, 'name: expected a name, found text "a b"'],
+  [{ name: 'all' }, 'name: "all" is reserved'],
+  [{ pidFile: 5 }, 'pidFile: expected a path'],
+  [{ logDir: null }, 'logDir: expected a path'],
+  [{ runtimeDir: '' }, 'runtimeDir: expected a path'],
+  [{ control: { socket: 5 } }, 'control.socket: expected a path'],
+  [{ sockets: null }, 'sockets: expected an object'],
+  [{ supervised: 'yes' }, 'supervised: expected true or false'],
+  [{ slots: null }, 'slots: expected an object'],
+  [{ slots: { mains: 0 } }, 'slots.mains: 0 is out of range'],
+  [{ slots: { stopFile: 5 } }, 'slots.stopFile: expected a path'],
+  [{ slots: SLOTS, serverProcess: { stop: 5 } }, 'serverProcess.stop: expected an object'],
+  [{ supervised: true, serverProcess: { enableDetach: 'x' } }, 'serverProcess.enableDetach: expected true or false'],
+  [{ supervised: true, serverProcess: { detachWait: Number.NaN } }, 'serverProcess.detachWait: "NaN" is not'],
+  [{ serverProcess: {} }, 'serverProcess: nobody is above the server'],
+  [{ slots: SLOTS, upgrade: {} }, 'upgrade.file: "file" is missing'],
+  [{ slots: SLOTS, upgrade: { file: 5 } }, 'upgrade.file: expected a path'],
+  [{ titles: { worker: 5 } }, 'titles.worker: expected text'],
+  [{ titles: true }, 'titles: expected an object'],
+  [{ server: 5 }, 'server: expected an object'],
+  [{ server: { initialize: 5 } }, 'server.initialize: expected a function'],
+  [{ server: { onSpwan() {} } }, 'server.onSpwan: unknown key "onSpwan"'],
+  [{ worker: null }, 'worker: it has no function run'],
+  [{ worker: { run() {}, initialise() {} } }, 'worker.initialise: unknown key'],
+  [{ worker: { run() {}, stop: 5 } }, 'worker.stop: expected a function'],
+  [{ worker: new URL('file:///nowhere/worker.mjs') }, 'worker: there is no file /nowhere/worker.mjs'],
+  [{ worker: 'https://shop/worker.mjs' }, 'worker: Node loads no module from https:'],
+  [{ worker: './worker.mjs' }, 'worker: "./worker.mjs" is not a URL'],
+  [{ command: 'true' }, 'command: a worker of type process has none'],
+  [{ commandSender: 'pipe' }, 'commandSender: a worker of type process has none'],
+  [{ workerType: 'spawn', command: 'true', commandSender: 'x' }, 'commandSender: expected one of signal, pipe'],
+  [{ workerType: 'spawn' }, 'command: it is missing'],
+  [{ workerType: 'fork' }, 'workerType: fork is not available yet'],
+  [{ workerType: 'fibre' }, 'workerType: expected one of'],
+  [{ signals: 'nginx' }, 'signals: unknown signal map "nginx"'],
+  [{ signals: null }, 'signals: expected the name of a signal map'],
+  [{ orphans: 'leave' }, 'orphans: expected one of finish, stay'],
+  [{ logLevel: 'loud' }, 'logLevel: unknown log level "loud"'],
+  [{ daemonizeErrorExitCode: 300 }, 'daemonizeErrorExitCode: 300 is out of range'],
+  [{ daemonizeErrorExitCode: Number.NaN }, 'daemonizeErrorExitCode: number NaN is not a whole number'],
+  [{ initFile: { descripton: 'x' } }, 'initFile.descripton: unknown key'],
+  [{ initFile: { requiredStart: '$network' } }, 'initFile.requiredStart: expected a list'],
+  [{ quiet: 'yes' }, 'quiet: expected true or false'],
+  [{ instances: 3 }, 'instances: a server has no such option'],
+  [{ autostart: false }, 'autostart: a server has no such option'],
+  [{ wokers: 3 }, 'wokers: unknown key "wokers"'],
+  [{ logs: {} }, 'logs: logs is not available yet'],
+])('%j', async (options, line) => {
+  expect(await refused(options)).toEqual([expect.stringContaining(`  ${line}`)])
+})
+
+describe('what is no mistake', () => {
+  test.each<[string, object]>([
+    ['keys without a value', { pidFile: undefined, slots: undefined, server: undefined, quiet: undefined }],
+    ['a worker with state and functions of its own', { worker: { run() {}, count: 0, step() {}, cache: new Map() } }],
+    [
+      'hooks of a class',
+      {
+        server: new (class {
+          private readonly log = []
+          afterStart() {
+            return this.log
+          }
+        })(),
+      },
+    ],
+    ['titles: false', { titles: false }],
+    ['null, where a key of the config file takes it', { user: null, heartbeat: null }],
+  ])('%s', async (_, options) => {
+    expect(await refused(options)).toEqual([])
+  })
+})
+
+test('all that is wrong is told at once', async () => {
+  const lines = await refused({ workers: 'many', quiet: 1, restart: { initail: '1s' }, stopp: 1 })
+  expect(lines.map((line) => line.split(':')[0]?.trim()).sort()).toEqual([
+    'quiet',
+    'restart.initail',
+    'stopp',
+    'workers',
+  ])
+})
+
+test('defineServer of nothing at all', () => {
+  for (const nothing of [undefined, null, 5, 'shop']) {
+    expect(() => withPathsFrom(PROGRAM, nothing as never)).toThrow(HoldfastError)
+    expect(optionProblems(nothing)).toHaveLength(1)
+  }
+})
