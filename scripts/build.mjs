@@ -209,14 +209,19 @@ function writeNotices(outdir, bundles) {
 }
 
 function writeDeclarations(outdir) {
+  const types = join(outdir, 'types')
   execFileSync(
     process.execPath,
-    [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.types.json', '--outDir', join(outdir, 'types')],
+    [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.types.json', '--outDir', types],
     {
       cwd: root,
       stdio: 'inherit',
     },
   )
+  // The same text once more: whether a declaration is an ES module's or a CommonJS one's stands in the package.json beside it.
+  const commonjs = join(outdir, 'types-commonjs')
+  cpSync(types, commonjs, { recursive: true })
+  writeFileSync(join(commonjs, 'package.json'), '{ "type": "commonjs" }\n')
 }
 
 async function writeSchema(outdir) {

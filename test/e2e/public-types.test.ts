@@ -69,6 +69,19 @@ test('the types hold for those who install the package, also from CommonJS', () 
   ).toEqual({ status: 0, output: '' })
 })
 
+test.each(['node16', 'node18', 'nodenext'])('a project of CommonJS: module %s', (module) => {
+  const directory = project()
+  writeFileSync(join(directory, 'package.json'), '{ "type": "commonjs" }')
+  writeFileSync(
+    join(directory, 'shop.ts'),
+    "import { defineServer, HoldfastError, type ServerOptions } from 'holdfast'\nimport { worker } from 'holdfast/worker'\n" +
+      "const options: ServerOptions<{ port: number }> = { name: 'a', config: { port: 80 }, worker: { run: (ctx) => ctx.config.port } }\n" +
+      'export const code: Promise<number | HoldfastError> = defineServer(options).command("status")\nworker.ready()\n',
+  )
+  const strict = { exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, skipLibCheck: false }
+  expect(check(directory, { module, ...strict })).toEqual({ status: 0, output: '' })
+})
+
 test('what is wrong is seen', () => {
   const directory = project()
   writeFileSync(
