@@ -24,6 +24,7 @@ export type { ServerHooks, WorkerEnd, WorkerEvent } from './server/server-hooks.
 export type {
   DynamicSettings,
   InitFileOptions,
+  LogRotationSettings,
   ServerOptions,
   ServerProcessSettings,
   ServerSettings,

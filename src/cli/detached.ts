@@ -1,7 +1,7 @@
 // The supervisor in the background, as `up --detach` starts it.
 import { errorBody } from '../control/reply.ts'
 import { requirePlatform } from '../os/libc.ts'
-import { redirectOutput } from '../os/redirect-output.ts'
+import { redirectOutput, redirectOutputTo } from '../os/redirect-output.ts'
 import { parseSignal } from '../os/signals.ts'
 import { startThreadPool } from '../os/thread-pool.ts'
 import { catchesSignal } from '../os/thread-states.ts'
@@ -37,6 +37,7 @@ export async function supervise({ environment: own, uid }: Context): Promise<num
       uid,
       clean,
       ownLog,
+      onLogOpen: (fd) => redirectOutputTo(fd, ownLog),
       pointers: library === undefined,
       onStop() {
         stopAsked ??= new Date().toISOString()

@@ -18,7 +18,7 @@ export { effectiveConfig, effectiveYaml } from './effective-json.ts'
 export { formatProblems } from './format-problems.ts'
 export { jsonSchema } from './json-schema.ts'
 export type { Problem } from './problem.ts'
-export { optionProblems } from './program-options.ts'
+export { programProblems, readLogRotation } from './program-options.ts'
 
 export type LoadResult =
   | { readonly ok: true; readonly spec: SupervisorSpec; readonly warnings: readonly Problem[] }

@@ -26,6 +26,19 @@ export function adviseUnknownKey(path: Path, raw: unknown, table: SettingTable):
   )
 }
 
+/** The same for an option of a program's server, which stands in no file: there is no level that it could have been indented to. */
+export function adviseUnknownOption(path: Path, raw: unknown, table: SettingTable): UnknownKeyAdvice {
+  const key = String(path.at(-1))
+  return (
+    sameWord(key, table) ??
+    knownElsewhere(table, (names) => names.some((name) => plainName(name) === plainName(key))) ??
+    say(path.length === 1 ? foreignServiceKey(key, raw) : null) ??
+    didYouMean(nearestName(key, Object.keys(table))) ??
+    knownElsewhere(table, (names) => nearestName(key, names) !== null) ??
+    oneLevelBelow(key, table) ?? { mend: suggestion(key, namesToShow(table), 'key') }
+  )
+}
+
 function say(mend: string | null): UnknownKeyAdvice | null {
   return mend === null ? null : { mend }
 }

@@ -208,6 +208,13 @@ export const ERRORS = {
     hint: 'See what is wrong with: holdfast check',
     ...failed,
   },
+  HF_HOOK_FAILED: {
+    message: '{hook} failed: {problem}',
+    about:
+      'A function of a program with a server in it has thrown: `config`, `initialize`, `beforeRun` or `reloadConfig`.',
+    hint: '{mend}',
+    ...failed,
+  },
   HF_CONFIG_FILE: {
     message: '{problem}',
     about: 'The config can not be read: missing, a directory, binary, not UTF-8, larger than 10 MB.',

@@ -1,6 +1,6 @@
 import { errorCode } from './file-calls.ts'
 import type { FileIdentity } from './open-log.ts'
-import { RotatingFile } from './rotating-file.ts'
+import { type LogRotation, RotatingFile } from './rotating-file.ts'
 import { bytesQueuedInTotal, WriteQueue } from './write-queue.ts'
 
 const MIB = 1024 * 1024
@@ -11,6 +11,8 @@ const CHOKED = 8 * MIB
 const FULL_IN_TOTAL = 32 * MIB
 const FULL_SHARE = 64 * 1024
 const CHOKED_IN_TOTAL = 64 * MIB
+
+export const DEFAULT_ROTATION: LogRotation = { maxSize: 10 * MIB, keep: 5 }
 
 const FIRST_RETRY = 100
 const LAST_RETRY = 5_000
@@ -27,6 +29,8 @@ export interface LogFileOptions {
   /** Owner of the file. Default: ours. */
   readonly uid?: number
   readonly gid?: number
+  /** Each time that it was opened. The descriptor is not to be kept: at the next rotation it is closed. */
+  readonly onOpen?: (fd: number) => void
   /** Told once when writing starts to fail, and again when the reason changes. The lines are kept and tried again. */
   readonly onTrouble?: (error: Error, path: string) => void
   readonly onRecovered?: (outage: LogOutage, path: string) => void
@@ -55,7 +59,7 @@ export class LogFile {
   readonly path: string
   readonly #options: LogFileOptions
   readonly #file: RotatingFile
-  readonly #maxSize: number
+  #maxSize: number
   readonly #queue = new WriteQueue()
   /** The loop while it runs. */
   #loop: Promise<void> | null = null
@@ -68,12 +72,19 @@ export class LogFile {
   #drainListeners: (() => void)[] = []
 
   constructor(options: LogFileOptions) {
-    const { path, maxSize = 10 * MIB, keep = 5, mode = 0o640, uid, gid } = options
+    const { path, mode = 0o640, uid, gid } = options
+    const { maxSize = DEFAULT_ROTATION.maxSize, keep = DEFAULT_ROTATION.keep } = options
     this.path = path
     this.#options = options
     this.#maxSize = maxSize
     const onTrouble = (error: Error) => options.onTrouble?.(error, path)
-    this.#file = new RotatingFile({ path, maxSize, keep, mode, uid, gid, onTrouble })
+    this.#file = new RotatingFile({ path, maxSize, keep, mode, uid, gid, onTrouble, onOpen: options.onOpen })
+  }
+
+  /** From now on; a file that is too large for it is rotated before the next line. */
+  set rotation({ maxSize = DEFAULT_ROTATION.maxSize, keep = DEFAULT_ROTATION.keep }: Partial<LogRotation>) {
+    this.#maxSize = maxSize
+    this.#file.rotation = { maxSize, keep }
   }
 
   /** Takes over buffers of whole lines: nobody may change them any more. */

@@ -7,10 +7,17 @@ import { shiftRotatedFiles } from './rotated-files.ts'
 // When a rotation fails (the directory is not ours), the file grows until the next try.
 const ROTATION_RETRY = 60_000
 
-export interface RotatingFileOptions extends OpenLogOptions {
-  /** Bytes. */
+/** When a log file is rotated. */
+export interface LogRotation {
+  /** Bytes that it may have; Infinity: it is never rotated. */
   readonly maxSize: number
+  /** Rotated files kept. */
   readonly keep: number
+}
+
+export interface RotatingFileOptions extends OpenLogOptions, LogRotation {
+  /** Each time that it was opened. The descriptor is ours, and is closed at the next rotation. */
+  readonly onOpen?: ((fd: number) => void) | undefined
   /** What failed without keeping us from writing: the owner, the rotation. */
   readonly onTrouble: (error: Error) => void
 }
@@ -23,10 +30,12 @@ export class RotatingFile {
   #size = 0
   #left: FileIdentity | null = null
   #noRotationBefore = 0
+  #rotation: LogRotation
   #busySince: number | null = null
 
   constructor(options: RotatingFileOptions) {
     this.#options = options
+    this.#rotation = options
     this.#directory = directorySlot(dirname(options.path))
   }
 
@@ -39,10 +48,15 @@ export class RotatingFile {
     return this.#file === null ? null : { device: this.#file.device, inode: this.#file.inode, size: this.#size }
   }
 
+  /** From now on. */
+  set rotation(rotation: LogRotation) {
+    this.#rotation = rotation
+  }
+
   /** Bytes that may be written before it has to be rotated. */
   get room(): number {
     const rotates = this.#file?.regular === true && performance.now() >= this.#noRotationBefore
-    return rotates ? Math.max(0, this.#options.maxSize - this.#size) : Number.POSITIVE_INFINITY
+    return rotates ? Math.max(0, this.#rotation.maxSize - this.#size) : Number.POSITIVE_INFINITY
   }
 
   get size(): number {
@@ -60,6 +74,7 @@ export class RotatingFile {
     this.#file = file
     this.#size = file.size
     if (file.ownerError !== null) this.#options.onTrouble(file.ownerError)
+    this.#options.onOpen?.(file.fd)
     return file.goesOn
   }
 
@@ -77,7 +92,8 @@ export class RotatingFile {
     const file = this.#file
     if (file === null) return
     try {
-      const { path, keep } = this.#options
+      const { path } = this.#options
+      const { keep } = this.#rotation
       const done = await this.#call(this.#directory, async () => {
         const held = await fstat(file.fd)
         const named = await stat(path).catch(() => null)

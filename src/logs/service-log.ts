@@ -5,6 +5,7 @@ import { formatLine, timestamp } from './layout.ts'
 import { LogFile, type LogOutage } from './log-file.ts'
 import type { LineListener, LogStream } from './log-line.ts'
 import type { FileIdentity } from './open-log.ts'
+import type { LogRotation } from './rotating-file.ts'
 import { StreamCapture } from './stream-capture.ts'
 
 export interface ServiceLogOptions {
@@ -110,6 +111,11 @@ export class ServiceLog {
   async flush(options: { deadline?: number } = {}): Promise<boolean> {
     const flushed = await Promise.all(this.#destinations.map(({ file }) => file.flush(options)))
     return flushed.every(Boolean)
+  }
+
+  /** Of all its files, from now on. */
+  set rotation(rotation: LogRotation) {
+    for (const { file } of this.#destinations) file.rotation = rotation
   }
 
   /** The files were moved away: opens them anew. */

@@ -10,8 +10,13 @@ const dup3 = libcFunction<[number, number, number], number>('int dup3(int fd, in
 export function redirectOutput(path: string): void {
   const fd = openSync(path, 'a', 0o640)
   try {
-    for (const target of [1, 2]) checked(dup3(fd, target, O_CLOEXEC), 'dup3', path)
+    redirectOutputTo(fd, path)
   } finally {
     closeSync(fd)
   }
+}
+
+/** As redirectOutput, where the file is open already: the disk is not asked. */
+export function redirectOutputTo(fd: number, path: string): void {
+  for (const target of [1, 2]) checked(dup3(fd, target, O_CLOEXEC), 'dup3', path)
 }

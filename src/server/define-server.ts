@@ -5,7 +5,7 @@ import { isModule, programOfThisProcess } from './program-file.ts'
 import type { RunningServer } from './running-server.ts'
 import type { ServerOptions } from './server-options.ts'
 import { withPathsFrom } from './server-paths.ts'
-import { tierOfThisProcess } from './tier.ts'
+import { type Above, tierOfThisProcess } from './tier.ts'
 
 /**
  * What `defineServer` returns.
@@ -37,8 +37,8 @@ export interface Server<Config = unknown> {
   command(command: ProgramCommand | (string & {}), args?: readonly string[]): Promise<number>
   /**
    * The server as a guest in this process: no signals, no exit, no output. For tests, and programs that are more than a server.
-   * @throws HoldfastError for options that can not be (`supervised` and `slots` among them); whatever `config`, `initialize` or
-   * `beforeRun` throws
+   * @throws HoldfastError for options that can not be (`supervised` and `slots` among them); HF_HOOK_FAILED, with what was thrown
+   * as `cause`, where `config`, `initialize` or `beforeRun` did
    */
   open(): Promise<RunningServer<Config>>
 }
@@ -67,27 +67,32 @@ export interface Server<Config = unknown> {
  * ```
  */
 export function defineServer<Config = unknown>(given: ServerOptions<Config>): Server<Config> {
-  // What was given may be nothing at all; that is said when something is to be done.
-  const name = given?.name
+  // Whatever was given: what is wrong with it is said by who is asked for something.
+  const name = String((given as ServerOptions<Config> | undefined | null)?.name)
   const tier = tierOfThisProcess()
 
   const command = async (word: string | undefined, args: readonly string[]): Promise<number> => {
     if (tier.is === 'worker') return tier.server === name ? work() : 0
+    if (tier.is === 'server') return tier.server === name ? serve(tier.above) : 0
+    const { parseProgramCommand, Program, refuseWhatCanNotBe } = await import('./server-bundle.ts')
+    const asked = parseProgramCommand(word)
     const program = programOfThisProcess()
-    const options = withPathsFrom(program, given)
     const environment = { ...process.env }
-    if (tier.is === 'server') {
-      if (tier.server !== name) return 0
-      const { serveInBackground, serveSupervised } = await import('./server-bundle.ts')
-      const { above } = tier
-      const serve =
-        above === null
-          ? serveInBackground(options, { program, environment })
-          : serveSupervised(options, { program, environment, above })
-      process.exit(await serve)
-    }
-    const { parseProgramCommand, Program } = await import('./server-bundle.ts')
-    return new Program(options, program, environment).command(parseProgramCommand(word), args)
+    if (!NEED_THE_PLACE_ALONE.includes(asked)) await refuseWhatCanNotBe(given, program, environment)
+    return new Program(withPathsFrom(program, given), program, environment).command(asked, args)
+  }
+
+  const serve = async (above: Above | null): Promise<never> => {
+    const { refuseWhatCanNotBe, serveInBackground, serveSupervised } = await import('./server-bundle.ts')
+    const program = programOfThisProcess()
+    const environment = { ...process.env }
+    await refuseWhatCanNotBe(given, program, environment)
+    const options = withPathsFrom(program, given)
+    const ended =
+      above === null
+        ? serveInBackground(options, { program, environment })
+        : serveSupervised(options, { program, environment, above })
+    return process.exit(await ended)
   }
 
   const work = async (): Promise<never> => {
@@ -102,9 +107,8 @@ export function defineServer<Config = unknown>(given: ServerOptions<Config>): Se
     try {
       return await command(word, args)
     } catch (error) {
-      // Whoever started this one too late says what that means.
-      if (!(tier.is === 'server' && error instanceof HoldfastError && error.code === 'HF_ALREADY_RUNNING'))
-        process.stderr.write(await textOf(error, typeof name === 'string' && name !== '' ? name : 'defineServer'))
+      if (!(tier.is === 'server' && isToldByWhoStartedIt(error, tier.above)))
+        process.stderr.write(await textOf(error, isName(name) ? name : 'server'))
       // What follows `command` in the program is for whoever has typed it.
       if (tier.is !== 'program') process.exit(1)
       return exitCodeOf(error)
@@ -119,15 +123,20 @@ export function defineServer<Config = unknown>(given: ServerOptions<Config>): Se
     },
     command: (word, args = []) => told(word, args),
     async open() {
-      if (given?.slots !== undefined || given?.supervised) throw notForGuests()
       // A worker of a server that was opened so comes here again.
       if (tier.is === 'worker' && tier.server === name) return work()
-      const { openGuestServer } = await import('./server-bundle.ts')
+      const { openGuestServer, refuseWhatCanNotBe } = await import('./server-bundle.ts')
       const program = programOfThisProcess()
-      return openGuestServer(withPathsFrom(program, given), { program, environment: { ...process.env } })
+      const environment = { ...process.env }
+      await refuseWhatCanNotBe(given, program, environment)
+      if (given.slots !== undefined || given.supervised) throw notForGuests()
+      return openGuestServer(withPathsFrom(program, given), { program, environment })
     },
   }
 }
+
+/** Who looks at a server, or stops it, need not have mended the rest of its options first. */
+const NEED_THE_PLACE_ALONE: readonly ProgramCommand[] = ['status', 'stop', 'help']
 
 /** As init scripts have them (LSB 3.2): 2 usage, 4 no permission, 1 anything else. */
 function exitCodeOf(error: unknown): number {
@@ -142,10 +151,21 @@ function notForGuests(): HoldfastError {
   })
 }
 
+function isName(given: string): boolean {
+  return /^[\w-]{1,63}$/.test(given)
+}
+
+/** Started too late, it is no failure; and what our functions throw is said once. */
+function isToldByWhoStartedIt(error: unknown, above: Above | null): boolean {
+  if (!(error instanceof HoldfastError)) return false
+  return error.code === 'HF_ALREADY_RUNNING' || (error.code === 'HF_HOOK_FAILED' && above === null)
+}
+
 async function textOf(error: unknown, name: string): Promise<string> {
   if (!(error instanceof HoldfastError)) return `${name}: ${error instanceof Error ? error.stack : String(error)}\n`
   const { programWords } = await import('./server-bundle.ts')
   const { message, hint } = programWords(error, process.argv[1] ?? '')
+  if (error.code === 'HF_HOOK_FAILED') return `${name}: ${message}\n${error.detail.stack}  ${hint}\n`
   const { problems } = error.detail
   return `${name}: ${message}\n${problems === undefined ? '' : `${problems}\n`}${hint === '' ? '' : `  ${hint}\n`}`
 }

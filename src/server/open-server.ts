@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { SupervisorSpec } from '../config/effective.ts'
 import type { JournalEntry } from '../supervisor/engine-api.ts'
 import { openEngine } from '../supervisor/open-engine.ts'
+import { callHook } from './hook-failure.ts'
 import { LiveServer, type ServerBody } from './running-server.ts'
 import { openSupervisor } from './running-supervisor.ts'
 import type { ServerOptions } from './server-options.ts'
@@ -17,19 +18,22 @@ export interface OpenServerOptions {
   readonly onEvent?: (entry: JournalEntry) => void
   /** Sockets and directories are there, no worker yet. */
   readonly onOpen?: (server: LiveServer<never>) => void
+  /** Each time that its log was opened. */
+  readonly onLogOpen?: (fd: number) => void
   /** Below a supervisor. */
   readonly handover?: Handover
 }
 
 /**
- * The process is the server's. @throws whatever `config`, `initialize` or `beforeRun` threw; HoldfastError for what is wrong with
- * the options, or can not be had. Nothing is left then.
+ * The process is the server's. @throws HoldfastError for what is wrong with the options, for what can not be had, and for what the
+ * program's own functions throw. Nothing is left then.
  */
 export async function openServerProcess<Config>(
   options: ServerOptions<Config>,
-  { program, environment, onEvent, onOpen, handover }: OpenServerOptions,
+  { program, environment, onEvent, onOpen, onLogOpen, handover }: OpenServerOptions,
 ): Promise<LiveServer<Config>> {
-  let log = (text: string): void => void process.stderr.write(`${text}\n`)
+  const toStderr = (text: string): void => void process.stderr.write(`${text}\n`)
+  let log = toStderr
   const server = await newServer(options, program, environment, (text) => log(text))
   const uid = process.getuid?.() ?? 0
   const sockets = new ServerSockets(server, handover ?? null)
@@ -39,6 +43,7 @@ export async function openServerProcess<Config>(
     clean: true,
     pointers: false,
     ownLog: serverLogPath(server.spec),
+    ...(onLogOpen === undefined ? {} : { onLogOpen }),
     workers: server.workerHost,
     readConfig: () => server.readConfig(),
     apply: (engine, ...args) => server.apply(engine, ...args),
@@ -51,7 +56,9 @@ export async function openServerProcess<Config>(
         false,
       )
       await sockets.open(listeners)
-      await options.server?.beforeRun?.(server)
+      await callHook('beforeRun', { when: 'start', startTimeout: options.startTimeout }, () =>
+        options.server?.beforeRun?.(server),
+      )
       onOpen?.(server as LiveServer<never>)
     },
     onEvent(entry) {
@@ -60,6 +67,10 @@ export async function openServerProcess<Config>(
     },
   })
   log = (text) => running.log(text)
+  // Its own log is closed by then, and `afterRun` is still to come.
+  void running.ended.then(() => {
+    log = toStderr
+  })
   server.attach({ ...running, stop: (how) => running.stop(how) })
   void server.settled().then(({ ok }) => {
     if (!ok) return
@@ -86,7 +97,9 @@ export async function openGuestServer<Config>(
     async beforeStart(opened, listeners) {
       server.attach(guestBody(opened, () => sockets.close()))
       await sockets.open(listeners)
-      await options.server?.beforeRun?.(server)
+      await callHook('beforeRun', { when: 'start', startTimeout: options.startTimeout }, () =>
+        options.server?.beforeRun?.(server),
+      )
     },
     onDown: () => void server.stop(),
     onEvent(entry) {
@@ -118,7 +131,9 @@ async function newServer<Config>(
   log: (text: string) => void,
 ): Promise<LiveServer<Config>> {
   const first = await evaluateOptions(options, program, environment)
-  await options.server?.initialize?.(first.config)
+  await callHook('initialize', { when: 'start', startTimeout: options.startTimeout }, () =>
+    options.server?.initialize?.(first.config),
+  )
   return new LiveServer(options, program, environment, first, log)
 }
 
@@ -129,6 +144,7 @@ function guestBody(engine: ServerBody['engine'], onEnd: () => void): ServerBody 
   })
   return {
     engine,
+    ownLog: null,
     ended,
     reopenLogs: () => engine.reopenLogs(),
     async stop(how) {

@@ -1,6 +1,7 @@
 // How a command starts the server in the background: by itself, or below a supervisor.
 import { closeSync } from 'node:fs'
 import { join } from 'node:path'
+import type { SupervisorSpec } from '../config/effective.ts'
 import { openDevNull } from '../os/fifo.ts'
 import { startTimeOf } from '../os/process-identity.ts'
 import { ChildReaper } from '../os/reap.ts'
@@ -12,7 +13,6 @@ import { awaitReport, HANDOVER_FD, handOver, type StartReport } from './handover
 import { environmentList } from './running-supervisor.ts'
 import type { ServerOptions } from './server-options.ts'
 import { serverServiceName } from './server-place.ts'
-import { evaluateOptions } from './server-spec.ts'
 import { signalsWith } from './signal-maps.ts'
 import { FORWARDED, supervisorSpecOf } from './supervised-server.ts'
 import { SERVER_TIER_FLAGS, TIER_VARIABLES } from './tier.ts'
@@ -38,13 +38,13 @@ export async function startServer<Config>(
   return started(pid, await awaitReport(channel))
 }
 
-/** The daemon, with the server as its service. */
+/** The daemon, with the server as its service. @param server what the server itself will run on, as far as is known by now */
 export async function startSupervisor<Config>(
   options: ServerOptions<Config>,
   program: string,
   environment: Environment,
+  server: SupervisorSpec,
 ): Promise<Started> {
-  const { spec: server } = await evaluateOptions(options, program, environment)
   const spec = await supervisorSpecOf(options as ServerOptions<never>, server, program, environment)
   prepareDirectories(spec)
   const { pid, channel } = startInBackground(

@@ -94,8 +94,10 @@ export class Program<Config> {
     try {
       return await act()
     } catch (error) {
-      if (error instanceof HoldfastError) throw error
-      return this.notUp(error instanceof Error ? (error.stack ?? error.message) : String(error))
+      if (!(error instanceof HoldfastError))
+        return this.notUp(error instanceof Error ? `${error.stack}` : String(error))
+      if (error.code !== 'HF_HOOK_FAILED') throw error
+      return this.notUp(`${error.message}\n${error.detail.stack}`.trimEnd())
     }
   }
 
@@ -120,11 +122,12 @@ export class Program<Config> {
     // What is wrong with the options is said by this process, in its terminal.
     const { spec } = await evaluateOptions(this.options, this.program, this.environment)
     const since = new Date().toISOString()
-    const { pid, report } = await start(this.options, this.program, this.environment)
+    const { pid, report } = await start(this.options, this.program, this.environment, spec)
     if (report === null) return this.notUp(`its process (pid ${pid}) ended before it was up`)
     if ('error' in report) {
       const error = errorFrom(report.error)
       if (error.code === 'HF_ALREADY_RUNNING') return this.startedMeanwhile()
+      if (error.code === 'HF_HOOK_FAILED') throw error
       const { message, hint } = programWords(error, this.program)
       return this.notUp(message, hint)
     }

@@ -1,87 +1,106 @@
-// Options that can not be, whatever the configuration says.
+// Options that can not be, whatever the configuration says: told all at once, before anything is done with them.
 import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { OptionProblem } from '../config/program-options.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
+import { hookProblems } from './hook-names.ts'
 import { isModule } from './program-file.ts'
 import type { ServerOptions } from './server-options.ts'
 import { signalMap } from './signal-maps.ts'
 
+type GivenOptions = Readonly<Record<string, unknown>>
 type Refuse = (path: string, message: string, hint: string) => void
 
-/** All of them: of wrong types and with keys that nobody knows; only where there are none, what can not stand together. */
-export async function wrongOptions<Config>(
-  options: ServerOptions<Config>,
+/** Wrong names and kinds; what can not stand together is looked for when all are right. @param host look at this machine's files */
+export async function wrongOptions(
+  options: unknown,
+  program: string,
   { host }: { readonly host: boolean },
 ): Promise<readonly OptionProblem[]> {
-  const { optionProblems } = await import('../config/load.ts')
-  const problems = [...optionProblems(options)]
-  const refuse: Refuse = (path, message, hint) => void problems.push({ path, message, hint })
-  if (problems.length === 0) {
-    refuseTier(options, refuse)
-    refuseWorker(options, refuse)
-    if (host) refuseMissingModule(options, refuse)
+  const { programProblems } = await import('../config/load.ts')
+  const wrong = programProblems(options, dirname(program))
+  if (typeof options !== 'object' || options === null) return wrong
+  const given = options as GivenOptions
+  const problems = [...wrong, ...hookProblems(given), ...signalProblems(given)]
+  return problems.length > 0 ? problems : conflicts(options as ServerOptions, host)
+}
+
+export function invalidOptions(name: unknown, problems: readonly OptionProblem[]): HoldfastError {
+  const lines = problems.map(
+    ({ path, message, hint }) => `  ${path === '' ? '' : `${path}: `}${message}${hint === '' ? '' : `\n    ${hint}`}`,
+  )
+  return new HoldfastError('HF_CONFIG_INVALID', {
+    count: problems.length,
+    file: typeof name === 'string' ? `the options of server "${name}"` : 'the options of a server',
+    problems: lines.join('\n'),
+  })
+}
+
+function signalProblems({ signals }: GivenOptions): OptionProblem[] {
+  if (signals === undefined) return []
+  try {
+    signalMap(signals as Parameters<typeof signalMap>[0])
+    return []
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error
+    return [{ path: 'signals', message: error.message, hint: error.hint }]
   }
-  refuseSignals(options, refuse)
+}
+
+/** Each is of the right kind by itself. */
+function conflicts(options: ServerOptions, host: boolean): readonly OptionProblem[] {
+  const problems: OptionProblem[] = []
+  const refuse: Refuse = (path, message, hint) => void problems.push({ path, message, hint })
+  refuseTier(options, refuse)
+  refuseWorker(options, refuse)
+  if (host) refuseMissingModule(options, refuse)
   return problems
 }
 
-function refuseSignals({ signals }: Pick<ServerOptions, 'signals'>, refuse: Refuse): void {
-  if (signals === undefined) return
-  try {
-    signalMap(signals)
-  } catch (error) {
-    if (!(error instanceof HoldfastError)) throw error
-    refuse('signals', error.message, error.hint)
-  }
-}
-
-function refuseTier(
-  {
-    supervised,
-    slots,
-    serverProcess,
-    upgrade,
-  }: Pick<ServerOptions, 'supervised' | 'slots' | 'serverProcess' | 'upgrade'>,
-  refuse: Refuse,
-): void {
+function refuseTier({ supervised, slots, serverProcess, upgrade }: ServerOptions, refuse: Refuse): void {
   if (serverProcess !== undefined && !supervised && slots === undefined)
     refuse('serverProcess', 'nobody is above the server who could see to it', 'Write supervised: true.')
+  if (serverProcess?.detachWait !== undefined && slots !== undefined)
+    refuse(
+      'serverProcess.detachWait',
+      'with slots no server works beside its successor, which has to wait for its end',
+      'Say how long a server may take to end: serverProcess: { stop: { timeout: … } }.',
+    )
   const stopFile = serverProcess?.stop?.file
   if (stopFile != null && !stopFile.includes('%p'))
     refuse('serverProcess.stop.file', 'during a live restart it would be the file of two servers', WITH_PID)
   if (upgrade === undefined) return
   if (slots === undefined)
     refuse('upgrade', 'without standbys nobody could follow', 'Write slots too, or leave it out.')
-  if (!upgrade.file.includes('%p')) refuse('upgrade.file', 'it would be the file of all mains', WITH_PID)
+  if (upgrade.file === undefined) refuse('upgrade.file', 'it is missing', WITH_PID)
+  else if (!upgrade.file.includes('%p')) refuse('upgrade.file', 'it would be the file of all mains', WITH_PID)
 }
 
 const WITH_PID = "Write %p where the pid is to be: '/run/shop/%p'."
 
-function refuseWorker<Config>(
-  { worker, workerType = 'process', command, commandSender, slots }: ServerOptions<Config>,
-  refuse: Refuse,
-): void {
+function refuseWorker(options: ServerOptions, refuse: Refuse): void {
+  const { worker, workerType = 'process', command, commandSender, slots } = options
   if (workerType === 'fork')
-    refuse('workerType', 'fork is not available yet: it needs a forkserver', "Write 'process'.")
+    return refuse('workerType', 'fork is not available yet: it needs a forkserver', "Write 'process'.")
   if (workerType === 'spawn') {
     if (slots !== undefined)
       refuse('slots', 'programs of any kind do not end with their server', 'Use slots of a service in a holdfast.yaml.')
     if (command === undefined) refuse('command', 'it is missing', "With workerType: 'spawn', say what to run.")
+    if (isModule(worker)) refuse('worker', 'with workerType: spawn it is command that runs', 'Leave it out.')
     return
   }
-  for (const [key, given] of Object.entries({ command, commandSender }))
-    if (given !== undefined)
-      refuse(key, `a worker of type ${workerType} has none`, "Write workerType: 'spawn', or leave it out.")
-  if (typeof worker === 'string' && !URL.canParse(worker))
-    return refuse('worker', `"${worker}" is not a URL`, `Write new URL('${worker}', import.meta.url).`)
-  const isDefinition = typeof worker === 'object' && worker !== null && 'run' in worker
-  if (worker === undefined || !(isModule(worker) || (isDefinition && typeof worker.run === 'function')))
-    refuse('worker', 'it has no function run', 'Write worker: { async run(ctx) { … } }, or the URL of a module.')
+  for (const [key, value] of Object.entries({ command, commandSender }))
+    if (value !== undefined)
+      refuse(key, 'it is for workers that are any program', `Write workerType: 'spawn', or leave it out.`)
+  if (worker === undefined) refuse('worker', 'it is missing', A_WORKER)
+  else if (typeof worker === 'string' && !URL.canParse(worker))
+    refuse('worker', `"${worker}" is not a URL`, `Write new URL('${worker}', import.meta.url).`)
+  else if (!isModule(worker) && typeof worker?.run !== 'function') refuse('worker', 'it has no function run', A_WORKER)
 }
 
 /** A worker would say the same, at each of its starts. */
-function refuseMissingModule<Config>({ worker }: ServerOptions<Config>, refuse: Refuse): void {
+function refuseMissingModule({ worker }: ServerOptions, refuse: Refuse): void {
   if (!isModule(worker) || (typeof worker === 'string' && !URL.canParse(worker))) return
   const url = new URL(worker)
   const mend = "Write new URL('./worker.mjs', import.meta.url)."
@@ -90,3 +109,5 @@ function refuseMissingModule<Config>({ worker }: ServerOptions<Config>, refuse: 
   if (url.protocol === 'file:' && !existsSync(fileURLToPath(url)))
     refuse('worker', `there is no file ${fileURLToPath(url)}`, mend)
 }
+
+const A_WORKER = 'Write worker: { async run(ctx) { … } }, or the URL of a module.'

@@ -2,9 +2,13 @@
 import { isAbsolute } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { worker } from '../worker/index.ts'
+import { workerHookProblems } from './hook-names.ts'
 import { tierOfThisProcess } from './tier.ts'
 import type { WorkerDefinition } from './worker-definition.ts'
 import { runWorker } from './worker-program.ts'
+
+/** Where it was thrown says nothing. */
+class NoWorker extends Error {}
 
 const [, , module = ''] = process.argv
 const tier = tierOfThisProcess()
@@ -15,9 +19,11 @@ try {
     default?: WorkerDefinition
   }
   if (typeof definition?.run !== 'function')
-    throw new Error(`${module} has no worker: its default export must be an object with a function run`)
+    throw new NoWorker(`${module} has no worker: its default export must be an object with a function run`)
+  const [problem] = workerHookProblems(definition)
+  if (problem !== undefined) throw new NoWorker(`${module}: ${problem.path}: ${problem.message}. ${problem.hint}`)
   await runWorker(definition, tier, worker)
 } catch (error) {
-  console.error(error)
+  console.error(error instanceof NoWorker ? error.message : error)
   process.exit(1)
 }

@@ -2,6 +2,7 @@
 
 import { closeSync } from 'node:fs'
 import type { SupervisorSpec } from '../config/effective.ts'
+import type { LogFile } from '../logs/log-file.ts'
 import { openPipe } from '../os/pipe.ts'
 import { randomBytes } from '../os/random-bytes.ts'
 import type { ApplyReport, Engine, JournalEntry, OperationOutcome, OperationRequest } from '../supervisor/engine-api.ts'
@@ -11,6 +12,7 @@ import type { StatusReport } from '../supervisor/status-report.ts'
 import { VARIABLES } from '../wire/worker-environment.ts'
 import type { DeskPlace } from './ask-for-sockets.ts'
 import { HookCaller } from './hook-caller.ts'
+import { callHook } from './hook-failure.ts'
 import { inProcessRunner } from './in-process-runner.ts'
 import { deskPath } from './predecessors.ts'
 import { isModule } from './program-file.ts'
@@ -52,7 +54,10 @@ export interface RunningServer<Config = unknown> {
   healthy(): number
   /** `4`, `'+1'`, `'-2'`. Resolves when they are ready, or gone. @throws HoldfastError for a count that can not be */
   scale(count: number | string): Promise<OperationOutcome>
-  /** Evaluates `config` again, and hands it to every worker. @throws what `config` or `reloadConfig` threw: nothing changed */
+  /**
+   * Evaluates `config` again, and hands it to every worker.
+   * @throws HoldfastError; HF_HOOK_FAILED, with what was thrown as `cause`, where `config` or `reloadConfig` did: nothing changed
+   */
   reload(): Promise<ApplyReport>
   /**
    * `rolling` (the default): one after the other, no gap. Otherwise all at once: `graceful` lets each finish what it has,
@@ -78,6 +83,8 @@ export interface ServerBody {
   stop(options: { immediate: boolean; longer: number }): Promise<unknown>
   /** Resolves to 0 when all was stopped as it should. */
   readonly ended: Promise<number>
+  /** Null: it has none. */
+  readonly ownLog: LogFile | null
   reopenLogs(): void
 }
 
@@ -206,6 +213,7 @@ export class LiveServer<Config> implements RunningServer<Config> {
       inProcess: this.runner,
       config: () => this.config,
       logLevel: () => this.inForce.logLevel,
+      logRotation: () => this.inForce.logRotation,
       spawned: (process) => {
         this.role.spawned(process)
         this.hooks.spawned(process)
@@ -216,15 +224,15 @@ export class LiveServer<Config> implements RunningServer<Config> {
       environment: ({ slot }) => {
         this.startedWith.set(slot, this.config)
         if (!isModule(worker)) this.hooks.ofWorker('beforeFork', { workerId: slot, pid: null })
+        const text = workerType === 'embedded' ? undefined : JSON.stringify(this.config)
+        const config = text === undefined ? {} : { [TIER_VARIABLES.config]: text }
         // Any other program may be a server of its own, and would take itself for a worker of ours.
-        const level = { [VARIABLES.logLevel]: this.inForce.logLevel }
+        const level = { ...config, [VARIABLES.logLevel]: this.inForce.logLevel }
         if (workerType === 'embedded' || workerType === 'spawn') return level
-        const config = JSON.stringify(this.config)
         // What is no process of its own can not have a title.
         const title = workerType === 'process' ? titleOf('worker', this.options, slot) : null
         const named = title === null ? {} : { [TIER_VARIABLES.title]: JSON.stringify(title) }
-        const gifts = { ...base, ...level, ...named, ...this.role.giftsFor(slot) }
-        return config === undefined ? gifts : { ...gifts, [TIER_VARIABLES.config]: config }
+        return { ...base, ...level, ...named, ...this.role.giftsFor(slot) }
       },
     }
   }
@@ -238,8 +246,11 @@ export class LiveServer<Config> implements RunningServer<Config> {
 
   /** Evaluates the options again; in force only after `apply`. */
   async readConfig(): Promise<SupervisorSpec> {
-    const next = await evaluateOptions(this.options, this.program, this.environment)
-    await this.options.server?.reloadConfig?.(next.config)
+    const next = await evaluateOptions(this.options, this.program, this.environment, { when: 'reload' })
+    const { startTimeout } = this.options
+    await callHook('reloadConfig', { when: 'reload', startTimeout }, () =>
+      this.options.server?.reloadConfig?.(next.config),
+    )
     this.evaluated.set(next.spec, next)
     return next.spec
   }
@@ -256,6 +267,7 @@ export class LiveServer<Config> implements RunningServer<Config> {
       this.inForce = before
       throw error
     }
+    for (const log of [this.body?.ownLog, ...engine.serviceLogs(null)]) if (log) log.rotation = this.inForce.logRotation
     if (this.healthy() === 0) return report
     const outcome = await engine.operate({ verb: 'reload', targets: [this.name] }, onProgress)
     return outcome.ok ? report : { ...report, outcome }

@@ -23,6 +23,8 @@ export type ApplyConfig = (engine: Engine, ...args: Parameters<Engine['apply']>)
 export interface SupervisorOptions {
   /** The path of its own log. Default: `<logDir>/holdfast.log`. */
   readonly ownLog?: string
+  /** Each time that it was opened: at the start, after a rotation, after `reopenLogs`. */
+  readonly onLogOpen?: (fd: number) => void
   /** False: it is not found by a config file, so no pointer is left and no other config can be in its way. Default true. */
   readonly pointers?: boolean
   /** As it was before anything was changed for the supervisor itself. */
@@ -72,6 +74,7 @@ export interface RunningSupervisor {
   closeDoors(): Promise<void>
   /** A line of the supervisor's own log. */
   log(text: string): void
+  readonly ownLog: LogFile
   /** Resolves when everything has ended, with the exit code of the process. */
   readonly ended: Promise<number>
 }
@@ -85,7 +88,7 @@ export async function openSupervisor(spec: SupervisorSpec, options: SupervisorOp
   const allowed = allowedUsers(spec)
   const pointed = options.pointers === false ? { ...spec, configFile: null } : spec
   claimRuntime(pointed, options)
-  const log = ownLog(options.ownLog ?? ownLogPath(spec))
+  const log = ownLog(options.ownLog ?? ownLogPath(spec), options)
   const opened: { running?: RunningSupervisor } = {}
   try {
     const engine = await openEngine(spec, {
@@ -219,6 +222,7 @@ async function openDoors(
       await control?.close(CLOSE_GRACE)
     },
     log: (text) => log.line(text),
+    ownLog: log.file,
     ended,
   }
 }
@@ -255,8 +259,12 @@ export function ownLogPath({ logDir }: SupervisorSpec): string {
 }
 
 /** Every state change in a readable line, rotated like the logs of the services. */
-function ownLog(path: string): OwnLog {
-  const file = new LogFile({ path })
+function ownLog(path: string, { workers, onLogOpen }: SupervisorOptions): OwnLog {
+  const file = new LogFile({
+    path,
+    ...workers?.logRotation(),
+    ...(onLogOpen === undefined ? {} : { onOpen: onLogOpen }),
+  })
   // On a disk that does not take them they are left out: the supervisor must not grow for its log.
   const put = (at: string, text: string) => {
     if (!file.full) file.append(formatLine({ at, worker: 'holdfast', stream: 'out', line: text }))

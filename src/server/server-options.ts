@@ -68,7 +68,10 @@ export type DynamicSettings = Pick<
   | 'env'
   | 'nice'
   | 'umask'
+  | 'stdout'
+  | 'stderr'
   | 'logLevel'
+  | 'logRotation'
 >
 
 /**
@@ -152,6 +155,24 @@ export interface TitleSettings {
   readonly worker?: string
   /** Of a server that waits for its promotion, and of its workers. Default `%t - standby`. */
   readonly standby?: string
+}
+
+/**
+ * When a log file is rotated: FILE becomes FILE.1, and that FILE.2.
+ * @example
+ * ```ts
+ * import { defineServer, type LogRotationSettings } from 'holdfast'
+ *
+ * const logRotation: LogRotationSettings = { maxSize: '1MB', keep: 20 }
+ *
+ * await defineServer({ name: 'shop', logRotation, worker: { run() {} } }).run()
+ * ```
+ */
+export interface LogRotationSettings {
+  /** `64KB`, `10MB`, a number of bytes, or `never`: the file is rotated before it would become larger. Default `10MB`. */
+  readonly maxSize?: string | number
+  /** Rotated files kept. Default 5. */
+  readonly keep?: number
 }
 
 /**
@@ -258,6 +279,11 @@ export interface ServerOptions<Config = unknown> extends ServerSettings {
    * it is in force from the next reload on. Default `debug`.
    */
   readonly logLevel?: LogLevelChoice
+  /**
+   * When the server's log files are rotated: `<name>.log`, `<name>.server.log`, and files that `stdout` and `stderr` name. What
+   * `config()` says of it is in force from the next reload on.
+   */
+  readonly logRotation?: LogRotationSettings
   /** File that holds the server's pid while it runs. Default: none. */
   readonly pidFile?: string
   /** Exit code of `start` when the server does not come up, or what the program itself throws before that. Default 1. */

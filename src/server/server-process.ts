@@ -3,7 +3,7 @@ import { paintFor } from '../control/colours.ts'
 import { errorBody } from '../control/reply.ts'
 import { exitNow } from '../os/exit-now.ts'
 import { requirePlatform } from '../os/libc.ts'
-import { redirectOutput } from '../os/redirect-output.ts'
+import { redirectOutput, redirectOutputTo } from '../os/redirect-output.ts'
 import { startThreadPool } from '../os/thread-pool.ts'
 import { type ForegroundView, openForegroundView } from './foreground-view.ts'
 import { reportStart } from './handover.ts'
@@ -29,12 +29,17 @@ export async function serveInBackground<Config>(
   const signals = prepareProcess(options)
   showTitle(titleOf('server', options, 0), 'main')
   let server: LiveServer<Config>
+  let log: string | null = null
   try {
     server = await openQuickly(options, {
       program,
       environment,
+      onLogOpen(fd) {
+        if (log !== null) redirectOutputTo(fd, log)
+      },
       onOpen({ spec }) {
-        redirectOutput(serverLogPath(spec))
+        log = serverLogPath(spec)
+        redirectOutput(log)
         if (options.pidFile !== undefined) writePidFile(options.pidFile)
       },
     })

@@ -3,11 +3,13 @@ import { dirname, join } from 'node:path'
 import type { SupervisorSpec } from '../config/effective.ts'
 import type { OptionProblem } from '../config/program-options.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
+import type { LogRotation } from '../logs/rotating-file.ts'
 import { DEFAULT_LOG_LEVEL, type LogLevel } from '../wire/log-level.ts'
+import { callHook } from './hook-failure.ts'
 import { embeddedRollout, inProcessProblems } from './in-process-options.ts'
 import { readLogLevel } from './log-levels.ts'
 import { isSameProgram } from './program-file.ts'
-import { wrongOptions } from './refuse-options.ts'
+import { invalidOptions, wrongOptions } from './refuse-options.ts'
 import type { DynamicSettings, ServerOptions } from './server-options.ts'
 import { serverServiceName } from './server-place.ts'
 import { workerCommand } from './worker-command.ts'
@@ -35,6 +37,7 @@ const OF_THE_SERVER = [
   'initFile',
   'quiet',
   'logLevel',
+  'logRotation',
 ] as const satisfies readonly (keyof ServerOptions)[]
 
 const OF_THE_SUPERVISOR = [
@@ -58,7 +61,10 @@ const DYNAMIC = [
   'env',
   'nice',
   'umask',
+  'stdout',
+  'stderr',
   'logLevel',
+  'logRotation',
 ] as const satisfies readonly (keyof DynamicSettings)[]
 
 /** What `config()` returned, and the spec that follows from it. */
@@ -66,9 +72,12 @@ export interface EvaluatedOptions<Config> {
   readonly config: Config
   readonly spec: SupervisorSpec
   readonly logLevel: LogLevel
+  readonly logRotation: LogRotation
 }
 
 export interface CheckOptions {
+  /** What for: said where `config` throws. Default `start`. */
+  readonly when?: 'start' | 'reload'
   /** Look for users, programs and directories on this machine. Default true. */
   readonly host?: boolean
 }
@@ -86,19 +95,21 @@ export function isConfigOf(config: string | null, program: string, name: string)
 
 /**
  * Evaluates `config` and checks everything.
- * @throws HoldfastError HF_CONFIG_INVALID with all problems in `detail.problems`; whatever `config` throws
+ * @throws HoldfastError HF_CONFIG_INVALID with all problems in `detail.problems`; HF_HOOK_FAILED where `config` throws
  */
 export async function evaluateOptions<Config>(
   options: ServerOptions<Config>,
   program: string,
   environment: Readonly<Record<string, string | undefined>>,
-  { host = true }: CheckOptions = {},
+  { host = true, when = 'start' }: CheckOptions = {},
 ): Promise<EvaluatedOptions<Config>> {
-  const wrong = await wrongOptions(options, { host })
-  if (wrong.length > 0)
-    throw invalid(options.name, [...wrong, ...(await problemsBeside(wrong, options, program, environment))])
+  await refuseWhatCanNotBe(options, program, environment, { host })
   const { config: given } = options
-  const config = (typeof given === 'function' ? await (given as () => Config | Promise<Config>)() : given) as Config
+  const evaluate = given as () => Config | Promise<Config>
+  const config =
+    typeof given === 'function'
+      ? await callHook('config', { when, startTimeout: options.startTimeout }, () => evaluate())
+      : (given as Config)
   requireHandable(config, options.name, options.workerType)
   const merged = { ...options, ...dynamicPart(config) } as ServerOptions<Config>
   const spec = await loadServerConfig(options.name, written(merged, program), program, environment, { host })
@@ -106,7 +117,8 @@ export async function evaluateOptions<Config>(
   const problems = own === undefined ? [] : inProcessProblems(merged as ServerOptions<never>, own)
   if (problems.length > 0) throw invalid(options.name, problems)
   const logLevel = logLevelOf(options.name, merged)
-  return { config, logLevel, spec: { ...spec, configFile: configNameOf(program, options.name) } }
+  const logRotation = await logRotationOf(options.name, merged)
+  return { config, logLevel, logRotation, spec: { ...spec, configFile: configNameOf(program, options.name) } }
 }
 
 function logLevelOf<Config>(name: string, { logLevel = DEFAULT_LOG_LEVEL }: ServerOptions<Config>): LogLevel {
@@ -116,6 +128,13 @@ function logLevelOf<Config>(name: string, { logLevel = DEFAULT_LOG_LEVEL }: Serv
     if (!(error instanceof HoldfastError)) throw error
     throw invalid(name, [{ path: 'logLevel', message: error.message, hint: error.hint }])
   }
+}
+
+async function logRotationOf<Config>(name: string, { logRotation }: ServerOptions<Config>): Promise<LogRotation> {
+  const { readLogRotation } = await import('../config/load.ts')
+  const { rotation, problems } = readLogRotation(logRotation)
+  if (problems.length > 0) throw invalid(name, problems)
+  return rotation
 }
 
 /** @throws HoldfastError HF_CONFIG_INVALID with all problems in `detail.problems` */
@@ -131,6 +150,18 @@ export async function loadServerConfig(
   const problems = allProblems(result, (spec) => (host ? checkServices(spec, environment) : []))
   if (!result.ok || problems.length > 0) throw invalid(name, problems)
   return result.spec
+}
+
+/** @throws HoldfastError HF_CONFIG_INVALID with all problems in `detail.problems`, but for those of what `config` returns */
+export async function refuseWhatCanNotBe<Config>(
+  options: ServerOptions<Config>,
+  program: string,
+  environment: Readonly<Record<string, string | undefined>>,
+  { host = true }: CheckOptions = {},
+): Promise<void> {
+  const wrong = await wrongOptions(options, program, { host })
+  if (wrong.length > 0)
+    throw invalid(options?.name, [...wrong, ...(await problemsBeside(wrong, options, program, environment))])
 }
 
 /** What is wrong with the keys of the config file, where something else is wrong as well: both are told at once. */
@@ -166,7 +197,7 @@ function dynamicPart(config: unknown): DynamicSettings {
 
 /** As it would stand in a config file. A key that nobody knows is left to the service, where it is refused. */
 function written(options: ServerOptions, program: string): Record<string, unknown> {
-  const { name, workers = 1, sockets = {} } = options
+  const { name, workers = 1 } = options
   const kept = (keys: readonly string[]) =>
     Object.fromEntries(Object.entries(options).filter(([key, value]) => keys.includes(key) && value !== undefined))
   const others = Object.fromEntries(
@@ -179,7 +210,7 @@ function written(options: ServerOptions, program: string): Record<string, unknow
     ...embeddedRollout(options),
     command: workerCommand(options, program),
     instances: workers,
-    sockets: Object.keys(sockets),
+    sockets: Object.keys(options.sockets ?? {}),
   }
   // Several servers of one program share its directory of logs.
   const stateDir = join(options.logDir ?? 'log', `${name}.state`)
@@ -195,15 +226,15 @@ function defaultsOf({ workerType = 'process', commandSender = 'signal' }: Server
   return { stdin: 'commands', reload: { signal: 'USR2' }, stop: { signals: ['TERM', 'QUIT', 'KILL'] } }
 }
 
+/** With the paths that they have among the options. */
 function invalid(name: string, problems: readonly OptionProblem[]): HoldfastError {
-  const lines = problems.map(({ path, message, hint }) => {
-    const key = path
-      .replace(`services.${name}.instances`, 'workers')
-      .replace(`services.${name}.`, '')
-      .replace(`services.${serverServiceName(name)}.`, 'serverProcess.')
-      .replace('serverProcess.slots', 'slots')
-    return `  ${key === '' ? '' : `${key}: `}${message}${hint === '' ? '' : `\n    ${hint}`}`
-  })
-  const file = `the options of server "${name}"`
-  return new HoldfastError('HF_CONFIG_INVALID', { count: problems.length, file, problems: lines.join('\n') })
+  const named = problems.map(({ path, message, hint }) => ({ path: optionPath(name, path), message, hint }))
+  return invalidOptions(name, named)
+}
+
+function optionPath(name: string, path: string): string {
+  const servers = `services.${serverServiceName(name)}.`
+  if (path.startsWith(`${servers}slots`)) return path.slice(servers.length)
+  if (path.startsWith(servers)) return `serverProcess.${path.slice(servers.length)}`
+  return path.replace(`services.${name}.instances`, 'workers').replace(`services.${name}.`, '')
 }

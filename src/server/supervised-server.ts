@@ -4,6 +4,8 @@
 import { existsSync, readdirSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SupervisorSpec } from '../config/effective.ts'
+import type { Written } from '../config/setting.ts'
+import type { stopSettings } from '../config/settings/stop.ts'
 import { parseDuration } from '../config/values/duration.ts'
 import { callSupervisor } from '../control/client.ts'
 import { ladderFor, timeUntilKill } from '../lifecycle/stop-ladder.ts'
@@ -34,7 +36,8 @@ export async function supervisorSpecOf(
   environment: Environment,
   check: CheckOptions = {},
 ): Promise<SupervisorSpec> {
-  const { name, sockets = {}, slots } = options
+  const { name, slots } = options
+  const sockets = options.sockets ?? {}
   const { heartbeat, restart: again, stop } = options.serverProcess ?? {}
   const place = serverPlace(options, program, environment)
   const own = server.services[name]
@@ -56,8 +59,7 @@ export async function supervisorSpecOf(
     startTimeout: LONGEST_START / 1_000,
     ...(heartbeat === undefined ? {} : { heartbeat }),
     stop: {
-      signals: [signalFor('stop', options.signals) ?? 'TERM', 'KILL'],
-      timeout: workersStop === null ? 'never' : (workersStop + OWN_STOP) / 1_000,
+      ...stopAsLongAs(workersStop, signalFor('stop', options.signals) ?? 'TERM'),
       ...(drain === null ? {} : { drainTimeout: drain / 1_000 }),
       ...stop,
     },
@@ -86,6 +88,15 @@ export async function supervisorSpecOf(
     ...(await loadServerConfig(name, config, program, environment, check)),
     configFile: configNameOf(program, name),
   }
+}
+
+/** @param workersStop milliseconds that its workers may take; null: they are never killed, and neither is it */
+function stopAsLongAs(
+  workersStop: number | null,
+  signal: string,
+): Pick<Written<typeof stopSettings>, 'signals' | 'timeout'> {
+  if (workersStop === null) return { signals: [`${signal}/never`] }
+  return { signals: [signal, 'KILL'], timeout: (workersStop + OWN_STOP) / 1_000 }
 }
 
 /** Milliseconds; null: as long as a stop. A main has no successor beside it, which would have to wait. */

@@ -14,6 +14,8 @@ export function requireHandable(config: unknown, name: string, workerType: Worke
     const problems = `  config: ${problem}\n    ${mend}`
     throw new HoldfastError('HF_CONFIG_INVALID', { count: 1, file: `the options of server "${name}"`, problems })
   }
+  if (typeof config === 'function' || typeof config === 'symbol')
+    refuse(`what it returned is a ${typeof config}`, 'Return plain data: it goes to other processes.')
   let text: string | undefined
   try {
     text = JSON.stringify(config)

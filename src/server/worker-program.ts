@@ -58,12 +58,21 @@ export async function runWorker<Config>(
     await running
     // Done before its time: nobody is told that it was ready for work. One that left timers or connections behind goes on.
     readySoon.unref()
+    if (body === OWN_BODY) endWhenNothingIsLeft(worker)
   } catch (error) {
     if (worker.signal.aborted && isAbort(error)) return forever()
     worker.logger.error(error instanceof Error ? (error.stack ?? error.message) : String(error))
     body.exit(1)
   }
   return forever()
+}
+
+/** `await server.run()` never returns here, for which Node would end the process with code 13. */
+function endWhenNothingIsLeft(worker: Worker): void {
+  process.exitCode ??= 0
+  process.once('beforeExit', () => {
+    if (!worker.signal.aborted) worker.logger.info('run has returned, and nothing is left to do: this worker ends')
+  })
 }
 
 /** What a stop waits for, beside the connections: the `stop` callback, told at once, and the end of `run`. */
@@ -75,8 +84,8 @@ function stopWith<Config>(
 ): void {
   let stopped: Promise<unknown> = Promise.resolve()
   const tell = (): void => {
-    stopped = Promise.resolve(definition.stop?.(ctx))
-    stopped.catch(() => {})
+    // One that throws, at once or later, is no reason to cut off what is under way.
+    stopped = (async () => definition.stop?.(ctx))().catch((error: unknown) => worker.logger.error('stop:', error))
   }
   if (worker.signal.aborted) tell()
   else worker.signal.addEventListener('abort', tell, { once: true })

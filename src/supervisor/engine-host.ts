@@ -1,3 +1,4 @@
+import type { LogRotation } from '../logs/rotating-file.ts'
 import type { LogLevel } from '../wire/log-level.ts'
 import type { Engine, JournalEntry } from './engine-api.ts'
 import type { InProcessRunner } from './in-process-worker.ts'
@@ -14,6 +15,8 @@ export interface WorkerHost {
   /** What a reload tells the workers. JSON, or undefined. */
   config(): unknown
   logLevel(): LogLevel
+  /** Of the files that their output goes to. */
+  logRotation(): LogRotation
   /** Null: each is a process. */
   readonly inProcess: InProcessRunner | null
   /** False: they take their sockets by name, and need no shell between that knows their pid (half a floor of a start). */

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { ServiceSpec, SupervisorSpec } from '../config/effective.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import { lockCommandsOf } from '../locks/start-lock-command.ts'
+import type { LogRotation } from '../logs/rotating-file.ts'
 import { ServiceLog } from '../logs/service-log.ts'
 import { EpollLoop } from '../os/epoll.ts'
 import { openDevNull } from '../os/fifo.ts'
@@ -101,7 +102,7 @@ function assemble(spec: SupervisorSpec, host: EngineHost, { paths, lock, listene
     idPrefix,
     makeReaper: (onExit, beforeReap) =>
       new ChildReaper(ownsChildren(host) ? 'subreaper' : 'own-children', onExit, beforeReap),
-    makeOutput: (service) => makeOutput(service, spec.logDir, journal),
+    makeOutput: (service) => makeOutput(service, spec.logDir, journal, host.workers?.logRotation()),
     stopAll: (why) => engine?.stopAll(why),
   }
   const interpreter = new Interpreter(parts)
@@ -130,13 +131,14 @@ async function endOrRefuseLeftovers(runtimeDir: string, clean: boolean): Promise
   if (left.length > 0) throw new HoldfastError('HF_WORKERS_ALIVE', { workers: left.join(', ') })
 }
 
-function makeOutput(spec: ServiceSpec, logDir: string, journal: Journal): ServiceOutput {
+function makeOutput(spec: ServiceSpec, logDir: string, journal: Journal, rotation?: LogRotation): ServiceOutput {
   const note = (event: string, reason: string): void =>
     journal.write({ kind: 'supervisor', service: spec.name, event, reason })
   const log = new ServiceLog({
     file: join(logDir, `${spec.name}.log`),
     stdout: spec.stdout,
     stderr: spec.stderr,
+    ...rotation,
     onTrouble: (error, path) =>
       note('log-trouble', `${path} can not be written: ${error.message}; output waits in the pipe`),
     onRecovered: (_, path) => note('log-recovered', `${path} can be written again`),

@@ -64,7 +64,7 @@ for (const [what, options, message] of [
   ['nothing to run', {}, /command: it is missing/],
   ['a type that nobody knows', { workerType: 'fibre' }, /workerType: expected one of .*, found text "fibre"/],
   ['a type that comes later', { workerType: 'fork' }, /workerType: fork is not available yet/],
-  ['no worker', { workerType: 'process' }, /worker: it has no function run/],
+  ['no worker', { workerType: 'process' }, /worker: it is missing/],
 ] as const) {
   test(`${what}: one clear error`, async () => {
     const scene = newLibraryScene('spawner.mjs')
@@ -74,3 +74,15 @@ for (const [what, options, message] of [
     expect(err).toMatch(message)
   })
 }
+
+test('the configuration of its start is in the environment, and a reload starts it anew with the next', async () => {
+  const scene = newLibraryScene('spawner.mjs')
+  scene.options({
+    command: ['sh', '-c', 'echo "started with $HOLDFAST_CONFIG"; exec sleep 1000'],
+    ready: { delay: 0 },
+    config: { a: 1 },
+  })
+  expect((await scene.command('start')).code).toBe(0)
+  await waitFor(() => scene.read('log/shop.log').includes('out started with {"a":1}'))
+  expect(await scene.command('stop')).toMatchObject({ code: 0 })
+})

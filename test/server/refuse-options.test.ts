@@ -1,12 +1,10 @@
 // What somebody may have written in place of an option: each is one clear error with its path, whatever it is.
-import { describe, expect, expectTypeOf, test } from 'vitest'
-import { optionProblems, type SERVER_HOOKS, type WORKER_HOOKS } from '../../src/config/program-options.ts'
+import { describe, expect, test } from 'vitest'
+import { programSettings } from '../../src/config/settings/program.ts'
 import { HoldfastError } from '../../src/errors/holdfast-error.ts'
-import type { ServerHooks } from '../../src/server/server-hooks.ts'
 import type { ServerOptions } from '../../src/server/server-options.ts'
 import { withPathsFrom } from '../../src/server/server-paths.ts'
-import { evaluateOptions } from '../../src/server/server-spec.ts'
-import type { WorkerDefinition } from '../../src/server/worker-definition.ts'
+import { evaluateOptions, refuseWhatCanNotBe } from '../../src/server/server-spec.ts'
 
 const PROGRAM = '/srv/shop.mjs'
 const SLOTS = { mains: 1, standbys: 1 }
@@ -27,11 +25,6 @@ async function refused(options: object): Promise<readonly string[]> {
   return []
 }
 
-test('hooks are known by the names that their types have', () => {
-  expectTypeOf<(typeof SERVER_HOOKS)[number]>().toEqualTypeOf<keyof ServerHooks>()
-  expectTypeOf<(typeof WORKER_HOOKS)[number]>().toEqualTypeOf<keyof WorkerDefinition>()
-})
-
 test.each<[object, string]>([
   [{ name: undefined }, 'name: it is missing'],
   [{ name: 5 }, 'name: expected a name, found number 5'],
@@ -50,21 +43,21 @@ test.each<[object, string]>([
   [{ supervised: true, serverProcess: { enableDetach: 'x' } }, 'serverProcess.enableDetach: expected true or false'],
   [{ supervised: true, serverProcess: { detachWait: Number.NaN } }, 'serverProcess.detachWait: "NaN" is not'],
   [{ serverProcess: {} }, 'serverProcess: nobody is above the server'],
-  [{ slots: SLOTS, upgrade: {} }, 'upgrade.file: "file" is missing'],
+  [{ slots: SLOTS, upgrade: {} }, 'upgrade.file: it is missing'],
   [{ slots: SLOTS, upgrade: { file: 5 } }, 'upgrade.file: expected a path'],
   [{ titles: { worker: 5 } }, 'titles.worker: expected text'],
   [{ titles: true }, 'titles: expected an object'],
-  [{ server: 5 }, 'server: expected an object'],
-  [{ server: { initialize: 5 } }, 'server.initialize: expected a function'],
-  [{ server: { onSpwan() {} } }, 'server.onSpwan: unknown key "onSpwan"'],
-  [{ worker: null }, 'worker: it has no function run'],
-  [{ worker: { run() {}, initialise() {} } }, 'worker.initialise: unknown key'],
-  [{ worker: { run() {}, stop: 5 } }, 'worker.stop: expected a function'],
+  [{ server: 5 }, 'server: it is not an object of functions'],
+  [{ server: { initialize: 5 } }, 'server.initialize: it is not a function'],
+  [{ server: { onSpwan() {} } }, 'server.onSpwan: there is no such hook'],
+  [{ worker: null }, 'worker: it is not an object of functions'],
+  [{ worker: { run() {}, initialise() {} } }, 'worker.initialise: there is no such hook'],
+  [{ worker: { run() {}, stop: 5 } }, 'worker.stop: it is not a function'],
   [{ worker: new URL('file:///nowhere/worker.mjs') }, 'worker: there is no file /nowhere/worker.mjs'],
   [{ worker: 'https://shop/worker.mjs' }, 'worker: Node loads no module from https:'],
   [{ worker: './worker.mjs' }, 'worker: "./worker.mjs" is not a URL'],
-  [{ command: 'true' }, 'command: a worker of type process has none'],
-  [{ commandSender: 'pipe' }, 'commandSender: a worker of type process has none'],
+  [{ command: 'true' }, 'command: it is for workers that are any program'],
+  [{ commandSender: 'pipe' }, 'commandSender: it is for workers that are any program'],
   [{ workerType: 'spawn', command: 'true', commandSender: 'x' }, 'commandSender: expected one of signal, pipe'],
   [{ workerType: 'spawn' }, 'command: it is missing'],
   [{ workerType: 'fork' }, 'workerType: fork is not available yet'],
@@ -82,6 +75,16 @@ test.each<[object, string]>([
   [{ autostart: false }, 'autostart: a server has no such option'],
   [{ wokers: 3 }, 'wokers: unknown key "wokers"'],
   [{ logs: {} }, 'logs: logs is not available yet'],
+  [{ orphans: 'finnish' }, 'orphans: expected one of finish, stay, found text "finnish"'],
+  [
+    { slots: SLOTS, serverProcess: { detachWait: '1m' } },
+    'serverProcess.detachWait: with slots no server works beside',
+  ],
+  [{ logRotation: { maxSize: 0 } }, 'logRotation.maxSize: no line would have room'],
+  [{ config: () => ({ logRotation: { keep: -1 } }) }, 'logRotation.keep: -1 is out of range'],
+  [{ config: () => () => {} }, 'config: what it returned is a function'],
+  [{ server: { onStart() {} } }, 'server.onStart: there is no such hook'],
+  [{ worker: { run() {}, before_fork() {} } }, 'worker.before_fork: there is no such hook'],
 ])('%j', async (options, line) => {
   expect(await refused(options)).toEqual([expect.stringContaining(`  ${line}`)])
 })
@@ -118,9 +121,36 @@ test('all that is wrong is told at once', async () => {
   ])
 })
 
-test('defineServer of nothing at all', () => {
-  for (const nothing of [undefined, null, 5, 'shop']) {
+test('defineServer of nothing at all', async () => {
+  for (const nothing of [undefined, null, 5, 'shop', []]) {
     expect(() => withPathsFrom(PROGRAM, nothing as never)).toThrow(HoldfastError)
-    expect(optionProblems(nothing)).toHaveLength(1)
+    const asked = refuseWhatCanNotBe(nothing as never, PROGRAM, {})
+    await expect(asked).rejects.toThrow('1 error in the options of a server')
   }
 })
+
+test.each([
+  ['worker_type', 'Did you mean "workerType"?'],
+  ['wrokers', 'Did you mean "workers"?'],
+  ['numprocs', 'Did you mean "workers"?'],
+  ['pidfile', 'Did you mean "pidFile"?'],
+])('what was meant by %s', async (option, mend) => {
+  const asked = refuseWhatCanNotBe({ name: 'shop', worker, [option]: 1 } as ServerOptions, PROGRAM, {})
+  await expect(asked).rejects.toMatchObject({ detail: { problems: expect.stringContaining(mend) } })
+})
+
+const NONSENSE = [
+  ...[5, -1, Number.NaN, Number.POSITIVE_INFINITY, true, 10n, null, Symbol('x'), '', '\0', 'nonsense', 'x'.repeat(500)],
+  ...[[], [5], {}, { a: 1 }, () => {}, new Date(0), new Map()],
+]
+
+test.each([...Object.keys(programSettings), 'nosuchthing'])(
+  '%s: nonsense is taken for what it is, or refused by the name of the option',
+  async (option) => {
+    for (const value of NONSENSE) {
+      const lines = await refused({ [option]: value })
+      const named = lines.length === 0 || lines.some((line) => line.startsWith(`  ${option}`))
+      expect(named ? '' : `${String(value)}: ${lines.join(' ')}`).toBe('')
+    }
+  },
+)

@@ -22,6 +22,7 @@ const found = (is: boolean): Found => (is ? 'there' : 'missing')
 const INTERFACES = {
   Engine: 'supervisor/engine-api.ts',
   InitFileOptions: 'server/server-options.ts',
+  LogRotationSettings: 'server/server-options.ts',
   RunningServer: 'server/running-server.ts',
   Server: 'server/define-server.ts',
   ServerHooks: 'server/server-hooks.ts',
@@ -93,6 +94,7 @@ function keysBelow({ table, element }: ValueType<unknown>): SettingTable {
 /** Options that are objects. */
 const OBJECTS: Readonly<Record<string, InterfaceName>> = {
   initFile: 'InitFileOptions',
+  logRotation: 'LogRotationSettings',
   serverProcess: 'ServerProcessSettings',
   titles: 'TitleSettings',
   upgrade: 'UpgradeSettings',
