@@ -67,9 +67,27 @@ async function openPatiently(path: string, mode: number): Promise<number> {
 }
 
 async function endLastLine(fd: number, size: number): Promise<number> {
+  for (let end = size; await isTornAt(fd, end); ) {
+    await untilWritten(fd)
+    const now = (await fstat(fd)).size
+    // Whoever left it so is dead: it would have gone on by now.
+    if (now === end) return await append(fd, [Buffer.from('\n')])
+    end = now
+  }
+  return 0
+}
+
+async function isTornAt(fd: number, size: number): Promise<boolean> {
   const last = Buffer.alloc(1)
-  const torn = (await read(fd, last, 0, 1, size - 1)) === 1 && last[0] !== 10
-  return torn ? await append(fd, [Buffer.from('\n')]) : 0
+  return (await read(fd, last, 0, 1, size - 1)) === 1 && last[0] !== 10
+}
+
+/**
+ * A file grows page by page while another process writes to it, so its end may be in the middle of a line that is not torn. Such a
+ * write holds the file's lock in the kernel, and this call, which changes nothing, has to wait for it.
+ */
+async function untilWritten(fd: number): Promise<void> {
+  await fchown(fd, -1, -1).catch(() => {})
 }
 
 async function giveTo(

@@ -40,6 +40,32 @@ describe('several processes with one file', () => {
     for (const file of files) expect(statSync(file).size).toBeLessThan(processes * maxSize)
   }, 60_000)
 
+  test('who opens it while another one is in the middle of a long write ends no line for it', async () => {
+    const to = join(temporaryDirectory(), 'shop.log')
+    const block = Buffer.from(`${'x'.repeat(99)}\n`.repeat(80_000))
+    const writer = start(
+      `import { openSync, writeSync } from 'node:fs'
+       const fd = openSync(process.argv[2] as string, 'a')
+       const block = Buffer.from(('x'.repeat(99) + '\\n').repeat(80_000))
+       for (let count = 0; count < 10; count++) writeSync(fd, block)`,
+      [to],
+    )
+    let isWriting = true
+    const end = ended(writer).finally(() => {
+      isWriting = false
+    })
+    let count = 0
+    for (; isWriting; count++) {
+      const { logger } = open({ to, maxSize: 1_000_000_000 })
+      logger.info('a line')
+      await logger.close()
+    }
+    expect(await end).toMatchObject({ code: 0 })
+    const bytes = readFileSync(to)
+    expect(bytes.includes('\n\n')).toBe(false)
+    expect(bytes.length).toBeGreaterThan(10 * block.length)
+  })
+
   test('a process that dies within a rotation holds up nobody', async () => {
     const { logger, to } = open({ maxSize: 1_000, keep: 9 })
     writeFileSync(to, `${'x'.repeat(990)}\n`)
