@@ -4,6 +4,7 @@ import { directorySlot, withDiskSlot } from '../logs/disk-slots.ts'
 import { errorCode, stat } from '../logs/file-calls.ts'
 import { LogFile } from '../logs/log-file.ts'
 import type { FileIdentity } from '../logs/open-log.ts'
+import { rotatedPath } from '../logs/rotated-files.ts'
 import { awaitAtEnd, writeFully } from './exit-writes.ts'
 import type { LineBacklog } from './line-backlog.ts'
 import type { LineOutlet } from './line-writer.ts'
@@ -14,6 +15,8 @@ const LARGEST_BATCH = 256 * 1024
 const ROTATION_RETRY = 60_000
 const OTHERS_ROTATION = 1_000
 const LOOK_AGAIN = 5
+// On a busy machine a second is soon over, for the other process as well: it has to have had its turns as we had ours.
+const LOOKS = 50
 const HANGS = 1_000
 const PATIENCE_WITH_THREAD = 100
 // Whoever renames a log mostly makes a new one himself, with its owner and mode.
@@ -42,7 +45,8 @@ export class SharedLogFile implements LineOutlet {
   /** The file that is open; null: to be opened first. */
   #open: FileIdentity | null = null
   #noRotationBefore = 0
-  #othersRotateSince: number | null = null
+  /** Another process is at it since then, and was looked at so often. */
+  #othersRotate: { readonly since: number; looks: number } | null = null
   #missingSince: number | null = null
   /** Handed on, and not known to be written yet. */
   #underWay = ''
@@ -71,6 +75,7 @@ export class SharedLogFile implements LineOutlet {
     const named = await this.#look()
     if (this.#closed) return
     if (this.#isMoved(named)) return this.reopen()
+    if (named === null && (await this.#isRotated())) return await untilNextLook()
     const room = this.#roomIn(named)
     if (backlog.nextBytes > room && named !== null && named.size > 0) return await this.#rotate(named)
     const text = backlog.take(Math.min(room, LARGEST_BATCH)) || backlog.takeOne()
@@ -130,6 +135,17 @@ export class SharedLogFile implements LineOutlet {
     return performance.now() - this.#missingSince >= PATIENCE_WITH_RENAMER
   }
 
+  /** By another process, which is about to make the new one; and the old one is full. */
+  async #isRotated(): Promise<boolean> {
+    const { path, keep } = this.#options
+    for (let number = 1; number <= keep; number++) {
+      const is = await withDiskSlot(this.#directory, () => stat(rotatedPath(path, number))).catch(() => null)
+      if (is === null) return false
+      if (is.ino === this.#open?.inode && is.dev === this.#open.device) return true
+    }
+    return false
+  }
+
   /** Bytes that may be written before the file has to be rotated. */
   #roomIn(named: FileIdentity | null): number {
     if (named === null || performance.now() < this.#noRotationBefore) return Number.POSITIVE_INFINITY
@@ -141,7 +157,7 @@ export class SharedLogFile implements LineOutlet {
     try {
       const outcome = await withDiskSlot(this.#directory, () => rotateTogether(path, keep, named))
       if (outcome === 'rotated') this.reopen()
-      if (outcome !== 'others') this.#othersRotateSince = null
+      if (outcome !== 'others') this.#othersRotate = null
       else await this.#letOthersRotate()
     } catch (error) {
       // A file that is too large is better than none.
@@ -151,13 +167,15 @@ export class SharedLogFile implements LineOutlet {
   }
 
   async #letOthersRotate(): Promise<void> {
-    this.#othersRotateSince ??= performance.now()
-    if (performance.now() - this.#othersRotateSince < OTHERS_ROTATION) {
-      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN))
-      return
-    }
+    this.#othersRotate ??= { since: performance.now(), looks: 0 }
+    const { since } = this.#othersRotate
+    if (++this.#othersRotate.looks <= LOOKS || performance.now() - since < OTHERS_ROTATION) return await untilNextLook()
     // Stopped, or hanging in the disk: we write on meanwhile.
-    this.#othersRotateSince = null
+    this.#othersRotate = null
     this.#noRotationBefore = performance.now() + ROTATION_RETRY
   }
+}
+
+function untilNextLook(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN))
 }

@@ -247,6 +247,19 @@ describe('a file', () => {
     expect(messages().at(-1)).toBe(`INFO again ${said - 1}`)
   })
 
+  test('rotated by another process: waits for the new one, since the old one is full', async () => {
+    const { logger, to, messages } = open()
+    logger.info('one')
+    await logger.flush()
+    renameSync(to, `${to}.1`)
+    logger.info('two')
+    expect(await logger.flush({ deadline: 100 })).toBe(false)
+    writeFileSync(to, '', { flag: 'a' })
+    expect(await logger.flush()).toBe(true)
+    expect(messages()).toEqual(['INFO two'])
+    expect(linesOf(readFileSync(`${to}.1`)).map(messageOf)).toEqual(['INFO one'])
+  })
+
   test('reopen() makes a new one at once', async () => {
     const { logger, to, messages } = open()
     logger.reopen()
