@@ -54,8 +54,7 @@ describe('several processes with one file', () => {
     const end = ended(writer).finally(() => {
       isWriting = false
     })
-    let count = 0
-    for (; isWriting; count++) {
+    while (isWriting) {
       const { logger } = open({ to, maxSize: 1_000_000_000 })
       logger.info('a line')
       await logger.close()
