@@ -19,7 +19,7 @@ export function readTable<T extends SettingTable>(
       continue
     }
     const value = setting.type.read(raw[key], at, context)
-    if (setting.laterEngine && !isWorkingNow(setting, raw[key])) {
+    if (setting.laterEngine && value !== undefined && !isWorkingNow(setting, raw[key])) {
       context.report({ code: 'HF_CONFIG_NOT_YET', path: at, at: 'key', detail: { key: notYetName(key, setting) } })
     }
     if (value !== undefined) given[key] = value

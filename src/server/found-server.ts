@@ -46,7 +46,8 @@ export class FoundServer {
 
   /** By what runs, not by the options of today: in the foreground nobody is above the server. */
   isSupervised(presence: ServerPresence): boolean {
-    return presence.is === 'running' && presence.report.services[0]?.name === serverServiceName(this.options.name)
+    const name = serverServiceName(this.options.name)
+    return presence.is === 'running' && presence.report.services.some((service) => service.name === name)
   }
 
   /** Of the server itself: below a supervisor that of its present process. Null: it has none just now. */

@@ -1,10 +1,9 @@
 // What a command of a program says on its terminal, and the exit code that it goes with.
 import { writeSync } from 'node:fs'
 import { type Paint, paintFor } from '../control/colours.ts'
-import { statusText } from '../control/status-text.ts'
 import type { ServiceOutcome } from '../supervisor/engine-api.ts'
-import type { StatusReport } from '../supervisor/status-report.ts'
 import { failureText } from './outcome-text.ts'
+import { type ProgramReports, textOfReports } from './program-status.ts'
 
 /** Exit codes of init scripts (LSB 3.2, "Init Script Actions"). */
 export const LSB = { ok: 0, failed: 1, usage: 2, unimplemented: 3, noPermission: 4, notRunning: 7 } as const
@@ -37,9 +36,8 @@ export class ProgramVoice {
     }
   }
 
-  table(report: StatusReport, who: 'server' | 'supervisor'): void {
-    const width = process.stdout.isTTY ? process.stdout.columns : null
-    this.print(statusText(report, { paint: this.paint, width, now: Date.now(), who }))
+  reports(reports: ProgramReports): void {
+    this.print(textOfReports(reports, this.paint, process.stdout.isTTY ? process.stdout.columns : null))
   }
 
   print(text: string): void {

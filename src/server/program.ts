@@ -289,6 +289,11 @@ export class Program<Config> {
     return outcome === null || outcome.ok ? this.voice.say(`${done}, ${await this.found.workersText()}`) : LSB.failed
   }
 
+  /** Of several it is worth knowing who is main. */
+  private showsServers(presence: ServerPresence): boolean {
+    return this.options.slots !== undefined && this.found.isSupervised(presence)
+  }
+
   /** The supervisor's targets: the server, or those that contend. */
   private get servers(): string {
     return `/v1/targets/${serverServiceName(this.options.name)}`
@@ -320,7 +325,7 @@ export class Program<Config> {
       case 'running': {
         const own = await this.found.report(presence)
         if (asJson) this.voice.print(JSON.stringify(own ?? presence.report))
-        else this.voice.table(own ?? presence.report, own === null ? 'supervisor' : 'server')
+        else this.voice.reports({ own, above: own === null || this.showsServers(presence) ? presence.report : null })
         return own === null ? STATUS.unknown : STATUS.running
       }
       case 'silent':

@@ -42,3 +42,14 @@ test('the own lock of a service and a lock of the same name are two, and so one 
   expect(problem?.hint).toContain('slots: { lock: shared }')
   expect((await load(config('{ lock: shared }'))).ok).toBe(true)
 })
+
+test('locks across machines are planned; what no lock can be is a mistake, and nothing else', async () => {
+  const config = services('a: { command: x, slots: { lock: shared } }')
+  for (const type of ['etcd', 'postgres'])
+    expect((await loadProblems(`locks:\n  shared: { type: ${type} }\n${config}`)).map(brief)).toEqual([
+      '2:13 locks.shared.type HF_CONFIG_NOT_YET',
+    ])
+  const [problem, ...rest] = await loadProblems(`locks:\n  shared: { type: redis }\n${config}`)
+  expect(rest).toEqual([])
+  expect(problem?.code).toBe('HF_CONFIG_TYPE')
+})

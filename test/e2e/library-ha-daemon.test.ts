@@ -43,6 +43,8 @@ test('a day of a main and a standby: each command says what it did, and again ch
   // Replenished at once, without a fork.
   await waitFor(async () => (await pidsOf(scene, 'standby')).length === 1)
   await says(scene, 'status', 0, /shop +running +1\/1/)
+  await says(scene, 'status', 0, /shop-server\/\d .* main of slot 0, token \d+\n/)
+  await says(scene, 'status', 0, /shop-server\/\d .* standby\n/)
 
   const before = (await servers(scene)).map(({ pid }) => pid)
   await says(scene, 'restart', 0, /replaced/)
@@ -117,9 +119,10 @@ test('a slot that a stranger holds: he is named, and our server waits for it', a
   expect(await scene.command('stop')).toMatchObject({ code: 0 })
 })
 
-test('in the foreground there are no slots: the server works', async () => {
+test('in the foreground there are no slots: the server works, and the commands know that it is alone', async () => {
   const scene = newLibraryScene()
-  scene.options({ slots: { mains: 1, standbys: 1 }, sockets: { http: 'tcp://127.0.0.1:0' } })
+  const stopFile = scene.path('held')
+  scene.options({ slots: { mains: 1, standbys: 1, stopFile }, sockets: { http: 'tcp://127.0.0.1:0' } })
   const server = scene.launch(process.execPath, [scene.program, 'foreground'])
   let out = ''
   server.stdout?.on('data', (chunk) => (out += chunk))
@@ -128,6 +131,9 @@ test('in the foreground there are no slots: the server works', async () => {
   const answer = await fetch(`http://127.0.0.1:${await scene.port('http')}/`, { headers: { connection: 'close' } })
   expect(await answer.json()).toMatchObject({ greeting: 'hello' })
   expect(existsSync(scene.path(LOCK_FILE))).toBe(false)
+  scene.write('held', '')
+  await says(scene, 'start', 0, new RegExp(`is running already, pid ${server.pid}`))
+  await says(scene, 'status', 0, /^shop {2}server \d+ .*\n\nSERVICE .*\nshop +running +1\/1/)
   server.kill('SIGTERM')
   expect(await ended).toBe(0)
 })
