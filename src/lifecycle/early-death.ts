@@ -8,14 +8,13 @@ export type EarlyDeathCase = keyof EarlyDeathSpec
 /** Why the service is shut down for this death, null: it is not. */
 export function shutDownCause(
   exit: ProcessExit,
-  { restart, earlyDeath, slots }: Pick<ServiceSpec, 'restart' | 'earlyDeath' | 'slots'>,
+  { restart, earlyDeath }: Pick<ServiceSpec, 'restart' | 'earlyDeath'>,
   when: EarlyDeathCase,
 ): string | null {
   if (earlyDeath[when] === 'back-off' || !isFailure(exit, restart.resetAfter)) return null
   // Of those `restart.stopAllOnUnrecoverable` says what follows.
   if (exit.code !== null && restart.unrecoverable.includes(exit.code)) return null
-  // Nobody has died: it got no lock, as it is held back by a stop file, say.
-  if (slots !== null && exit.spawnError !== null) return null
+  if (exit.gotNoLock) return null
   // A job that is done has not died.
   if (restart.when !== 'always' && !exit.announced && isClean(exit)) return null
   const early = exit.readyAt === null ? 'before it was ready' : 'too soon after it was ready'

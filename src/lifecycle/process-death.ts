@@ -36,6 +36,7 @@ export function end(exit: ProcessExit): ProcessStep {
   return [{ is: 'gone', exit }, [{ do: 'release' }]]
 }
 
-export function spawnFailure(at: Instant, error: string, asked: StopReason | null): ProcessExit {
-  return { at, code: null, signal: null, readyAt: null, announced: false, asked, spawnError: error }
+export function spawnFailure(at: Instant, error: string, asked: StopReason | null, gotNoLock = false): ProcessExit {
+  const exit = { at, code: null, signal: null, readyAt: null, announced: false, asked, spawnError: error }
+  return gotNoLock ? { ...exit, gotNoLock } : exit
 }

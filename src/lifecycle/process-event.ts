@@ -5,7 +5,8 @@ export type ProcessEvent =
   | { readonly is: 'spawned'; readonly at: Instant; readonly process: ProcessIdentity }
   /** Its process has to wait for something else than its turn. */
   | { readonly is: 'parked'; readonly at: Instant }
-  | { readonly is: 'spawn-failed'; readonly at: Instant; readonly error: string }
+  /** `gotNoLock`: no process was asked for yet. */
+  | { readonly is: 'spawn-failed'; readonly at: Instant; readonly error: string; readonly gotNoLock?: boolean }
   /** The answer to `cancel-spawn` that came in time; otherwise `spawned` or `spawn-failed` is on its way. */
   | { readonly is: 'spawn-cancelled'; readonly at: Instant }
   /** READY=1, a bare newline, a probe that succeeded, a line that matched. */

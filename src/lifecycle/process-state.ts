@@ -37,6 +37,8 @@ export interface ProcessExit {
   readonly asked: StopReason | null
   /** The process never came to be: why. */
   readonly spawnError: string | null
+  /** Nobody has died, and nothing was tried: it is kept from the locks of its service, by a stop file, say. */
+  readonly gotNoLock?: boolean
 }
 
 /** The way down: which rung of the ladder, until when, and when its signal is sent again. */

@@ -58,7 +58,8 @@ const reloadsLater = ignored('only a ready process reloads')
 /** What is the same before there is a process, whatever it waits for. */
 const withoutProcess = {
   spawned: (_: unknown, { at, process }: ProcessEventOf<'spawned'>, spec: ServiceSpec) => boot(process, at, spec),
-  'spawn-failed': (_: unknown, { at, error }: ProcessEventOf<'spawn-failed'>) => end(spawnFailure(at, error, null)),
+  'spawn-failed': (_: unknown, { at, error, gotNoLock }: ProcessEventOf<'spawn-failed'>) =>
+    end(spawnFailure(at, error, null, gotNoLock)),
   'spawn-cancelled': ignored('nobody has called it back'),
   ready: notYet,
   reloading: notYet,

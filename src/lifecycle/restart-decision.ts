@@ -20,6 +20,8 @@ export function decideRestart(
   restart: RestartSpec,
   random: number,
 ): RestartDecision {
+  // However often: it goes on when the locks are to be had again.
+  if (exit.gotNoLock) return afterWait(failuresBefore + 1, restart, random, false)
   const failed = isFailure(exit, restart.resetAfter)
   const failures = failed ? failuresBefore + 1 : 0
   if (exit.code !== null && restart.unrecoverable.includes(exit.code)) {
@@ -43,10 +45,15 @@ export function decideRestart(
       unrecoverable: false,
     }
   }
+  return afterWait(failures, restart, random, true)
+}
+
+function afterWait(failures: number, restart: RestartSpec, random: number, died: boolean): RestartDecision {
   const backOff = backOffAfter(failures, restart, random)
   const wait = Math.max(backOff, spreadDelay(restart, random))
   if (wait === 0) return { is: 'now', failures }
-  return { is: 'later', failures, wait, crashLoop: backOff > 0 && plainBackOff(failures, restart) >= restart.max }
+  const crashLoop = died && backOff > 0 && plainBackOff(failures, restart) >= restart.max
+  return { is: 'later', failures, wait, crashLoop }
 }
 
 /** What was asked for is the least; the jitter lengthens it only, so that workers that fell together do not come back in step. */

@@ -7,6 +7,11 @@ export function lastExitAfter(slot: SlotState, exit: ProcessExit): ProcessExit |
   return wasCalledBack(exit) ? slot.lastExit : exit
 }
 
+/** Those that got no lock made the waits longer; they are not counted with who died. */
+export function failuresBefore(slot: SlotState, exit: ProcessExit): number {
+  return slot.lastExit?.gotNoLock && !exit.gotNoLock ? 0 : slot.failures
+}
+
 /** A process that leaves by our wish is no failure, and one that was sound ends the row of those before it. */
 export function failuresAfter(slot: SlotState, { state, generation }: Live, at: Instant, context: SlotContext): number {
   const { resetAfter } = context.specOf(generation).restart

@@ -7,7 +7,7 @@ import type { ProcessEvent } from './process-event.ts'
 import type { Instant, ProcessExit, StopReason } from './process-state.ts'
 import { stepProcess } from './process-transition.ts'
 import { decideRestart } from './restart-decision.ts'
-import { failuresAfter, isDoneJob, lastExitAfter } from './slot-death.ts'
+import { failuresAfter, failuresBefore, isDoneJob, lastExitAfter } from './slot-death.ts'
 import type { SlotEffect, SlotEvent, SlotEventName, SlotEventOf } from './slot-event.ts'
 import { noteOnTurn, notesOn } from './slot-notes.ts'
 import {
@@ -302,7 +302,7 @@ function phaseOf(live: Live, at: Instant): SlotPhase {
 }
 
 function currentGone(slot: SlotState, live: Live, exit: ProcessExit, context: SlotContext, at: Instant): SlotStep {
-  const known: SlotState = { ...slot, lastExit: lastExitAfter(slot, exit) }
+  const known: SlotState = { ...slot, lastExit: lastExitAfter(slot, exit), failures: failuresBefore(slot, exit) }
   if (slot.phase.is === 'stopping' && typeof slot.phase.next === 'object') {
     const { fatal: why } = slot.phase.next
     return down(known, { is: 'fatal', since: at, generation: live.generation, why })

@@ -108,7 +108,7 @@ export class Interpreter {
       noProcess: (request, failed) => {
         const at = this.clock.now()
         if (failed === null) this.tellRequest(request, { is: 'spawn-cancelled', at })
-        else this.onSpawnFailed(request, failed)
+        else this.onSpawnFailed(request, failed, true)
       },
       note: (request, event, reason) => parts.journal.write(requestEntry(request, event, reason)),
       setDeadline: (name, at) => this.timer.set(`${LOCK}${name}`, at),
@@ -317,10 +317,10 @@ export class Interpreter {
     this.tell(process, { is: 'spawned', at: process.startedAt, process: process.identity })
   }
 
-  private onSpawnFailed(request: LaunchRequest, error: string): void {
+  private onSpawnFailed(request: LaunchRequest, error: string, gotNoLock = false): void {
     slotRuntime(request.service, request.slot).lastOutput = []
     this.elections.notSpawned(request.service, request.slot, request.number, error)
-    this.tellRequest(request, { is: 'spawn-failed', at: this.clock.now(), error })
+    this.tellRequest(request, { is: 'spawn-failed', at: this.clock.now(), error, gotNoLock })
   }
 
   private onNotify(request: LaunchRequest, chunk: Buffer): void {

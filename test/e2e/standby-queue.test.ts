@@ -1,5 +1,5 @@
 // Who of the standbys is next, and who is not.
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { configure, mainOf, promotions, roles, waitingShells } from './harness/main-and-standby.ts'
 import { newScene, type Scene } from './harness/scene.ts'
@@ -68,3 +68,17 @@ test('what a dead supervisor has left is ended without promoting anybody', async
     expect(Number(token()) - before).toBe(expected)
   }
 })
+
+test.each([{ maxRetries: 0 }, { when: 'never' }])(
+  'the stop file ends nobody who is kept back: restart %j',
+  async (restart) => {
+    const scene = newScene()
+    const stopFile = scene.write('held', '')
+    configure(scene, { standbys: 1, stopFile }, { restart: { ...restart, immediate: 0, initial: 0.05 } })
+    expect((await scene.holdfast('up', '--detach')).code).toBe(1)
+    const failures = async () => (await scene.service('db')).workers.map((worker) => worker.failures)
+    await waitFor(async () => (await failures()).every((count) => count > 2))
+    rmSync(stopFile)
+    await waitFor(async () => (await roles(scene)).join() === 'main,standby')
+  },
+)

@@ -39,8 +39,8 @@ describe('an early death', () => {
     ['with a code that has a rule of its own', AT_BOOT, { restart: { unrecoverable: [1] } }],
     [
       'where it only got no lock',
-      { ...AT_BOOT, code: null, spawnError: 'held back by the stop file' },
-      { slots: { lock: 'db', directory: '/', stopFile: '/stop', mains: 1, standbys: 1, warm: true } },
+      { ...AT_BOOT, code: null, spawnError: 'held back by the stop file', gotNoLock: true },
+      {},
     ],
   ])('does not %s', (_, exit, changes) => {
     expect(cause(exit, changes)).toBeNull()

@@ -138,3 +138,21 @@ describe('whether it starts again at all', () => {
     expect(decideRestart(exit, 0, restart({ when }), 0.5).is).toBe(is)
   })
 })
+
+describe('who got no lock', () => {
+  const held: ProcessExit = { ...NOT_SPAWNED, spawnError: 'the stop file is there', gotNoLock: true }
+
+  it('waits longer each time, up to the bound, and never comes to an end', () => {
+    const policies = [
+      restart(),
+      restart({ maxRetries: 2 }),
+      restart({ when: 'never' }),
+      restart({ when: 'on-failure' }),
+    ]
+    for (const policy of policies) {
+      expect(decideRestart(held, 0, policy, 0.5)).toEqual({ is: 'now', failures: 1 })
+      expect(decideRestart(held, 3, policy, 0.5)).toEqual({ is: 'later', failures: 4, wait: 100, crashLoop: false })
+      expect(decideRestart(held, 90, policy, 0.5)).toMatchObject({ is: 'later', wait: 30_000, crashLoop: false })
+    }
+  })
+})

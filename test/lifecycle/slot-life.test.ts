@@ -291,3 +291,16 @@ describe('reload', () => {
     expect(run(slotIn(starting()), context, { is: 'reload', at })[1]).toEqual([])
   })
 })
+
+describe('a slot whose process got no lock', () => {
+  const noLock = happens(1, { is: 'spawn-failed', at, error: 'the stop file is there', gotNoLock: true })
+  const context = contextOf({ restart: { maxRetries: 1 } })
+
+  it('goes on asking, and who dies later is the first to fail', () => {
+    const waiting = slotIn(starting({}, SPAWNING), { failures: 9 })
+    const [slot] = run(waiting, context, noLock)
+    expect(slot).toMatchObject({ phase: { is: 'backoff' }, failures: 10, lastExit: { gotNoLock: true } })
+    const [dead] = run({ ...slot, phase: starting({}, BOOTING) }, context, dies(1))
+    expect(dead).toMatchObject({ phase: { is: 'starting' }, failures: 1 })
+  })
+})
