@@ -13,8 +13,8 @@ import { awaitReport, HANDOVER_FD, handOver, type StartReport } from './handover
 import { environmentList } from './running-supervisor.ts'
 import type { ServerOptions } from './server-options.ts'
 import { serverServiceName } from './server-place.ts'
-import { signalsWith } from './signal-maps.ts'
-import { FORWARDED, supervisorSpecOf } from './supervised-server.ts'
+import { supervisorSpecOf } from './supervised-server.ts'
+import { supervisorSignalPlan } from './supervisor-signal-plan.ts'
 import { SERVER_TIER_FLAGS, TIER_VARIABLES } from './tier.ts'
 import { titleOf } from './titles.ts'
 import { holdfastProgram, serverCommand } from './worker-command.ts'
@@ -51,17 +51,12 @@ export async function startSupervisor<Config>(
     [process.execPath, ...SERVER_TIER_FLAGS, holdfastProgram(), 'supervise', '-c', program],
     environment,
   )
-  const { enableDetach = true, exitOnDetach = false } = options.serverProcess ?? {}
-  const detaching = enableDetach ? signalsWith('detach', options.signals) : []
+  const { handedOn, ...signalPlan } = supervisorSignalPlan(options)
   const library = {
     log: join(spec.logDir, `${spec.name}.supervisor.log`),
     pidFile: options.pidFile ?? null,
-    // A server that gets one asks us for a live restart.
-    forwards: { signals: [...FORWARDED, ...(exitOnDetach ? [] : detaching)], to: serverServiceName(spec.name) },
-    stopsAt: signalsWith('stop', options.signals),
-    stopsNowAt: signalsWith('stop-now', options.signals),
-    reopensAt: signalsWith('reopen-logs', options.signals),
-    letsGoAt: exitOnDetach ? detaching : [],
+    forwards: { signals: handedOn, to: serverServiceName(spec.name) },
+    ...signalPlan,
     title: titleOf('supervisor', options, 0)?.main ?? null,
   }
   return started(pid, await handOver(channel, { spec, clean: true, library }))

@@ -25,8 +25,6 @@ type Environment = Readonly<Record<string, string | undefined>>
 /** Beyond what its workers may take to stop, in milliseconds: for itself. */
 const OWN_STOP = 5_000
 const LONGEST_START = 86_400_000
-/** Signals that mean something to a server; its supervisor hands them on. */
-export const FORWARDED = ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGTTIN', 'SIGTTOU', 'SIGCONT', 'SIGWINCH'] as const
 
 /** @param server what the server itself will run on */
 export async function supervisorSpecOf(

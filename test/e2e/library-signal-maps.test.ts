@@ -89,3 +89,17 @@ test.each(['holdfast', 'unicorn', 'serverengine'])(
     }
   },
 )
+
+test('a map of one’s own: every signal in it goes on to the server; detach, where that is not allowed, stops everything', async () => {
+  const signals = { ALRM: 'rolling-restart', SIGIO: 'reload', URG: 'ignore', WINCH: 'detach' }
+  const scene = await start({ signals, serverProcess: { enableDetach: false } })
+  const first = (await server(scene))?.pid
+  for (const signal of ['SIGURG', 'SIGIO', 'SIGALRM'] as const) send(scene, signal)
+  await until(scene, 'reloadConfig', 1)
+  await until(scene, 'worker.run', 4)
+  expect((await server(scene))?.pid).toBe(first)
+  send(scene, 'SIGWINCH')
+  await gone(scene)
+  expect(times(scene, 'stop true')).toBe(1)
+  expect(times(scene, 'beforeRun')).toBe(1)
+})
