@@ -47,12 +47,6 @@ export function writeDump({ path = process.env.SIGDUMP_PATH, workers, others = [
   return file
 }
 
-/** `CONT`, `SIGUSR2` …: the signal that asks for a dump, by sigdump's variable. */
-export function dumpSignal(env: NodeJS.ProcessEnv = process.env): NodeJS.Signals {
-  const name = (env.SIGDUMP_SIGNAL ?? '').trim().toUpperCase().replace(/^SIG/, '')
-  return `SIG${name || 'CONT'}` as NodeJS.Signals
-}
-
 /** The name can be guessed, and everybody may write in /tmp: nothing that others put there is written to. */
 function appendPrivately(path: string, text: string): void {
   const { openSync, fstatSync, writeSync, closeSync, constants } = builtins.fs()

@@ -3,7 +3,7 @@ import { linkSync, lstatSync, readFileSync, symlinkSync, writeFileSync } from 'n
 import { expect, test } from 'vitest'
 import { DUMP_EXPRESSION, parseProcessDump } from '../../src/wire/dump-expression.ts'
 import { formatDump, type ProcessDump } from '../../src/wire/dump-text.ts'
-import { describeProcess, dumpSignal } from '../../src/worker/process-dump.ts'
+import { describeProcess } from '../../src/worker/process-dump.ts'
 import { isRoot, until, useScratch, within } from '../os/scratch.ts'
 
 const scratch = useScratch()
@@ -163,11 +163,11 @@ test('what others put in its place is not written to', async () => {
 test('by a signal, in the middle of what it does', async () => {
   const path = scratch.now.path('dump.log')
   const file = scratch.now.bundle(`
-    import { dumpSignal, writeDump } from 'src/worker/process-dump.ts'
-    process.on(dumpSignal(), () => writeDump({ path: ${JSON.stringify(path)} }))
+    import { writeDump } from 'src/worker/process-dump.ts'
+    process.on('SIGUSR2', () => writeDump({ path: ${JSON.stringify(path)} }))
     setInterval(() => {}, 1000)
     console.log('up')`)
-  const program = scratch.now.start(process.execPath, [file], { env: ['SIGDUMP_SIGNAL=usr2'] })
+  const program = scratch.now.start(process.execPath, [file])
   await until('its start', () => program.output().includes('up'))
   process.kill(program.pid, 'SIGUSR2')
   await until('the dump', () => {
@@ -180,10 +180,4 @@ test('by a signal, in the middle of what it does', async () => {
   expect(readFileSync(path, 'utf8')).toMatch(/ 1 Timeout\n/)
   process.kill(program.pid, 'SIGKILL')
   await within(program.exited, 'its end')
-})
-
-test('the signal is CONT, or the one that sigdump is told', () => {
-  expect(
-    [{}, { SIGDUMP_SIGNAL: '' }, { SIGDUMP_SIGNAL: 'SIGUSR2' }, { SIGDUMP_SIGNAL: 'usr1' }].map(dumpSignal),
-  ).toEqual(['SIGCONT', 'SIGCONT', 'SIGUSR2', 'SIGUSR1'])
 })
