@@ -159,7 +159,9 @@ export class ListenOnDemand {
         await this.#worker.listen(this.#label(socket.key), server, { fd, backlog: socket.backlog })
       } catch (error) {
         // What a system call says comes from Node's handle, which had taken the descriptor over and closed it.
-        if ((error as NodeJS.ErrnoException).syscall === undefined) closeFd(fd)
+        const { syscall, cause } = error as NodeJS.ErrnoException
+        const of = syscall ?? (cause as NodeJS.ErrnoException | undefined)?.syscall
+        if (of === undefined) closeFd(fd)
         throw error
       }
       this.#onListening()

@@ -2,7 +2,7 @@ import type { CommandMessage } from '../wire/command-messages.ts'
 import { GracefulStop } from './graceful-stop.ts'
 import { HeartbeatWriter } from './heartbeat-writer.ts'
 import { HttpAccounting } from './http-accounting.ts'
-import { bind, drainOf, type Listener, listenerOf, placeOf } from './listen.ts'
+import { bind, drainOf, explainKind, type Listener, listenerOf, placeOf } from './listen.ts'
 import { MainRole } from './main-role.ts'
 import { ProcessLink } from './process-link.ts'
 import { type Environment, readEnvironment, type WorkerSetting } from './read-environment.ts'
@@ -142,6 +142,8 @@ class NodeWorker implements EndableWorker {
   }
 
   async listen(name: string, given: Listenable, fallback: ListenFallback | number = {}): Promise<BoundAddress> {
+    if (typeof name !== 'string')
+      throw new TypeError("listen: the name of a socket first, then what is to listen: listen('http', server)")
     const listener = await listenerOf(given)
     if (this.#listening.has(name)) throw new Error(`this worker listens on socket "${name}" already`)
     const own = typeof fallback === 'number' ? { port: fallback } : fallback
@@ -161,7 +163,7 @@ class NodeWorker implements EndableWorker {
       return address
     } catch (error) {
       this.#listening.delete(name)
-      throw error
+      throw place.is === 'inherited' ? explainKind(error, name, listener) : error
     }
   }
 

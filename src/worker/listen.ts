@@ -23,14 +23,18 @@ export type Listener =
 
 /** @throws TypeError for what is no server. */
 export async function listenerOf(given: Listenable): Promise<Listener> {
+  if (given === undefined || given === null) throw new TypeError(GIVE_A_SERVER)
   if (isServer(given)) return serverKind(given)
   if (isDatagramSocket(given)) return { is: 'datagrams', socket: given }
   if (hasServer(given)) {
     await given.ready?.()
     return serverKind(given.server)
   }
-  throw new TypeError('listen: give it a server (for an Express or Koa application: http.createServer(app))')
+  throw new TypeError(GIVE_A_SERVER)
 }
+
+const GIVE_A_SERVER =
+  "listen: give it a server, listen('http', server); for an Express or Koa application: http.createServer(app)"
 
 export function drainOf(listener: Listener): Drain {
   switch (listener.is) {
@@ -76,11 +80,37 @@ export function bind(listener: Listener, place: Place): Promise<BoundAddress> {
     target.once('error', reject)
     const bound = (): void => {
       target.off('error', reject)
-      resolve(target.address())
+      const address = target.address()
+      const problem = listener.is === 'datagrams' ? versionProblem(listener.socket, address) : null
+      if (problem === null) resolve(address)
+      else reject(problem)
     }
     if (listener.is === 'datagrams') bindDatagrams(listener.socket, place, bound)
     else bindServer(listener.server, place, bound)
   })
+}
+
+/** A udp6 socket sends to IPv6 addresses alone, whatever it is bound to. */
+function versionProblem(socket: dgram.Socket, bound: net.AddressInfo | string | null): TypeError | null {
+  const { type } = socket as unknown as { readonly type?: string }
+  const wanted = typeof bound === 'object' && bound?.family === 'IPv6' ? 'udp6' : 'udp4'
+  if (type === undefined || type === wanted) return null
+  socket.close()
+  return new TypeError(
+    `listen: the address is ${wanted === 'udp6' ? 'IPv6' : 'IPv4'}: give it createSocket('${wanted}')`,
+  )
+}
+
+/** Of a descriptor that is another kind of socket Node says nothing but EINVAL. */
+export function explainKind(error: unknown, name: string, { is }: Listener): unknown {
+  const { code } = error as NodeJS.ErrnoException
+  if (is === 'datagrams' && code === 'ERR_INVALID_FD_TYPE')
+    return new TypeError(`socket "${name}" is not for datagrams: listen on it with a server`, { cause: error })
+  if (is !== 'datagrams' && code === 'EINVAL')
+    return new TypeError(`socket "${name}" is for datagrams: listen on it with a socket of node:dgram`, {
+      cause: error,
+    })
+  return error
 }
 
 function bindServer(server: net.Server, place: Place, bound: () => void): void {

@@ -57,6 +57,29 @@ describe('listen', () => {
     ])
   })
 
+  it('says what kind of socket it is where something else is to listen on it', async () => {
+    const worker = workshop.start({
+      sockets: { http: workshop.socket().fd, dns: workshop.socket('udp4').fd },
+      program: workshop.program(`import net from 'node:net'
+        import dgram from 'node:dgram'
+        const attempts = [['http', dgram.createSocket('udp4')], ['dns', net.createServer()], ['dns', dgram.createSocket('udp6')],
+          ['http', null], ['http'], [net.createServer()], ['http', 'server']]
+        for (const given of attempts) try { await worker.listen(...given) } ${failure}`),
+    })
+    await worker.exited
+    const noServer =
+      "listen: give it a server, listen('http', server); for an Express or Koa application: http.createServer(app)"
+    expect(worker.output).toEqual([
+      'socket "http" is not for datagrams: listen on it with a server',
+      'socket "dns" is for datagrams: listen on it with a socket of node:dgram',
+      "listen: the address is IPv4: give it createSocket('udp4')",
+      noServer,
+      noServer,
+      "listen: the name of a socket first, then what is to listen: listen('http', server)",
+      noServer,
+    ])
+  })
+
   it('binds a port of its own where the service has no sockets and a port is named', async () => {
     const worker = workshop.start({
       program: workshop.program(`import net from 'node:net'
