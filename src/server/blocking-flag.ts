@@ -71,7 +71,7 @@ export class BlockingFlag {
 
   /** A flag for one thread; with the `transfer()` of a shared one, that flag. */
   constructor(transferred: TransferredFlag | null = null) {
-    this.#shared = transferred === null ? null : transferred.blockingFlag
+    this.#shared = transferred === null ? null : bufferOf(transferred)
     this.#cell = new Int32Array(this.#shared ?? new ArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
   }
 
@@ -82,9 +82,7 @@ export class BlockingFlag {
 
   /** The flag that another thread handed over with `transfer()`. @throws TypeError for anything else */
   static from(transferred: TransferredFlag): BlockingFlag {
-    if (!(transferred?.blockingFlag instanceof SharedArrayBuffer))
-      throw new TypeError('BlockingFlag.from() takes what transfer() of a shared flag gave')
-    return new BlockingFlag(transferred)
+    return new BlockingFlag({ blockingFlag: bufferOf(transferred) })
   }
 
   /** For postMessage or workerData. @throws TypeError for a flag of one thread */
@@ -142,6 +140,8 @@ export class BlockingFlag {
   }
 
   #waitFor(awaited: Value, timeoutMillis: number | undefined, { signal }: FlagWaitOptions = {}): Promise<boolean> {
+    if (signal !== undefined && !(signal instanceof AbortSignal))
+      throw new TypeError('options.signal is not an AbortSignal')
     if (signal?.aborted) return Promise.reject(signal.reason)
     const is = (): boolean => Atomics.load(this.#cell, 0) === awaited
     const limit = readTimeout(timeoutMillis)
@@ -231,4 +231,9 @@ function readTimeout(timeoutMillis: number | undefined): number {
   if (typeof timeoutMillis !== 'number' || Number.isNaN(timeoutMillis))
     throw new TypeError(`a timeout is a number of milliseconds, not ${String(timeoutMillis)}`)
   return Math.max(0, timeoutMillis)
+}
+
+function bufferOf(transferred: TransferredFlag): SharedArrayBuffer {
+  if (transferred?.blockingFlag instanceof SharedArrayBuffer) return transferred.blockingFlag
+  throw new TypeError('a flag is made of what transfer() of a shared flag gave')
 }

@@ -26,6 +26,16 @@ export class HookCaller<Config> {
     this.log = log
   }
 
+  /** What it throws is reported as that of a hook. */
+  guarded(name: string, act: () => unknown): void {
+    try {
+      const result = act()
+      if (result instanceof Promise) result.catch((error) => this.report(name, error))
+    } catch (error) {
+      this.report(name, error)
+    }
+  }
+
   /** What it throws is reported, and changes nothing. */
   call<H extends Exclude<keyof Hooks, 'afterRun'>>(
     hook: H,
@@ -89,15 +99,6 @@ export class HookCaller<Config> {
       this.waiting = null
       this.call('onWait', this.server)
     })
-  }
-
-  private guarded(name: string, act: () => unknown): void {
-    try {
-      const result = act()
-      if (result instanceof Promise) result.catch((error) => this.report(name, error))
-    } catch (error) {
-      this.report(name, error)
-    }
   }
 
   private report(name: string, error: unknown): void {

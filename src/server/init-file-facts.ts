@@ -12,7 +12,7 @@ const NEEDED = ['$remote_fs', '$network'] as const
 const MARGIN = 10_000
 
 export function initFileFacts<Config>(
-  { name, pidFile, initFile: given = {} }: ServerOptions<Config>,
+  { name, pidFile, supervised = false, initFile: given = {} }: ServerOptions<Config>,
   /** What is started: the server's workers, or the server below its supervisor. */
   started: ServiceSpec | undefined,
   program: string,
@@ -33,6 +33,7 @@ export function initFileFacts<Config>(
     description,
     shortDescription: description.split('\n')[0] ?? name,
     pidFile: pidFile === undefined ? null : resolve(pidFile),
+    supervised,
     requiredStart,
     requiredStop,
     initConfig: given.config ?? null,

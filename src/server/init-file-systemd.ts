@@ -21,7 +21,7 @@ const GRACE_SECONDS = 5
 
 export function systemdInitFile(facts: InitFileFacts): string {
   const { pidFile, workingDirectory, user, group } = facts
-  const background = pidFile !== null
+  const background = pidFile !== null || facts.supervised
   return [
     `# ${generatedBy(facts)}`,
     '',
@@ -32,7 +32,13 @@ export function systemdInitFile(facts: InitFileFacts): string {
     '',
     '[Service]',
     ...(background
-      ? ['Type=forking', line('PIDFile', resolve(workingDirectory, pidFile))]
+      ? [
+          'Type=forking',
+          // Without one systemd finds the process itself: the only one whose parent is systemd.
+          ...(pidFile === null ? [] : [line('PIDFile', resolve(workingDirectory, pidFile))]),
+          // `start` returns when every worker is ready, or has had its startTimeout.
+          'TimeoutStartSec=infinity',
+        ]
       : // `exec` waits until the program could be executed; `notify` would wait for words that nobody says.
         ['Type=exec']),
     line('WorkingDirectory', workingDirectory),

@@ -30,6 +30,8 @@ export function sysvInitFile(facts: InitFileFacts): string {
     'fi',
     'holdfast_command=$1',
     'shift',
+    // LSB asks each script for this word.
+    '[ "$holdfast_command" != force-reload ] || holdfast_command=reload',
     `exec ${run} "$holdfast_command"${given} "$@"`,
     '',
   ].join('\n')

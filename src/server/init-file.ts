@@ -21,6 +21,8 @@ export interface InitFileFacts {
   /** One line. */
   readonly shortDescription: string
   readonly pidFile: string | null
+  /** The foreground would leave the supervisor out, and the standbys with it. */
+  readonly supervised: boolean
   /** LSB facilities: `$network`, `$remote_fs`, or names of other services. */
   readonly requiredStart: readonly string[]
   readonly requiredStop: readonly string[]

@@ -7,6 +7,7 @@ import { terminalWriter } from '../logs/terminal-writer.ts'
 import { DEFAULT_LOG_LEVEL, isAtLeast, type LogLevel } from '../wire/log-level.ts'
 import { type LineOutlet, LineWriter } from './line-writer.ts'
 import { type LogLevelChoice, readLogLevel } from './log-levels.ts'
+import { requireLoggerOptions } from './logger-options.ts'
 import { SharedLogFile } from './shared-log-file.ts'
 import { StreamOutlet } from './stream-outlet.ts'
 
@@ -34,7 +35,7 @@ export interface LoggerOptions {
   readonly level?: LogLevelChoice
   /** Bytes; the file is rotated before it would become larger. Default 10 MiB; Infinity: never. */
   readonly maxSize?: number
-  /** Rotated files kept: FILE.1 … FILE.5. Default 5. */
+  /** Rotated files kept: FILE.1 … FILE.5. Default 5; with 0 the file begins anew. */
   readonly keep?: number
   /** Of new files, default 0o640. */
   readonly mode?: number
@@ -50,7 +51,7 @@ interface Place {
 
 /**
  * Opens a log.
- * @throws HoldfastError for an unknown level; nothing else, not for a file that can not be written either
+ * @throws HoldfastError for options that can not be; nothing else, not for a file that can not be written either
  * @example
  * ```ts
  * import { createLogger } from 'holdfast'
@@ -62,6 +63,7 @@ interface Place {
  * ```
  */
 export function createLogger(options: LoggerOptions): Logger {
+  requireLoggerOptions(options)
   const level = readLogLevel(options.level ?? DEFAULT_LOG_LEVEL)
   const note = (text: string): string => linesOf('warn', text)
   const writer = new LineWriter(openOutlet(options, note), (dropped) =>

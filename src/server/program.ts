@@ -275,14 +275,14 @@ export class Program<Config> {
 
   /** What the server itself has to do, supervised or not. */
   private async askServer(done: keyof typeof VERB_OF, path: string): Promise<number> {
-    const place = this.found.serverPlace(await this.found.presence())
+    const presence = await this.found.presence()
+    if (presence.is !== 'running') return this.refuseAbsent(presence)
+    const place = this.found.serverPlace(presence)
     if (place === null) return this.voice.refuse('its supervisor has no server running just now')
     return this.operate(done, place.socket, path)
   }
 
   private async operate(done: keyof typeof VERB_OF, socket: string, path: string): Promise<number> {
-    const presence = await this.found.presence()
-    if (presence.is !== 'running') return this.refuseAbsent(presence)
     const { body } = await callSupervisor(socket, { method: 'POST', path, body: {} })
     const outcome = outcomeOf(body)
     this.voice.failures(outcome?.services ?? [], VERB_OF[done])

@@ -2,6 +2,7 @@
 
 import { closeSync } from 'node:fs'
 import type { SupervisorSpec } from '../config/effective.ts'
+import { HoldfastError } from '../errors/holdfast-error.ts'
 import type { LogFile } from '../logs/log-file.ts'
 import { openPipe } from '../os/pipe.ts'
 import { randomBytes } from '../os/random-bytes.ts'
@@ -70,7 +71,7 @@ export interface RunningServer<Config = unknown> {
   stop(how?: { readonly graceful?: boolean }): Promise<number>
   /** Resolves when every worker is ready, or has failed to be. */
   settled(): Promise<OperationOutcome>
-  /** Each change of state, with its cause. @returns the unsubscription */
+  /** Each change of state, with its cause. A listener that throws is reported as a hook is. @returns the unsubscription */
   onEvent(listener: (entry: JournalEntry) => void): () => void
   /** Resolves to the exit code: 0, or that of a worker with a code of `restart.unrecoverable`. */
   readonly ended: Promise<number>
@@ -281,7 +282,10 @@ export class LiveServer<Config> implements RunningServer<Config> {
     return this.status().services[0]?.ready ?? 0
   }
 
-  scale(count: number | string): Promise<OperationOutcome> {
+  async scale(count: number | string): Promise<OperationOutcome> {
+    // As text it is how many fewer; a number below 0 is a mistake in somebody's arithmetic.
+    if (typeof count === 'number' && count < 0)
+      throw new HoldfastError('HF_BAD_REQUEST', { problem: `there can not be ${count} workers; two fewer are '-2'` })
     return this.engine.operate({ verb: 'scale', targets: [this.name], count: String(count) })
   }
 
@@ -312,7 +316,7 @@ export class LiveServer<Config> implements RunningServer<Config> {
   }
 
   onEvent(listener: (entry: JournalEntry) => void): () => void {
-    return this.engine.onEvent(listener)
+    return this.engine.onEvent((entry) => this.hooks.guarded('onEvent', () => listener(entry)))
   }
 
   get ended(): Promise<number> {

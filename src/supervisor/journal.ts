@@ -55,6 +55,17 @@ export class Journal {
     })
     // On disk first: a listener that fails, or writes an entry itself, changes nothing there.
     if (!this.closed) for (const entry of stamped) this.sink.append(entry)
-    for (const entry of stamped) for (const listener of this.listeners) listener(entry)
+    for (const entry of stamped) for (const listener of this.listeners) callApart(() => listener(entry))
+  }
+}
+
+/** What it throws is the program's own affair, and that of no other listener. */
+function callApart(act: () => void): void {
+  try {
+    act()
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error
+    })
   }
 }

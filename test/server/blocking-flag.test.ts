@@ -23,6 +23,13 @@ function startThread(body: string, flag: BlockingFlag, ack = BlockingFlag.shared
   return { worker, message: () => within(once(worker, 'message'), 'a message').then(([value]) => value as unknown) }
 }
 
+test('what is no flag, and no signal, is refused at once: nothing is thrown later, where nobody could catch it', async () => {
+  for (const nothing of [5, {}, { blockingFlag: new ArrayBuffer(4) }])
+    expect(() => new BlockingFlag(nothing as never)).toThrow(TypeError)
+  const wait = async () => new BlockingFlag().waitForSet(5, { signal: 5 as never })
+  await expect(wait()).rejects.toThrow(TypeError)
+})
+
 describe.each([
   ['a flag of one thread', () => new BlockingFlag()],
   ['a shared flag', () => BlockingFlag.shared()],

@@ -17,6 +17,7 @@ const facts: InitFileFacts = {
   description: 'The shop.\nSells what there is.',
   shortDescription: 'Web shop',
   pidFile: null,
+  supervised: false,
   requiredStart: ['$remote_fs', '$network', 'postgresql'],
   requiredStop: ['$remote_fs'],
   initConfig: null,
@@ -119,6 +120,11 @@ describe('sysv', () => {
     })
   })
 
+  test('force-reload, which LSB asks each script for, is reload', () => {
+    const { status, stdout } = shell(initFile('sysv', install()), ['force-reload'])
+    expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringContaining('<reload>') })
+  })
+
   test('becomes the program: signals reach it', () => {
     const installed = install()
     writeFileSync(installed.node, '#!/bin/sh\necho $$\n')
@@ -198,7 +204,9 @@ WantedBy=multi-user.target
 
   test.each<[Partial<InitFileFacts>, string[]]>([
     [{ pidFile: 'run/shop.pid' }, ['Type=forking', 'PIDFile=/srv/shop/run/shop.pid']],
-    [{ pidFile: '/run/shop.pid' }, ['ExecStart=/usr/bin/node /srv/shop/server.js start']],
+    [{ pidFile: '/run/shop.pid' }, ['ExecStart=/usr/bin/node /srv/shop/server.js start', 'TimeoutStartSec=infinity']],
+    // In the foreground it would have no supervisor, and no standbys.
+    [{ supervised: true }, ['Type=forking', 'ExecStart=/usr/bin/node /srv/shop/server.js start']],
     [{ user: 'shop', group: 'www' }, ['User=shop', 'Group=www']],
     [{ stopTimeoutMillis: Number.POSITIVE_INFINITY }, ['TimeoutStopSec=infinity']],
     [{ requiredStart: ['$local_fs'], requiredStop: ['$named'] }, ['After=nss-lookup.target']],
@@ -286,7 +294,7 @@ WantedBy=multi-user.target
       stopTimeoutMillis: Number.POSITIVE_INFINITY,
     }
     const plain = install('plain % $name ;')
-    for (const one of [installed, plain, all]) {
+    for (const one of [installed, { ...installed, supervised: true }, plain, all]) {
       const { complaints } = verify(initFile('systemd', one))
       expect(complaints).toEqual([])
     }

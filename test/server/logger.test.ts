@@ -113,6 +113,25 @@ describe('levels', () => {
   })
 })
 
+test.each<[unknown, string]>([
+  [undefined, 'createLogger: expected an object, found nothing'],
+  ['shop.log', 'createLogger: expected an object, found text "shop.log"'],
+  [{}, 'createLogger: to: expected the path of a file'],
+  [{ to: '' }, 'createLogger: to: expected the path of a file'],
+  [{ to: 5 }, 'createLogger: to: expected the path of a file'],
+  [{ to: '/dev/null', maxSize: Number.NaN }, 'createLogger: maxSize: expected a number of bytes'],
+  [{ to: '/dev/null', maxSize: -1 }, 'createLogger: maxSize: expected a number of bytes'],
+  [{ to: '/dev/null', maxSize: '1MB' }, 'createLogger: maxSize: expected a number of bytes'],
+  [{ to: '/dev/null', keep: 1.5 }, 'createLogger: keep: expected a number of files'],
+  [{ to: '/dev/null', mode: '640' }, 'createLogger: mode: expected permission bits'],
+  [{ to: '/dev/null', onTrouble: 5 }, 'createLogger: onTrouble: expected a function'],
+  [{ to: '/dev/null', lvel: 'info' }, 'createLogger: there is no option "lvel"'],
+])('options that can not be: %j', (options, message) => {
+  expect(() => createLogger(options as never)).toThrow(
+    expect.objectContaining({ code: 'HF_CONFIG_VALUE', message: expect.stringContaining(message) }),
+  )
+})
+
 describe('messages', () => {
   test('are formatted as console.log does; each line of one stands alone', async () => {
     const { logger, messages } = open()
