@@ -248,10 +248,8 @@ export class LiveServer<Config> implements RunningServer<Config> {
   /** Evaluates the options again; in force only after `apply`. */
   async readConfig(): Promise<SupervisorSpec> {
     const next = await evaluateOptions(this.options, this.program, this.environment, { when: 'reload' })
-    const { startTimeout } = this.options
-    await callHook('reloadConfig', { when: 'reload', startTimeout }, () =>
-      this.options.server?.reloadConfig?.(next.config),
-    )
+    const { startTimeout, server } = this.options
+    await callHook('reloadConfig', { when: 'reload', startTimeout }, () => server?.reloadConfig?.(next.config))
     this.evaluated.set(next.spec, next)
     return next.spec
   }
