@@ -25,7 +25,18 @@ export interface StopReason {
   readonly longer?: Millis
   /** Nobody will be there to take a second step: no file and no command is waited for, the first signal comes at once. */
   readonly onlySignals?: true
+  /** `QUIT`: in place of the ladder's first, to say something else by it. */
+  readonly firstSignal?: string
 }
+
+/** Asked for, not by what has happened to the process. */
+export function stopReason({ text, longer, onlySignals, firstSignal }: Omit<StopReason, 'kind'>): StopReason {
+  const how = { ...(longer && { longer }), ...(onlySignals && { onlySignals }), ...(firstSignal && { firstSignal }) }
+  return { kind: 'stop', text, ...how }
+}
+
+/** How it goes, where that is not as usual. */
+export type StopWay = Omit<StopReason, 'kind' | 'text'>
 
 export interface ProcessExit {
   readonly at: Instant

@@ -24,9 +24,9 @@ export function ladderFor(why: StopReason, spec: ServiceSpec): readonly Rung[] {
   const scope = stop.group ? 'group' : 'process'
   const signal = (step: SignalStep): Rung => ({ by: 'signal', scope, ...step })
   if ((why.kind === 'heartbeat' || why.kind === 'request') && heartbeat) return heartbeat.signals.map(signal)
-  const signals = stop.signals.map((step, index): Rung => {
-    const rung = signal(step)
-    return index > 0 ? rung : { ...rung, wait: firstWait(rung.wait, why, spec) }
+  const signals = stop.signals.map((step, index) => {
+    if (index > 0) return signal(step)
+    return signal({ ...step, signal: why.firstSignal ?? step.signal, wait: firstWait(step.wait, why, spec) })
   })
   if (why.onlySignals) return signals
   const rungs: Rung[] = []

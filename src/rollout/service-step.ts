@@ -2,7 +2,7 @@
 import type { ServiceSpec } from '../config/effective.ts'
 import { shutDownCause } from '../lifecycle/early-death.ts'
 import { describeExit } from '../lifecycle/exit-reason.ts'
-import type { Instant, StopReason } from '../lifecycle/process-state.ts'
+import { type Instant, stopReason } from '../lifecycle/process-state.ts'
 import { seconds } from '../lifecycle/process-transition.ts'
 import type { SlotEffect, SlotEvent } from '../lifecycle/slot-event.ts'
 import { currentOf, deadlineOfSlot, type SlotState, slotHasEnded, slotServes } from '../lifecycle/slot-state.ts'
@@ -135,16 +135,16 @@ class Run {
     return wanted === 'up' ? stoppedSlots : Array.from({ length: desired }, (_, slot) => slot)
   }
 
-  private stop({ slots, text, longer, onlySignals }: Omit<ServiceEventOf<'stop'>, 'is' | 'at' | 'random'>): void {
+  private stop(asked: Omit<ServiceEventOf<'stop'>, 'is' | 'at' | 'random'>): void {
     const { service, at } = this
+    const { slots, text } = asked
     const down = slots === null || wantedSlots(service).every((slot) => slots.includes(slot.slot))
     if (down) {
       this.service = { ...this.cancelRollout(`cancelled: ${text}`), wanted: 'down', stoppedSlots: [] }
     } else {
       this.service = { ...service, stoppedSlots: [...new Set([...service.stoppedSlots, ...slots])] }
     }
-    const why: StopReason = { kind: 'stop', text, ...(longer && { longer }), ...(onlySignals && { onlySignals }) }
-    this.toSlots(slots, () => ({ is: 'stop', at, why }))
+    this.toSlots(slots, () => ({ is: 'stop', at, why: stopReason(asked) }))
   }
 
   private scale(desired: number): void {

@@ -19,25 +19,36 @@ interface SignalsOfMap {
 export function hurriedServers({ stopsAt, stopsNowAt }: SignalsOfMap): Hurry {
   return {
     untilKill: UNTIL_KILL,
-    tell(engine, immediate) {
+    signal(engine, immediate) {
       const [signal] = immediate ? stopsNowAt : stopsAt
       const number = signal === undefined ? undefined : parseSignal(signal)?.number
-      const pids = livingServers(engine)
+      if (signal === undefined || number === undefined) return null
+      const servers = livingServers(engine)
       // One that has only just been started would be ended by it as by KILL.
-      if (number === undefined || pids.length === 0 || !pids.every((pid) => catchesSignal(pid, number))) return false
-      for (const pid of pids) {
-        const startTime = startTimeOf(pid)
+      return servers.length > 0 && servers.every(({ pid }) => catchesSignal(pid, number)) ? signal : null
+    },
+    tell(engine, signal) {
+      const { number = 0 } = parseSignal(signal) ?? {}
+      for (const { pid, isAsked } of livingServers(engine)) {
+        const startTime = isAsked ? startTimeOf(pid) : null
         if (startTime !== null) signalProcess({ pid, startTime }, number)
       }
-      return true
     },
   }
 }
 
-/** Those that a live restart has replaced as well. They are our children: no pid is another's before we have reaped it. */
-function livingServers(engine: Engine): number[] {
-  const workers = engine.status({ brief: true }).services[0]?.workers ?? []
-  return workers.flatMap(({ pid, other }) => [pid ?? [], other?.pid ?? []].flat())
+interface LivingServer {
+  readonly pid: number
+  /** To stop: also those that a live restart has replaced. */
+  readonly isAsked: boolean
+}
+
+/** They are our children: no pid is another's before we have reaped it. */
+function livingServers(engine: Engine): LivingServer[] {
+  return (engine.status({ brief: true }).services[0]?.workers ?? []).flatMap(({ pid, state, other }) => [
+    ...(pid === null ? [] : [{ pid, isAsked: state === 'stopping' }]),
+    ...(other?.pid == null ? [] : [{ pid: other.pid, isAsked: other.state === 'draining' }]),
+  ])
 }
 
 /**

@@ -51,8 +51,10 @@ export interface SupervisorOptions {
 }
 
 export interface Hurry {
-  /** False: not everybody can be told, which leaves KILL. `immediate`: as after a stop that was to be so; else as after a second one. */
-  tell(engine: Engine, immediate: boolean): boolean
+  /** By which it is said that a stop is to be at once, or is asked for again; null: not everybody listens to it, which leaves KILL. */
+  signal(engine: Engine, immediate: boolean): NodeJS.Signals | null
+  /** Those that have been asked to stop before. */
+  tell(engine: Engine, signal: NodeJS.Signals): void
   /** Milliseconds after which KILL follows. */
   readonly untilKill: number
 }
@@ -151,10 +153,13 @@ async function openDoors(
   let going: Promise<OperationOutcome> | null = null
   const stop: RunningSupervisor['stop'] = async ({ timeout, immediate = false, longer = 0 } = {}) => {
     options.onStop?.(immediate)
-    const told = (going !== null || immediate) && options.hurry?.tell(engine, immediate) === true
-    const limit = told ? Math.min(timeout ?? Number.POSITIVE_INFINITY, options.hurry?.untilKill ?? 0) : timeout
+    const { hurry } = options
+    const signal = going !== null || immediate ? (hurry?.signal(engine, immediate) ?? null) : null
+    const limit = signal === null ? timeout : Math.min(timeout ?? Number.POSITIVE_INFINITY, hurry?.untilKill ?? 0)
     const late = limit === undefined ? undefined : setTimeout(() => void engine.down({ immediate: true }), limit)
-    if (going === null || !told) going = engine.down({ immediate: immediate && !told, longer })
+    if (signal !== null) hurry?.tell(engine, signal)
+    if (signal === null) going = engine.down({ immediate, longer })
+    else going ??= engine.down({ longer, firstSignal: signal.slice(3), onlySignals: true })
     const outcome = await going.catch((error: unknown) => notDown(error, log))
     clearTimeout(late)
     if (!ending) {

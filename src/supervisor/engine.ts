@@ -3,6 +3,7 @@ import { closeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SupervisorSpec } from '../config/effective.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
+import type { StopWay } from '../lifecycle/process-state.ts'
 import { drainsLonger } from '../lifecycle/stop-ladder.ts'
 import type { ServiceLog } from '../logs/service-log.ts'
 import { monotonicMillis } from '../os/monotonic-clock.ts'
@@ -215,9 +216,10 @@ export class LocalEngine implements Engine {
     return explainWorkers(target, this.resolve([target]), this.interpreter, this.parts.journal)
   }
 
-  down(options: { immediate?: boolean; longer?: number } = {}): Promise<OperationOutcome> {
+  down(options: { immediate?: boolean } & StopWay = {}): Promise<OperationOutcome> {
     if (this.going === null) {
-      this.going = this.goDown(options.longer)
+      const { immediate: _, ...how } = options
+      this.going = this.goDown(how)
     } else if (!this.closed) {
       // Asked again: everything at once now, and one rung further.
       for (const [name, { state }] of this.interpreter.services) {
@@ -309,13 +311,13 @@ export class LocalEngine implements Engine {
     return { ok: true, services: [], ...((await this.close()) ? {} : { unwritten: true as const }) }
   }
 
-  private async goDown(longer = 0): Promise<OperationOutcome> {
+  private async goDown(how: StopWay): Promise<OperationOutcome> {
     const { interpreter, parts } = this
     parts.journal.write({ kind: 'supervisor', event: 'down', pid: process.pid, reason: 'the supervisor goes down' })
     const names = [...interpreter.services.keys()]
     interpreter.goingDown = true
     if (interpreter.running) await eventTaken()
-    const services = await this.operations.stopInOrder(names, 'the supervisor goes down', longer)
+    const services = await this.operations.stopInOrder(names, 'the supervisor goes down', how)
     const left = await interpreter.sweepEverything()
     const unwritten = (await this.close()) ? {} : { unwritten: true as const }
     if (left.length === 0) return { ok: true, services, ...unwritten }

@@ -1,5 +1,6 @@
 // The operator's verbs: which services, in which order, and how each came out.
 import { HoldfastError } from '../errors/holdfast-error.ts'
+import type { StopWay } from '../lifecycle/process-state.ts'
 import { slotIsUp, slotServes } from '../lifecycle/slot-state.ts'
 import { signalGroup, signalProcess } from '../os/send-signal.ts'
 import { parseSignal } from '../os/signals.ts'
@@ -117,12 +118,12 @@ export class Operations {
   }
 
   /** Stops services, dependents before what they depend on. */
-  async stopInOrder(names: readonly string[], text: string, longer = 0): Promise<ServiceOutcome[]> {
+  async stopInOrder(names: readonly string[], text: string, how: StopWay = {}): Promise<ServiceOutcome[]> {
     const outcomes: ServiceOutcome[] = []
     for (const wave of stopWaves(names, this.specs())) {
       for (const name of wave) {
         this.stops.set(name, (this.stops.get(name) ?? 0) + 1)
-        this.interpreter.dispatch(name, { is: 'stop', slots: null, text, longer })
+        this.interpreter.dispatch(name, { is: 'stop', slots: null, text, ...how })
       }
       outcomes.push(
         ...(await Promise.all(wave.map((name) => this.wait(name, (runtime) => stopOutcome(runtime, null))))),

@@ -105,6 +105,13 @@ describe('stop', () => {
     expect(simulation.service.slots[0]).toMatchObject({ phase: { live: { state: { descent: { rungs } } } } })
   })
 
+  it('sends another signal first where that is asked', () => {
+    const simulation = up({ command: ['slow'] }, 5_000)
+    simulation.send({ ...stop(), firstSignal: 'QUIT' })
+    const rungs = [{ signal: 'QUIT' }, { signal: 'KILL' }]
+    expect(simulation.service.slots[0]).toMatchObject({ phase: { live: { state: { descent: { rungs } } } } })
+  })
+
   it('of some leaves the others, and of the last of them is a stop of all', () => {
     const simulation = up({ instances: 2 })
     simulation.send(stop([1]))
