@@ -114,6 +114,8 @@ test('the pid file: relative to the program from wherever it is called, without 
 
 test('a pid file that can not be written: the server does not start, and says why', async () => {
   const scene = newLibraryScene('ghost.mjs')
+  // Its directory would be made, but for what is in the way.
+  scene.write('none', '')
   scene.options({ pidFile: scene.path('none/shop.pid') })
   const { code, err } = await scene.command('start')
   expect(code, err).toBe(1)

@@ -366,7 +366,8 @@ test('after a live restart that asks for less, the rest is closed; one that fail
     supervised: true,
   })
   const options = JSON.parse(scene.read('options.json'))
-  scene.options({ ...options, worker: 'file:///no/such/module.mjs' })
+  const broken = scene.write('broken.mjs', "throw new Error('broken')\n")
+  scene.options({ ...options, worker: `file://${broken}` })
   expect((await scene.command('live-restart')).code).toBe(1)
   for (const address of [{ port: portOf(scene, 'web') }, { port }, { path: scene.path('admin.sock') }])
     expect(await get(address)).toMatch(/^\d+$/)

@@ -31,10 +31,13 @@ const server = defineServer({
     onFinish: (graceful) => note(`onFinish ${graceful}`),
   },
   worker: {
-    async run(ctx) {
+    /** One that is held is not ready, however long: a second after `run` was entered it would be. */
+    async initialize(ctx) {
       saySoon('runs with', ctx)
-      for (const level of LEVELS) ctx.logger[level](`${level} at the start`)
       while (existsSync(join(directory, `hold-${ctx.workerId}`))) await sleep(10)
+    },
+    async run(ctx) {
+      for (const level of LEVELS) ctx.logger[level](`${level} at the start`)
       ctx.ready()
       if (deaf) process.on('SIGTERM', () => note('deaf to TERM'))
       const busy = setInterval(() => {}, 1_000)
