@@ -20,8 +20,6 @@ export interface Received<T> {
 
 /** Milliseconds in all. */
 const WORKER_PATIENCE = 10_000
-/** A server that hangs must not keep the next one from starting. */
-const SUCCESSOR_PATIENCE = 2_000
 /** Milliseconds until the next try where too many wait to be heard. */
 const TRY_AGAIN = 20
 
@@ -35,9 +33,9 @@ export async function askForSocket({ path, secret }: DeskPlace, open: SocketWish
   throw refused(answers, fds)
 }
 
-/** @throws Error; nothing is left open then */
-export async function askForAll({ path, secret }: DeskPlace): Promise<Received<HandedSocket>[]> {
-  const { answers, fds } = await ask(path, { secret, all: true }, SUCCESSOR_PATIENCE)
+/** @param patience milliseconds @throws Error; nothing is left open then */
+export async function askForAll({ path, secret }: DeskPlace, patience: number): Promise<Received<HandedSocket>[]> {
+  const { answers, fds } = await ask(path, { secret, all: true }, patience)
   const sockets = answers.flatMap((answer) => ('sockets' in answer ? answer.sockets : []))
   const last = answers.at(-1)
   const whole = last !== undefined && 'sockets' in last && !last.more

@@ -18,12 +18,15 @@ const AT_MOST = 512
 export class OnDemandSockets {
   readonly #listeners: Listeners
   readonly #predecessors: Predecessors | null
+  readonly #report: (text: string) => void
   /** Names of those that somebody here has asked for. */
   readonly #claimed = new Set<string>()
 
-  constructor(listeners: Listeners, predecessors: Predecessors | null) {
+  /** @param report what goes wrong and is nobody's error */
+  constructor(listeners: Listeners, predecessors: Predecessors | null, report: (text: string) => void) {
     this.#listeners = listeners
     this.#predecessors = predecessors
+    this.#report = report
   }
 
   /** @throws OsError EADDRINUSE, EACCES, EADDRNOTAVAIL … */
@@ -39,7 +42,7 @@ export class OnDemandSockets {
 
   /** All that servers before us have, and will not need for long. */
   async takeOver(): Promise<void> {
-    await this.#predecessors?.handOver((socket, fd) => this.#take(socket, fd))
+    await this.#predecessors?.handOver((socket, fd) => this.#take(socket, fd), this.#report)
   }
 
   /** What no worker has asked for is of an earlier program: nobody accepts there, and clients would wait for ever. */

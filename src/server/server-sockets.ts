@@ -40,7 +40,8 @@ export class ServerSockets {
   /** Before the first worker. What a server before us has is ours from then on, too. */
   async open(listeners: Listeners): Promise<void> {
     const { name, desk, spec } = this.#server
-    const sockets = new OnDemandSockets(listeners, this.#handover?.predecessors ?? null)
+    const report = (text: string): void => this.#server.log(text)
+    const sockets = new OnDemandSockets(listeners, this.#handover?.predecessors ?? null, report)
     this.#sockets = sockets
     await sockets.takeOver()
     const service = spec.services[name]

@@ -282,7 +282,7 @@ test('who is no worker of the server gets one clear error; silent, slow and nois
   } as const
   const refusal = { code: 'EACCES', message: expect.stringContaining('the secret is another one') }
   await expect(askForSocket({ path, secret: 'x' }, wish)).rejects.toMatchObject(refusal)
-  await expect(askForAll({ path, secret })).rejects.toMatchObject(refusal)
+  await expect(askForAll({ path, secret }, 10_000)).rejects.toMatchObject(refusal)
   const say = (text: string) =>
     new Promise<string>((resolve) => {
       const client = connect(path)
