@@ -169,7 +169,7 @@ function replaceOutdated(service: ServiceState, at: Instant): SlotCommand | null
   const { rollout } = service
   if (!isRolling(rollout) && !isGoingBack(service)) return null
   const bounds = specOf(service, service.goal).rollout
-  if (isRolling(rollout) && rollout.mode === 'cold') return retireAll(service, at)
+  if (isRolling(rollout) && rollout.mode !== 'rolling') return retireAll(service, rollout.mode, at)
   if (rollout.is === 'canary' && inProgress(service) > 0) return null
   for (const slot of slotsToReplace(service)) {
     const live = replaceable(slot)
@@ -212,14 +212,19 @@ function replaceOne(
   return missing < bounds.maxUnavailable && mayStart(service, at) ? retire : null
 }
 
-function retireAll(service: ServiceState, at: Instant): SlotCommand | null {
+function retireAll(service: ServiceState, mode: keyof typeof ALL_STOP, at: Instant): SlotCommand | null {
   for (const slot of wantedSlots(service)) {
     const live = replaceable(slot)
     if (live === null || !isOutdated(service, slot, live)) continue
-    return { slot: slot.slot, event: { is: 'retire', at, why: replaced('cold restart: all stop, then all start') } }
+    return { slot: slot.slot, event: { is: 'retire', at, why: replaced(ALL_STOP[mode]) } }
   }
   return null
 }
+
+const ALL_STOP = {
+  cold: 'cold restart: all stop, then all start',
+  'at-once': 'restart of all at once: each starts again as it ends',
+} as const
 
 /** The process in service, unless what follows it is settled already. */
 function replaceable({ phase }: SlotState): Live | null {

@@ -1,6 +1,7 @@
 import type { ServiceSpec } from '../config/effective.ts'
 import type { Instant, StopReason } from '../lifecycle/process-state.ts'
 import type { SlotEffect, SlotEvent } from '../lifecycle/slot-event.ts'
+import type { RolloutMode } from './service-state.ts'
 
 /** `random` (0 to 1) comes in with the event: the core has no generator of its own. */
 export type ServiceEvent = { readonly at: Instant; readonly random: number } & (
@@ -11,7 +12,7 @@ export type ServiceEvent = { readonly at: Instant; readonly random: number } & (
   | {
       readonly is: 'restart'
       readonly slots: readonly number[] | null
-      readonly mode: 'rolling' | 'cold'
+      readonly mode: RolloutMode
       readonly cause: string
     }
   /** Another spec. `renew`: it needs new processes; otherwise the rules change under the running ones. */

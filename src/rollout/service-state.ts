@@ -20,11 +20,13 @@ export type Rollout =
     }
   | { readonly is: 'cancelled'; readonly at: Instant; readonly reason: string }
 
+/** `cold`: stop all, then start. `at-once`: stop all, and start each again as it ends. */
+export type RolloutMode = 'rolling' | 'cold' | 'at-once'
+
 export interface RolloutInProgress {
   readonly since: Instant
   readonly deadline: Instant
-  /** `cold`: stop all, then start. */
-  readonly mode: 'rolling' | 'cold'
+  readonly mode: RolloutMode
   readonly cause: string
   /** Processes numbered below this are to be replaced, by slot; a slot that is not named has none of the goal's generation. */
   readonly renewBelow: Readonly<Record<number, number>>

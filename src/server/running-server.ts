@@ -296,7 +296,7 @@ export class LiveServer<Config> implements RunningServer<Config> {
     const { engine } = this
     const targets = [this.name]
     if (!graceful) return engine.operate({ verb: 'signal', targets, signal: 'KILL', group: true })
-    return engine.operate({ verb: 'restart', targets, cold: !rolling })
+    return engine.operate({ verb: 'restart', targets, atOnce: !rolling })
   }
 
   reopenLogs(): void {

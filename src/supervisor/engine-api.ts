@@ -53,6 +53,8 @@ export interface OperationRequest {
   readonly targets: readonly string[]
   /** restart: stop all, then start. Default false. */
   readonly cold?: boolean
+  /** restart: stop all, and start each again as it ends. Default false. */
+  readonly atOnce?: boolean
   /** restart: supersede a rollout in progress. Default false: it is refused. */
   readonly replace?: boolean
   /** stop: the dependents too, first. Default false: it is refused while they are up. */

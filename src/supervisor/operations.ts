@@ -202,7 +202,7 @@ export class Operations {
 
   private async restart(targets: readonly ResolvedTarget[], request: OperationRequest): Promise<ServiceOutcome[]> {
     if (request.replace !== true) for (const { service } of targets) this.refuseDuringRollout(service)
-    const mode = request.cold === true ? 'cold' : 'rolling'
+    const mode = request.cold ? 'cold' : request.atOnce ? 'at-once' : 'rolling'
     const what = request.verb === 'failover' ? 'a planned switch of the main' : `${mode} restart`
     const cause = `${what} asked by the operator`
     const slotsOf = new Map(targets.map(({ service, slots }) => [service, slots]))

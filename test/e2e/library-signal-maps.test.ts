@@ -73,6 +73,32 @@ test('unicorn: HUP replaces the workers one by one, WINCH stops them, USR2 repla
   expect(times(scene, 'worker.stop')).toBe(times(scene, 'worker.run'))
 })
 
+test('serverengine: USR1 stops all workers at once, and each starts again as it ends: who has work under way holds up nobody', async () => {
+  const scene = await start({
+    signals: 'serverengine',
+    stop: { timeout: '5m' },
+    sockets: { http: 'tcp://127.0.0.1:0' },
+  })
+  const ask = async (path: string) => {
+    const answer = await fetch(`http://127.0.0.1:${await scene.port('http')}${path}`, {
+      headers: { connection: 'close' },
+    })
+    return ((await answer.json()) as { pid: number }).pid
+  }
+  const slow = ask('/until-go')
+  slow.catch(() => {})
+  await until(scene, 'until-go', 1)
+  send(scene, 'SIGUSR1')
+  await until(scene, 'onReap', 1)
+  await until(scene, 'worker.run', 3)
+  const fresh = await ask('/')
+  scene.write('go', '')
+  expect(await slow).not.toBe(fresh)
+  await until(scene, 'worker.run', 4)
+  expect((await scene.command('stop')).code).toBe(0)
+  expect(scene.read('log/shop.server.log')).not.toContain('SIGKILL')
+})
+
 test.each(['holdfast', 'unicorn', 'serverengine'])(
   '%s: USR1 opens all logs anew, the supervisor’s too',
   async (signals) => {

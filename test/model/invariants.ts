@@ -129,7 +129,7 @@ function findLive(slot: SlotState | undefined, number: number): { live: Live; cu
 
 /** No worker in service is replaced before its successor has proven itself, beyond what maxUnavailable allows. */
 function breachOfAvailability({ before, event, after }: StepSeen): string | null {
-  const cold = isRolling(after.rollout) && after.rollout.mode === 'cold'
+  const allStop = isRolling(after.rollout) && after.rollout.mode !== 'rolling'
   for (const slot of before.slots) {
     const old = currentOf(slot.phase)
     if (old === null || !slotServes(slot) || !isWanted(before, slot.slot) || !isWanted(after, slot.slot)) continue
@@ -145,7 +145,7 @@ function breachOfAvailability({ before, event, after }: StepSeen): string | null
       continue
     }
     // One on trial of a generation that was superseded has not proven itself; another leaves by itself.
-    if (cold || old.trial || isOwnNews(event, slot.slot, old.number)) continue
+    if (allStop || old.trial || isOwnNews(event, slot.slot, old.number)) continue
     const { maxUnavailable } = specOf(after, after.goal).rollout
     const missing = wantedSlots(after).filter((other) => !slotServes(other) && !hasEnded(other)).length
     if (missing > maxUnavailable)

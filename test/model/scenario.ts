@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import type { ServiceSpec } from '../../src/config/effective.ts'
 import type { ProcessEvent } from '../../src/lifecycle/process-event.ts'
+import type { RolloutMode } from '../../src/rollout/service-state.ts'
 import { PROGRAMS } from './fake-program.ts'
 import { serviceSpec, step } from './service-spec.ts'
 import type { Simulation, WithoutTime } from './simulation.ts'
@@ -87,7 +88,7 @@ export const setups: fc.Arbitrary<Setup> = fc
 
 export type Command =
   | { readonly do: 'start' | 'stop'; readonly slots: readonly number[] | null }
-  | { readonly do: 'restart'; readonly slots: readonly number[] | null; readonly mode: 'rolling' | 'cold' }
+  | { readonly do: 'restart'; readonly slots: readonly number[] | null; readonly mode: RolloutMode }
   | { readonly do: 'deploy'; readonly program: string; readonly renew: boolean; readonly desired: number | null }
   | { readonly do: 'scale'; readonly desired: number }
   | { readonly do: 'reload' | 'hurry' | 'kill' }
@@ -131,7 +132,7 @@ export const commands: fc.Arbitrary<Command> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('restart' as const),
       slots: someSlots,
-      mode: fc.constantFrom('rolling' as const, 'rolling' as const, 'cold' as const),
+      mode: fc.constantFrom<RolloutMode>('rolling', 'rolling', 'cold', 'at-once'),
     }),
   },
   {

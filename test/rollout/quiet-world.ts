@@ -1,5 +1,7 @@
 // A service in a world without chance, and the words of its operator.
+
 import type { ServiceEffect } from '../../src/rollout/service-event.ts'
+import type { RolloutMode } from '../../src/rollout/service-state.ts'
 import { specOf } from '../../src/rollout/service-state.ts'
 import type { FakeProcess } from '../model/fake-process.ts'
 import { checkInvariants } from '../model/invariants.ts'
@@ -30,7 +32,7 @@ export const numbers = (simulation: Simulation) => simulation.living().map(({ sl
 export const rolloutNotes = (effects: readonly ServiceEffect[]) =>
   effects.flatMap((effect) => (effect.do === 'rollout-note' ? [`${effect.from} → ${effect.to}: ${effect.reason}`] : []))
 export const stop = (slots: number[] | null = null) => ({ is: 'stop', slots, text: 'stopped by the operator' }) as const
-export const restart = (slots: number[] | null = null, mode: 'rolling' | 'cold' = 'rolling') =>
+export const restart = (slots: number[] | null = null, mode: RolloutMode = 'rolling') =>
   ({ is: 'restart', slots, mode, cause: 'restart by the operator' }) as const
 
 export function only(simulation: Simulation, slot = 0): FakeProcess {

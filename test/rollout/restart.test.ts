@@ -199,6 +199,20 @@ describe('a cold restart', () => {
   })
 })
 
+describe('a restart of all at once', () => {
+  it('stops all, and starts each again as it ends', () => {
+    const simulation = up({ instances: 3, command: ['slow'] }, 5_000)
+    simulation.send(restart(null, 'at-once'))
+    expect(phases(simulation)).toEqual(['stopping', 'stopping', 'stopping'])
+    simulation.kill9(only(simulation, 1))
+    simulation.advance(0)
+    expect(phases(simulation)).toEqual(['stopping', 'starting', 'stopping'])
+    simulation.advance(10_000)
+    expect(simulation.service).toMatchObject({ generation: 2, rollout: { is: 'stable' } })
+    expect(phases(simulation)).toEqual(['running', 'running', 'running'])
+  })
+})
+
 describe('two at once', () => {
   it('the second supersedes the first, and says so', () => {
     const simulation = up({ instances: 2, rollout: { maxSurge: 1, maxUnavailable: 0, canary: false } })
