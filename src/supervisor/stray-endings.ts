@@ -1,7 +1,8 @@
 // When a slot is down, what is left of its programs outside of their process groups ends, too.
+import type { ProcessIdentity } from '../os/process-identity.ts'
 import type { Journal } from './journal.ts'
 import type { ServiceRuntime } from './service-runtime.ts'
-import type { StraySweeper } from './stray-sweeper.ts'
+import type { StraySweeper, WantedStrays } from './stray-sweeper.ts'
 
 export interface StrayEndingsContext {
   readonly strays: StraySweeper
@@ -11,7 +12,7 @@ export interface StrayEndingsContext {
   readonly onChange: (services: readonly string[]) => void
 }
 
-interface Asked {
+interface Asked extends WantedStrays {
   readonly service: ServiceRuntime
   readonly slot: number
 }
@@ -30,8 +31,10 @@ export class StrayEndings {
    */
   end(service: ServiceRuntime, slot: number): void {
     service.strays++
-    if (this.asked.push({ service, slot }) > 1) return
-    const { strays } = this.context
+    const { strays, idPrefix } = this.context
+    const { name, slots } = service.state
+    const upTo = slots.find((one) => one.slot === slot)?.lastNumber ?? Number.POSITIVE_INFINITY
+    if (this.asked.push({ service, slot, prefix: `${idPrefix}.${name}.${slot}.`, upTo }) > 1) return
     if (!strays.looksEverywhere) return queueMicrotask(() => strays.whenSettled(() => this.endAsked(true)))
     // A guest would take the children of a successor for strays: it looks before there is one.
     let isLater = false
@@ -41,39 +44,39 @@ export class StrayEndings {
 
   /** @param isLater than the change that asked for it, which announces itself */
   private endAsked(isLater: boolean): void {
-    const { strays, idPrefix, onChange } = this.context
+    const { strays, onChange } = this.context
     if (strays.isClosed) return
     const asked = this.asked.splice(0)
-    const prefixOf = ({ service, slot }: Asked): string => `${idPrefix}.${service.state.name}.${slot}.`
-    const found = this.among(asked.map(prefixOf))
+    const found = this.among(asked)
     for (const one of asked) {
       one.service.strays--
-      if (found.has(prefixOf(one))) this.sweep(one, prefixOf(one))
+      if (found.has(one)) this.sweep(one)
     }
     if (isLater) onChange(asked.map(({ service }) => service.state.name))
   }
 
   /** Without descriptors, say, nobody can be looked for: the stop is not to wait for that. */
-  private among(prefixes: readonly string[]): ReadonlySet<string> {
+  private among(asked: readonly Asked[]): ReadonlySet<Asked> {
     const { strays, journal, idPrefix } = this.context
     try {
-      return strays.among(`${idPrefix}.`, prefixes)
+      return strays.among(`${idPrefix}.`, asked)
     } catch (error) {
       journal.write({ kind: 'supervisor', event: 'trouble', reason: `strays are not looked for: ${String(error)}` })
       return new Set()
     }
   }
 
-  private sweep({ service, slot }: Asked, prefix: string): void {
+  private sweep({ service, slot, prefix, upTo }: Asked): void {
     const { strays, journal, onChange } = this.context
     const { name } = service.state
     service.strays++
-    strays.sweep(prefix, (left) => {
+    const onDone = (left: readonly ProcessIdentity[]): void => {
       service.strays--
       const rest = left.length === 0 ? '' : `; still there: ${left.map(({ pid }) => pid).join(', ')}`
       const reason = `descendants that had left the process group were ended${rest}`
       journal.write({ kind: 'worker', service: name, worker: `${name}/${slot}`, event: 'strays', reason })
       onChange([name])
-    })
+    }
+    strays.sweep(prefix, onDone, upTo)
   }
 }

@@ -28,6 +28,13 @@ export interface Stray extends ProcessIdentity {
   readonly origin: string | null
 }
 
+/** Of a slot: what its processes up to this number have left. Those after them are its successors, whose children are none. */
+export interface WantedStrays {
+  /** `<engine>.web.0.` */
+  readonly prefix: string
+  readonly upTo: number
+}
+
 export class StraySweeper {
   private readonly options: StraySweeperOptions
   private readonly sweeps = new Set<() => void>()
@@ -50,13 +57,18 @@ export class StraySweeper {
    * Ends every stray whose HOLDFAST_ID starts with `prefix` (`<engine>.web.0.`, or `<engine>.` for all), or would; calls back
    * with those that would not go.
    */
-  sweep(prefix: string, onDone: (left: readonly ProcessIdentity[]) => void): void {
+  sweep(
+    prefix: string,
+    onDone: (left: readonly ProcessIdentity[]) => void,
+    upTo: number = Number.POSITIVE_INFINITY,
+  ): void {
     const found = new Map<number, ProcessIdentity>()
     const started = monotonicMillis()
     let killed = false
     const look = (): void => {
       if (!this.sweeps.has(stop)) return
-      const fresh = this.find(prefix).filter(({ pid }) => !found.has(pid))
+      const isWanted = (stray: Stray): boolean => !found.has(stray.pid) && isUpTo(stray, { prefix, upTo })
+      const fresh = this.find(prefix).filter(isWanted)
       for (const identity of fresh) {
         found.set(identity.pid, identity)
         signalProcess(identity, killed ? SIGKILL : SIGTERM)
@@ -82,10 +94,12 @@ export class StraySweeper {
     this.options.whenSettled(look)
   }
 
-  /** Of which prefixes there is something to sweep. One read of our own list of children, in the usual case. */
-  among(engine: string, prefixes: readonly string[]): ReadonlySet<string> {
+  /** Of which there is something to sweep. One read of our own list of children, in the usual case. */
+  among<W extends WantedStrays>(engine: string, wanted: readonly W[]): ReadonlySet<W> {
     const strays = this.strays(engine, false)
-    return new Set(prefixes.filter((prefix) => strays.some(({ origin }) => origin?.startsWith(prefix))))
+    const isThere = (one: W): boolean =>
+      strays.some((stray) => stray.origin?.startsWith(one.prefix) && isUpTo(stray, one))
+    return new Set(wanted.filter(isThere))
   }
 
   /** `find` and `among` are for then. */
@@ -166,4 +180,10 @@ export class StraySweeper {
 /** The element that is ours in the ids of several Holdfasts, one inside the other. */
 function originById(id: string, engine: string): string | null {
   return id.split('/').find((element) => element.startsWith(engine)) ?? null
+}
+
+/** One known by its FIFOs only has no number. */
+function isUpTo({ origin }: Stray, { prefix, upTo }: WantedStrays): boolean {
+  const number = Number.parseInt(origin?.slice(prefix.length) ?? '', 10)
+  return Number.isNaN(number) || number <= upTo
 }

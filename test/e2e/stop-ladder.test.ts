@@ -92,3 +92,25 @@ test('what a dead worker left in its group is gone before the slot starts again'
   await waitFor(async () => (await scene.worker('parent/0')).restarts === 1)
   expect(scene.processes().some(({ pid }) => pid === child)).toBe(false)
 })
+
+test('what a stopped process has left behind ends, and not what its successor starts meanwhile', async () => {
+  const scene = newScene()
+  const daemon = 'trap "" TERM; echo $$ >>daemons.txt; while :; do sleep 0.1; done'
+  const script = `(setsid sh -c '${daemon}' &); exec sleep 1000`
+  scene.configure({ services: { web: { command: ['sh', '-c', script], cwd: scene.dir, ready: { delay: 0 } } } })
+  const daemons = (): number[] => scene.read('daemons.txt').trimEnd().split('\n').filter(Boolean).map(Number)
+  scene.write('daemons.txt', '')
+  await scene.up()
+  await waitFor(() => daemons().length === 1)
+  const { pid } = await scene.worker('web/0')
+  const stopped = scene.holdfast('stop', 'web')
+  await waitFor(() => !existsSync(`/proc/${pid}`))
+  await scene.holdfast('start', 'web')
+  await waitFor(() => daemons().length === 2)
+  await stopped
+  const [first, second] = daemons()
+  await waitFor(() => !existsSync(`/proc/${first}`))
+  await waitFor(async () => (await scene.events()).some(({ event }) => event === 'strays'))
+  expect(existsSync(`/proc/${second}`)).toBe(true)
+  expect((await scene.worker('web/0')).state).toBe('running')
+})
