@@ -74,6 +74,12 @@ function checkLockFds(
       mend: 'Set slots.warm: false, or leave stdin out.',
     })
   }
+  if (slots.promoteSignal !== null && !slots.warm) {
+    findings.error(service.at('slots', 'promoteSignal'), 'value', 'HF_CONFIG_CONFLICT', {
+      problem: 'a cold standby is not told: it is started when it is promoted',
+      mend: 'Leave it out, or take warm standbys.',
+    })
+  }
   const free = LOCK_FDS_END - (3 + sockets.length + 2 + (ready.by === 'ipc' ? 1 : 0)) - 1
   if (slots.mains <= free) return
   findings.error(service.at('slots'), 'key', 'HF_CONFIG_CONFLICT', {

@@ -125,6 +125,8 @@ export interface SlotsSpec {
   readonly mains: number
   readonly standbys: number
   readonly warm: boolean
+  /** Without SIG. */
+  readonly promoteSignal: string | null
   /** While it exists no standby starts, and none becomes main. */
   readonly stopFile: string | null
 }

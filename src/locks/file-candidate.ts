@@ -1,7 +1,9 @@
 // One who wants a slot of a directory of lock files: its open files, and the child that waits for it.
 import { fstat } from 'node:fs'
 import { promisify } from 'node:util'
+import type { ProcessIdentity } from '../os/process-identity.ts'
 import type { WaitStatus } from '../os/reap.ts'
+import { parseSignal } from '../os/signals.ts'
 import { FileHeld } from './file-held.ts'
 import { closeQuietly, type LockDirectory, type LockKind } from './lock-directory.ts'
 import type { AcquireOutcome, Candidate, LockHolder, PlaceOutcome } from './lock-provider.ts'
@@ -20,6 +22,7 @@ export interface FileLockContext {
   readonly standbys: number
   /** Looked for when a lock or a place is there: none is taken while it exists. */
   readonly stopFile: string | null
+  readonly promoteSignal: string | null
   readonly devNull: number
   readonly start: StartLockCommand
   /** Who holds slots, of all that are not known to us. */
@@ -40,6 +43,7 @@ interface Attempt {
   readonly kind: LockKind
   readonly slots: readonly number[]
   readonly tell: number
+  readonly process?: ProcessIdentity | undefined
 }
 
 export class FileCandidate implements Candidate {
@@ -92,8 +96,8 @@ export class FileCandidate implements Candidate {
     return asked === this.asked ? { is: 'placed' } : { is: 'cancelled' }
   }
 
-  wait(tell: number | null): Promise<AcquireOutcome> {
-    return tell === null ? this.acquire('wait') : this.waitFor(tell)
+  wait(tell: number | null, process?: ProcessIdentity): Promise<AcquireOutcome> {
+    return tell === null ? this.acquire('wait') : this.waitFor(tell, process)
   }
 
   handOver(): void {
@@ -147,13 +151,13 @@ export class FileCandidate implements Candidate {
   }
 
   /** Its process has inherited the slots: the child that waits shares them with it, and we have no part in them. */
-  private async waitFor(tell: number): Promise<AcquireOutcome> {
+  private async waitFor(tell: number, process: ProcessIdentity | undefined): Promise<AcquireOutcome> {
     const asked = ++this.asked
     const { slots } = this
     try {
       const files = await Promise.all(slots.map((fd) => fstatFile(fd)))
       if (asked !== this.asked) return CANCELLED
-      const ended = await this.attempt(asked, { how: 'wait', kind: 'slot', slots, tell })
+      const ended = await this.attempt(asked, { how: 'wait', kind: 'slot', slots, tell, process })
       if (asked !== this.asked) return CANCELLED
       const outcome = await this.outcomeOf(ended, slots, files)
       return asked === this.asked ? this.told(outcome) : CANCELLED
@@ -192,12 +196,20 @@ export class FileCandidate implements Candidate {
   }
 
   /** Starts the child; what it alone needs is closed at once, and what its process has of its own too. */
-  private run({ how, kind, slots, tell }: Attempt, gate: number, counter: number, opened: number[]): Promise<Ended> {
-    const { directory, devNull, start, floor, stopFile, onTrouble } = this.context
+  private run(
+    { how, kind, slots, tell, process }: Attempt,
+    gate: number,
+    counter: number,
+    opened: number[],
+  ): Promise<Ended> {
+    const { directory, devNull, start, floor, stopFile, promoteSignal, onTrouble } = this.context
     const place = kind === 'slot' ? this.place : -1
     const out = tell === -1 ? devNull : tell
     const fds = fdsForWaiting({ gate, slots, counter, place, tell: out, devNull })
     const args = [how, kind, String(slots.length), floor(), this.identity, directory.path, stopFile ?? '']
+    const number = promoteSignal === null ? undefined : parseSignal(promoteSignal)?.number
+    if (process !== undefined && number !== undefined)
+      args.push(String(number), String(process.pid), String(process.startTime))
     const argv = ['sh', '-c', WAITING_SCRIPT, 'holdfast-lock', ...args]
     return new Promise((resolve, reject) => {
       try {

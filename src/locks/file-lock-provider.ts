@@ -17,6 +17,8 @@ export interface FileLockOptions {
   readonly mains: number
   readonly standbys: number
   readonly stopFile?: string | null
+  /** Without SIG, to the process of a standby that is promoted. */
+  readonly promoteSignal?: string | null
   readonly start: StartLockCommand
   readonly devNull: number
   /** A process that we started, or have otherwise on our books. */
@@ -60,12 +62,13 @@ export class FileLockProvider implements LockProvider {
 
   candidate(identity: string): Candidate {
     requireIdentity(identity)
-    const { mains, standbys, stopFile = null, devNull, start } = this.options
+    const { mains, standbys, stopFile = null, promoteSignal = null, devNull, start } = this.options
     const context: FileLockContext = {
       directory: this.directory,
       mains,
       standbys,
       stopFile,
+      promoteSignal,
       devNull,
       start,
       strangers: (slots) => this.strangers(slots),

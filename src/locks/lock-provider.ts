@@ -1,5 +1,7 @@
 // What decides who is main. A kernel lock dies with the last process that holds it; a lease has a deadline.
 
+import type { ProcessIdentity } from '../os/process-identity.ts'
+
 /** CLOCK_MONOTONIC in milliseconds, Infinity: it ends with its holder only. */
 export type LockDeadline = number
 
@@ -64,9 +66,10 @@ export interface Candidate {
   readonly inheritFds: readonly number[]
   /**
    * In the queue, first come, first served. `tell` is the command FIFO of a standby that has inherited the fds: it is told by
-   * whatever takes the lock, even when we are dead; ours are closed. Null: nobody is there to be told.
+   * whatever takes the lock, even when we are dead; ours are closed. Null: nobody is there to be told. `process` is the standby's, for
+   * the signal that says the same, where one is asked for.
    */
-  wait(tell: number | null): Promise<AcquireOutcome>
+  wait(tell: number | null, process?: ProcessIdentity): Promise<AcquireOutcome>
   /** The process has its copies, or will never have any use for them. */
   handOver(): void
   /** Of what is asked for. A candidate that waits for a process of its own is of no use afterwards. */

@@ -37,7 +37,7 @@ const AFTER_BOOT = 1_000_000
 const DIGITS = `[1-9]${'[0-9]'.repeat(9)}`
 
 export const WAITING_SCRIPT = `
-how=$1 kind=$2 count=$3 floor=$4 identity=$5 dir=$6 stop_file=$7
+how=$1 kind=$2 count=$3 floor=$4 identity=$5 dir=$6 stop_file=$7 signal=$8 pid=$9 started=\${10}
 ticket=$dir/$kind-ticket-
 until_we_die='setpriv --pdeathsig KILL'
 umask 077
@@ -56,6 +56,11 @@ count_up() {
   [ "$now" = "$boot" ] || printf '%s\\n' "$now" 1<>"$dir/boot" || give_up ${COUNTER_DAMAGED}
   printf '%s %-${IDENTITY_WIDTH}s\\n' "$t" "$identity" 1<>"$dir/slot-$1" || give_up ${COUNTER_DAMAGED}
 }
+signal_process() {
+  read -r stat <"/proc/$pid/stat" || return 0
+  set -- \${stat##*) }
+  [ "\${20}" != "$started" ] || kill "-$signal" "$pid"
+}
 won() {
   fd_of "$1"
   in_place "$fd" "$dir/$kind-$1"
@@ -63,6 +68,7 @@ won() {
   if [ "$kind" = slot ]; then
     count_up "$1"
     printf '{"promote":{"slot":%s,"token":"%s"}}\\n' "$1" "$t" >&9
+    [ -z "$signal" ] || signal_process
     [ ! -e /proc/self/fd/4 ] || flock -u 4
   fi
   exit $((${WON} + $1))

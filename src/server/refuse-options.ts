@@ -70,6 +70,8 @@ function refuseTier({ supervised, slots, serverProcess, upgrade }: ServerOptions
   const stopFile = serverProcess?.stop?.file
   if (stopFile != null && !stopFile.includes('%p'))
     refuse('serverProcess.stop.file', 'during a live restart it would be the file of two servers', WITH_PID)
+  if (slots?.promoteSignal != null)
+    refuse('slots.promoteSignal', 'a server learns of its promotion without', 'Leave it out; workers have onPromote.')
   if (upgrade === undefined) return
   if (slots === undefined)
     refuse('upgrade', 'without standbys nobody could follow', 'Write slots too, or leave it out.')

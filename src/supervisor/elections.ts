@@ -184,8 +184,9 @@ export class Elections {
       this.context.dispatch(service, { is: 'slot', slot, event })
   }
 
-  private providerOf({ directory, mains, standbys, stopFile }: SlotsSpec): FileLockProvider {
+  private providerOf({ directory, mains, standbys, stopFile, promoteSignal }: SlotsSpec): FileLockProvider {
     const { startLockCommand: start, devNull, isOurs } = this.context
-    return new FileLockProvider({ directory, mains, standbys, stopFile, start, devNull, isOurs })
+    const promotion = { stopFile, promoteSignal }
+    return new FileLockProvider({ directory, mains, standbys, ...promotion, start, devNull, isOurs })
   }
 }

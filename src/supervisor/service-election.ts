@@ -298,7 +298,7 @@ export class ServiceElection {
     this.await(entry, candidate.wait(null))
   }
 
-  private async waitWarm(entry: Entry, { lane, slot, number }: RunningProcess): Promise<void> {
+  private async waitWarm(entry: Entry, { lane, slot, number, identity: process }: RunningProcess): Promise<void> {
     const isWanted = (): boolean => contenderOf(this.current, slot, number)?.state.is === 'waiting'
     const onTrouble = (error: Error | null): void => {
       entry.trouble = error === null ? null : `standbys can not be told of a promotion just now: ${error.message}`
@@ -311,7 +311,7 @@ export class ServiceElection {
       return this.tellOf(entry, { is: 'wait-failed', why: String(error), mistaken: false })
     }
     if (!isWanted()) return commands.close()
-    const acquiring = entry.candidate.wait(commands.fd)
+    const acquiring = entry.candidate.wait(commands.fd, process)
     void acquiring.finally(commands.close)
     this.await(entry, acquiring)
   }

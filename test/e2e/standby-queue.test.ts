@@ -82,3 +82,25 @@ test.each([{ maxRetries: 0 }, { when: 'never' }])(
     await waitFor(async () => (await roles(scene)).join() === 'main,standby')
   },
 )
+
+test('promoteSignal tells a program that reads nothing, when its supervisor is dead, too', async () => {
+  const scene = newScene()
+  const script = `trap 'echo $HOLDFAST_SLOT >>told.txt' USR1; echo up; while :; do sleep 0.05; done`
+  const command = ['sh', '-c', script]
+  configure(scene, { standbys: 2, promoteSignal: 'USR1' }, { command, ready: { log: 'up' } })
+  scene.write('told.txt', '')
+  await scene.up()
+  const told = (): string[] => scene.read('told.txt').split('\n').filter(Boolean)
+  await waitFor(() => waitingShells(scene) === 2)
+  expect(told()).toEqual([])
+  const { workers } = await scene.service('db')
+  const pidOfSlot = (slot: string): number => workers.find(({ id }) => id === `db/${slot}`)?.pid ?? 0
+  const supervisor = scene.supervisorPid()
+  process.kill(supervisor, 'SIGKILL')
+  await waitFor(() => !existsSync(`/proc/${supervisor}`))
+  process.kill(workers.find(({ role }) => role === 'main')?.pid ?? 0, 'SIGKILL')
+  await waitFor(() => told().length === 1)
+  process.kill(pidOfSlot(told()[0] ?? ''), 'SIGKILL')
+  await waitFor(() => told().length === 2)
+  expect(new Set(told()).size).toBe(2)
+})

@@ -123,6 +123,23 @@ describe('a warm standby', () => {
   }, 120_000)
 })
 
+test.each([1, 2])(
+  'a signal tells the standby of one of %i slots, and nobody who has its pid by now',
+  async (mains) => {
+    const provider = await bench.now.provider({ mains, standbys: 2, promoteSignal: 'USR1' })
+    const working = [await bench.now.main(provider)]
+    if (mains === 2) working.push(await bench.now.main(provider))
+    const standby = await bench.now.standby(provider)
+    const other = await bench.now.standby(provider, () => 1)
+    for (const main of working) await kill(main)
+    expect(acquired(await within(standby.outcome, 'the promotion')).slot).toBeLessThan(mains)
+    expect(await within(standby.process.exited, 'what the signal does')).toMatchObject({ signal: 'SIGUSR1' })
+    expect((await promoted(other)).held.token).toBe(String(1_000_000_002 + mains))
+    expect(statusOf(other.process.pid, 'State')).toMatch(/^[RS]/)
+  },
+  30_000,
+)
+
 describe.each([1, 2, 3])('%i of 6 contenders', (mains) => {
   test('are main, the others follow in the order in which they came', async () => {
     const standbys = 6 - mains

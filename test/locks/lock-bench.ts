@@ -7,6 +7,7 @@ import type { AcquireOutcome, Candidate, Held } from '../../src/locks/lock-provi
 import { lockCommandsOf } from '../../src/locks/start-lock-command.ts'
 import { makeFifo, openDevNull, openFifoForChild } from '../../src/os/fifo.ts'
 import { OwnChildren } from '../../src/os/own-children.ts'
+import { startTimeOf } from '../../src/os/process-identity.ts'
 import { ChildReaper } from '../../src/os/reap.ts'
 import { openFds, type Scratch, type Spawned, until, useScratch, within } from '../os/scratch.ts'
 
@@ -26,7 +27,7 @@ export interface Standby extends Worker {
   readonly outcome: Promise<AcquireOutcome>
 }
 
-type Settings = { mains?: number; standbys?: number; stopFile?: string }
+type Settings = { mains?: number; standbys?: number; stopFile?: string; promoteSignal?: string }
 
 /** Waits for the message that promotes it, prints it, and works. */
 const STANDBY = 'read -r line <&3; printf "%s\\n" "$line"; exec sleep 1000'
@@ -51,7 +52,7 @@ export class LockBench {
   }
 
   async provider(
-    { mains = 1, standbys = 1, stopFile }: Settings = {},
+    { mains = 1, standbys = 1, stopFile, promoteSignal }: Settings = {},
     ours = new Set<number>(),
   ): Promise<FileLockProvider> {
     const provider = new FileLockProvider({
@@ -59,6 +60,7 @@ export class LockBench {
       mains,
       standbys,
       ...(stopFile === undefined ? {} : { stopFile }),
+      ...(promoteSignal === undefined ? {} : { promoteSignal }),
       start: lockCommandsOf(this.children, { environment: ['PATH=/usr/bin:/bin'], softNoFile: null }),
       devNull: this.devNull,
       isOurs: (pid) => ours.has(pid),
@@ -87,14 +89,14 @@ export class LockBench {
   }
 
   /** A warm one, in the queue. */
-  async standby(provider: FileLockProvider): Promise<Standby> {
+  async standby(provider: FileLockProvider, startTimeOfIt = startTimeOf): Promise<Standby> {
     const candidate = this.candidate(provider)
     const place = await within(candidate.takePlace(), 'the place')
     if (place.is !== 'placed') throw new Error(JSON.stringify(place))
     const fifo = this.fifo()
     const process = this.scratch.sh(STANDBY, { more: [fifo, ...candidate.inheritFds] })
     const before = this.waiters().length
-    const outcome = candidate.wait(fifo)
+    const outcome = candidate.wait(fifo, { pid: process.pid, startTime: startTimeOfIt(process.pid) ?? 0 })
     await until('the waiting', () => this.waiters().length > before)
     await this.queued()
     closeSync(fifo)

@@ -7,7 +7,15 @@ import { isDown, newService, provenAt, readyCount, type ServiceState } from '../
 import { stepService } from '../../src/rollout/service-step.ts'
 import { serviceSpec } from '../model/service-spec.ts'
 
-const slots = { lock: 'db', directory: '/locks', mains: 1, standbys: 1, warm: true, stopFile: null }
+const slots = {
+  lock: 'db',
+  directory: '/locks',
+  mains: 1,
+  standbys: 1,
+  warm: true,
+  promoteSignal: null,
+  stopFile: null,
+}
 const spec = serviceSpec({ name: 'db', instances: 2, slots, rollout: { maxSurge: 0, maxUnavailable: 1 } })
 
 type Event = ServiceEvent extends infer E ? (E extends ServiceEvent ? Omit<E, 'at' | 'random'> : never) : never

@@ -98,7 +98,7 @@ class World {
       report: async () => [],
     }
     this.election = new ServiceElection(
-      { lock: 'db', directory: '/', stopFile: null, ...slots },
+      { lock: 'db', directory: '/', promoteSignal: null, stopFile: null, ...slots },
       provider as LockProvider,
       {
         now: () => 0,

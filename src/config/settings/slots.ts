@@ -3,6 +3,7 @@ import { ComputedDefault, setting } from '../setting.ts'
 import { objectOf } from '../values/collections.ts'
 import { nameOf } from '../values/names.ts'
 import { anyScalar, anything, boolean, integer, nullable, oneOf, path } from '../values/scalars.ts'
+import { signal } from '../values/signal.ts'
 
 /** What one wait for a lock can look at (`src/locks/waiting-script.ts`). */
 const MOST = 12
@@ -21,6 +22,10 @@ export const slotSettings = {
     default: 1,
     doc: 'How many wait to take a slot over.',
     reason: 'one is there at once, another is started in its place',
+  }),
+  promoteSignal: setting(nullable(signal), {
+    default: null,
+    doc: 'Sent to the process of a warm standby when it is promoted, also when its supervisor is dead; for programs that read no `HOLDFAST_COMMAND_FD`.',
   }),
   stopFile: setting(nullable(path), {
     default: null,
