@@ -69,7 +69,8 @@ export function serviceStateName(state: ServiceState): ServiceStateName {
   for (const name of ['fatal', 'backoff', 'starting', 'waiting', 'stopping', 'exited'] as const) {
     if (names.has(name)) return name
   }
-  return 'stopped'
+  // One that has announced its end, or is being reloaded, runs all the same.
+  return names.has('running') ? 'degraded' : 'stopped'
 }
 
 /** What is kept back, or has to wait for its turn, is not asked for yet, whatever its slot thinks. */

@@ -213,3 +213,14 @@ test('CONT writes what everybody does to a file, also a worker that hangs', asyn
   expect(text).toContain('shop.mjs')
   await scene.command('stop')
 })
+
+test('a worker that has announced its end runs still: its service is degraded, not stopped', async () => {
+  const scene = newLibraryScene('hooks.mjs')
+  await start(scene)
+  scene.setConfig({ finishing: true })
+  expect(await scene.command('reload')).toMatchObject({ code: 0 })
+  await waitFor(async () => (await scene.service('shop')).ready === 0)
+  const { state, workers } = await scene.service('shop')
+  expect([state, workers[0]?.state]).toEqual(['degraded', 'running'])
+  await scene.command('stop')
+})

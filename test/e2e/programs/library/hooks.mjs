@@ -38,7 +38,8 @@ await defineServer({
       note('worker.run has finished')
     },
     stop: () => act('worker.stop'),
-    reload({ say, lines = 0 }) {
+    reload({ say, lines = 0, finishing = false }, ctx) {
+      if (finishing) setTimeout(() => ctx.finishing(), 10)
       for (let line = 0; line < lines; line++) console.log(say)
     },
   },
