@@ -16,7 +16,14 @@ import { beatForSupervisor } from './server-heartbeat.ts'
 import type { ServerOptions } from './server-options.ts'
 import { openQuickly, prepareProcess, type ServerProcessOptions, untilItsEnd } from './server-process.ts'
 import { signalsWith } from './signal-maps.ts'
-import { askDown, askLiveRestart, placeBelow, removeDeadPlaces, sayReady } from './supervised-server.ts'
+import {
+  askDown,
+  askLiveRestart,
+  endWorkersOfDeadServers,
+  placeBelow,
+  removeDeadPlaces,
+  sayReady,
+} from './supervised-server.ts'
 import type { Above } from './tier.ts'
 import { showTitle, titleOf } from './titles.ts'
 
@@ -32,12 +39,13 @@ export async function serveSupervised<Config>(
   const signals = prepareProcess(options)
   const title = titleOf('server', options, Number(environment[VARIABLES.slot]))
   const showMain = showTitle(title, environment[VARIABLES.role] === 'standby' ? 'standby' : 'main')
-  removeDeadPlaces(above)
   const { runtimeDir } = placeBelow(above, process.pid)
   const { socket: _, ...control } = options.control ?? {}
   const predecessors = new Predecessors(above, secret)
   const placed = { ...own, runtimeDir, control }
   const server = await openQuickly(placed, { program, environment, handover: { predecessors, secret } })
+  if (options.orphans === 'stay') removeDeadPlaces(above)
+  else void endWorkersOfDeadServers(above, (text) => server.log(text))
   server.liveRestart = () => askLiveRestart(server.name, above)
   server.role.onMain(showMain)
   const files = new AskedByFile(server, options)

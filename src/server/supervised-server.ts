@@ -12,6 +12,7 @@ import { ladderFor, timeUntilKill } from '../lifecycle/stop-ladder.ts'
 import { randomBytes } from '../os/random-bytes.ts'
 import { removeTree } from '../os/remove-tree.ts'
 import type { OperationOutcome } from '../supervisor/engine-api.ts'
+import { endRecordedWorkers } from '../supervisor/leftover.ts'
 import { VARIABLES } from '../wire/worker-environment.ts'
 import type { ServerOptions } from './server-options.ts'
 import { type ServerPlace, serverPlace, serverServiceName } from './server-place.ts'
@@ -111,12 +112,28 @@ export function placeBelow(above: string, pid: number): ServerPlace {
 
 /** What servers have left that were killed. */
 export function removeDeadPlaces(above: string): void {
-  if (!existsSync(above)) return
+  for (const place of deadPlaces(above)) removeTree(place)
+}
+
+/**
+ * Ends their workers, too: any program does not notice the death of its server, nor does one that hangs, and beside those of the
+ * next server they would be too many.
+ */
+export async function endWorkersOfDeadServers(above: string, log: (text: string) => void): Promise<void> {
+  const tell = (text: string): void => log(`${text}, since its server is dead`)
+  const ends = deadPlaces(above).map(async (place) => {
+    await endRecordedWorkers(place, tell)
+    removeTree(place)
+  })
+  await Promise.all(ends)
+}
+
+function deadPlaces(above: string): string[] {
+  if (!existsSync(above)) return []
   const living = new Set(readdirSync('/proc'))
-  for (const entry of readdirSync(above)) {
-    const [, pid] = /^server-(\d+)$/.exec(entry) ?? []
-    if (pid !== undefined && !living.has(pid)) removeTree(join(above, entry))
-  }
+  return readdirSync(above)
+    .filter((entry) => /^server-\d+$/.test(entry) && !living.has(entry.slice('server-'.length)))
+    .map((entry) => join(above, entry))
 }
 
 /** To the supervisor: this server, and all of its workers, are ready. */

@@ -62,6 +62,15 @@ export async function endLeftovers(
   return { ended: records.length + strays.length - left.length, left }
 }
 
+/** Recorded workers, by the ladder of each, and what is left of their groups; nothing is searched for. */
+export async function endRecordedWorkers(runtimeDir: string, onProgress: (text: string) => void): Promise<void> {
+  await Promise.all(
+    recordsOfThisBoot(runtimeDir)
+      .filter(isAlive)
+      .map((record) => descend(record, onProgress)),
+  )
+}
+
 function recordsOfThisBoot(runtimeDir: string): WorkerRecord[] {
   const boot = bootId()
   return readRecords(new RuntimePaths(runtimeDir).records)

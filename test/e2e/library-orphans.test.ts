@@ -41,6 +41,28 @@ test('the next start ends what a killed supervisor has left, and serves in its p
   expect(await scene.command('stop')).toMatchObject({ code: 0 })
 })
 
+for (const [orphans, living] of [
+  ['finish', 0],
+  ['stay', 2],
+] as const) {
+  test(`below a supervisor, workers that are any program (orphans: ${orphans}), when their server is killed`, async () => {
+    const scene = newLibraryScene('spawner.mjs')
+    scene.options({ supervised: true, workers: 2, command: 'sleep 1000', ready: { delay: 0 }, orphans })
+    expect((await scene.command('start')).code).toBe(0)
+    const sleepers = (): number[] =>
+      scene.processes().flatMap(({ pid, command }) => (command.includes('sleep') ? [pid] : []))
+    const old = sleepers()
+    expect(old).toHaveLength(2)
+    const [server] = (await scene.service('shop-server')).workers
+    await kill9(server?.pid ?? 0)
+    await waitFor(
+      () => sleepers().length === 2 + living && sleepers().filter((pid) => old.includes(pid)).length === living,
+    )
+    expect(await scene.command('stop')).toMatchObject({ code: 0 })
+    expect(scene.processes()).toEqual([])
+  })
+}
+
 test('words on stdin: it does not end with the server; stop ends what is left', async () => {
   const scene = newLibraryScene('spawner.mjs')
   const reader = 'while read -r word; do [ "$word" = GRACEFUL_STOP ] && exit 0; done; echo end of file; exec sleep 1000'
