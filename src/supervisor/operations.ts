@@ -2,7 +2,6 @@
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import type { StopWay } from '../lifecycle/process-state.ts'
 import { slotIsUp, slotServes } from '../lifecycle/slot-state.ts'
-import { signalGroup, signalProcess } from '../os/send-signal.ts'
 import { parseSignal } from '../os/signals.ts'
 import { dependentsOf, stopWaves, withDependencies } from '../rollout/dependencies.ts'
 import { isDown, isRolling, specOf } from '../rollout/service-state.ts'
@@ -21,6 +20,7 @@ import {
   stopOutcome,
 } from './operation-outcome.ts'
 import { type ProgressGoal, type ProgressTarget, reportProgress } from './operation-progress.ts'
+import { sendOperatorSignal } from './operator-signal.ts'
 import { currentProcess, type ServiceRuntime } from './service-runtime.ts'
 import { type ResolvedTarget, resolveTargets } from './targets.ts'
 
@@ -319,11 +319,9 @@ export class Operations {
         .filter((slot) => slots?.includes(slot.slot) ?? true)
         .flatMap((slot) => currentProcess(runtime, slot) ?? [])
       if (processes.length === 0) return { service, ok: false, message: 'it is not running' }
-      for (const { identity, pid, inside, spec, slot } of processes) {
-        if (inside !== null) inside.worker.signal(signal.name.replace(/^SIG/, ''))
-        else if (group && spec.session) signalGroup(identity.pid, signal.number)
-        else signalProcess(identity, signal.number)
-        const reason = `${signal.name} by the operator`
+      for (const process of processes) {
+        const { pid, slot } = process
+        const reason = sendOperatorSignal(process, signal, group)
         this.journal.write({
           kind: 'worker',
           service,

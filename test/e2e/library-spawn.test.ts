@@ -1,6 +1,7 @@
 // Workers that are any program: told by signals, or by words on stdin.
 import { expect, test } from 'vitest'
 import { newLibraryScene } from './harness/library-scene.ts'
+import { CLI } from './harness/scene.ts'
 import { waitFor } from './harness/wait-for.ts'
 
 /** Writes what it hears; ends at GRACEFUL_STOP, or only at IMMEDIATE_STOP. */
@@ -84,5 +85,19 @@ test('the configuration of its start is in the environment, and a reload starts 
   })
   expect((await scene.command('start')).code).toBe(0)
   await waitFor(() => scene.read('log/shop.log').includes('out started with {"a":1}'))
+  expect(await scene.command('stop')).toMatchObject({ code: 0 })
+})
+
+test('words on stdin: each that there is, in place of the signal that an operator sends', async () => {
+  const scene = newLibraryScene('spawner.mjs')
+  const ready = { delay: 0 }
+  scene.options({ command: ['sh', '-c', READER('GRACEFUL_STOP')], commandSender: 'pipe', ready })
+  expect((await scene.command('start')).code).toBe(0)
+  const send = (signal: string) =>
+    scene.runFile(process.execPath, [CLI, '--socket', scene.path('run/holdfast.sock'), 'signal', signal, 'shop/0'])
+  for (const signal of ['USR1', 'HUP', 'USR2', 'INT', 'CONT']) expect(await send(signal)).toMatchObject({ code: 0 })
+  const words = ['GRACEFUL_RESTART', 'IMMEDIATE_RESTART', 'RELOAD', 'DETACH', 'DUMP']
+  await waitFor(() => heard(scene.read('log/shop.log')).length === words.length)
+  expect(heard(scene.read('log/shop.log'))).toEqual(words)
   expect(await scene.command('stop')).toMatchObject({ code: 0 })
 })
