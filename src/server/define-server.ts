@@ -107,8 +107,7 @@ export function defineServer<Config = unknown>(given: ServerOptions<Config>): Se
     try {
       return await command(word, args)
     } catch (error) {
-      if (!(tier.is === 'server' && isToldByWhoStartedIt(error, tier.above)))
-        process.stderr.write(await textOf(error, isName(name) ? name : 'server'))
+      process.stderr.write(await textOf(error, isName(name) ? name : 'server'))
       // What follows `command` in the program is for whoever has typed it.
       if (tier.is !== 'program') process.exit(1)
       return exitCodeOf(error)
@@ -153,12 +152,6 @@ function notForGuests(): HoldfastError {
 
 function isName(given: string): boolean {
   return /^[\w-]{1,63}$/.test(given)
-}
-
-/** Started too late, it is no failure; and what our functions throw is said once. */
-function isToldByWhoStartedIt(error: unknown, above: Above | null): boolean {
-  if (!(error instanceof HoldfastError)) return false
-  return error.code === 'HF_ALREADY_RUNNING' || (error.code === 'HF_HOOK_FAILED' && above === null)
 }
 
 async function textOf(error: unknown, name: string): Promise<string> {

@@ -61,6 +61,8 @@ function conflicts(options: ServerOptions, host: boolean): readonly OptionProble
 function refuseTier({ supervised, slots, serverProcess, upgrade }: ServerOptions, refuse: Refuse): void {
   if (serverProcess !== undefined && !supervised && slots === undefined)
     refuse('serverProcess', 'nobody is above the server who could see to it', 'Write supervised: true.')
+  if (slots !== undefined && 'lock' in slots)
+    refuse('slots.lock', 'the slots of a server have a lock of their own', 'Leave it out.')
   if (serverProcess?.detachWait !== undefined && slots !== undefined)
     refuse(
       'serverProcess.detachWait',

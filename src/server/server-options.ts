@@ -252,7 +252,7 @@ export interface ServerOptions<Config = unknown> extends ServerSettings {
    * Main and standby: so many whole servers, each with its workers, of which `mains` work and the others wait to take over. Implies
    * `supervised`. In a standby `ctx.listen` waits for the promotion; `ctx.onPromote`, `ctx.fencingToken()`.
    */
-  readonly slots?: Written<typeof slotSettings>
+  readonly slots?: Written<Omit<typeof slotSettings, 'lock'>>
   /** With `supervised`: when the server counts as hung, how it is started again, stopped and replaced. */
   readonly serverProcess?: ServerProcessSettings
   /** With `slots`, for the command `upgrade`. */

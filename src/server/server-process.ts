@@ -1,6 +1,7 @@
 // The process that is the server: in the background (`start`), or in the terminal (`foreground`).
 import { paintFor } from '../control/colours.ts'
 import { errorBody } from '../control/reply.ts'
+import { HoldfastError } from '../errors/holdfast-error.ts'
 import { exitNow } from '../os/exit-now.ts'
 import { requirePlatform } from '../os/libc.ts'
 import { redirectOutput, redirectOutputTo } from '../os/redirect-output.ts'
@@ -45,6 +46,8 @@ export async function serveInBackground<Config>(
     })
   } catch (error) {
     reportStart({ error: errorBody(error) })
+    // Whoever started it says so.
+    if (error instanceof HoldfastError) return 1
     throw error
   }
   signals.release(server, (text) => server.log(text))

@@ -74,6 +74,15 @@ for (const workerType of ['process', 'thread']) {
   })
 }
 
+test('what keeps a server from starting is said once', async () => {
+  const scene = newLibraryScene('hooks.mjs')
+  scene.write('taken', '')
+  scene.options({ logDir: scene.path('taken/log') })
+  const { code, err } = await scene.command('start')
+  expect(code).toBe(1)
+  expect(err.match(/taken\/log/g)).toHaveLength(1)
+})
+
 test('config is evaluated once by who starts it, to see whether it can be, and once by the server', async () => {
   for (const supervised of [false, true]) {
     const scene = await start({ supervised })

@@ -80,6 +80,7 @@ test.each<[object, string]>([
     { slots: SLOTS, serverProcess: { detachWait: '1m' } },
     'serverProcess.detachWait: with slots no server works beside',
   ],
+  [{ slots: { lock: 'shop' } }, 'slots.lock: the slots of a server have a lock of their own'],
   [{ logRotation: { maxSize: 0 } }, 'logRotation.maxSize: no line would have room'],
   [{ config: () => ({ logRotation: { keep: -1 } }) }, 'logRotation.keep: -1 is out of range'],
   [{ config: () => () => {} }, 'config: what it returned is a function'],
