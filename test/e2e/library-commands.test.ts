@@ -61,6 +61,15 @@ test('a worker that has nothing but a timer, and says nothing, is ready after a 
   expect(await scene.command('start')).toMatchObject({ code: 0, out: expect.stringContaining('1 worker ready') })
 })
 
+test('a worker whose run returns, with nothing left to do, has ended well: 0, and not with a code of Node', async () => {
+  const scene = newLibraryScene('inside.mjs')
+  scene.options({ workerType: 'process', does: 'return', restart: { when: 'never' } })
+  expect((await scene.command('start')).code).toBe(0)
+  expect((await scene.service('shop')).workers[0]).toMatchObject({ state: 'exited', lastExit: { code: 0 } })
+  await waitFor(() => scene.read('log/shop.log').includes('run has returned, and nothing is left to do'))
+  expect((await scene.command('stop')).code).toBe(0)
+})
+
 test('another program with a server of the same name: nothing is done to the one that runs', async () => {
   const scene = newLibraryScene()
   expect((await scene.command('start')).code).toBe(0)
