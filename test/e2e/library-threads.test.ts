@@ -229,14 +229,16 @@ test('a guest: threads in somebody else’s program, which leave nothing behind'
   const scene = newLibraryScene('guest.mjs')
   const { code, out, err } = await scene.runFile(process.execPath, [join(PROGRAMS, 'library', 'guest.mjs')])
   expect(code, err).toBe(0)
-  const [first, second, third] = out
+  const [first, second, third, last] = out
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line))
   expect(first).toEqual({ ok: true, isMainThread: true, threadId: 0, answers: ['0 false', '1 false'] })
   expect(second.restarted).toBe(2)
   expect(second.leaked).toBeLessThanOrEqual(0)
-  expect(third).toEqual({ code: 0 })
+  expect(third).toEqual({ heard: 'running', refused: 'HF_BAD_REQUEST' })
+  expect(err).toContain('the hook onEvent failed: Error: the listener throws')
+  expect(last).toEqual({ code: 0 })
 })
 
 test('supervised: a live restart replaces the server with its threads', async () => {

@@ -33,4 +33,12 @@ say({ ok, isMainThread, threadId, answers: [...answers].sort() })
 const before = descriptors()
 for (let turn = 0; turn < 5; turn++) await running.restart()
 say({ restarted: running.healthy(), leaked: descriptors() - before })
+// Neither ends the program: a listener that throws is reported, a count that can not be is refused.
+running.onEvent(() => {
+  throw new Error('the listener throws')
+})
+const heard = new Promise((resolve) => running.onEvent(({ to }) => to === 'running' && resolve(to)))
+const { code } = await running.scale(-1).catch((error) => error)
+await running.scale('+1')
+say({ heard: await heard, refused: code })
 say({ code: await running.stop() })
