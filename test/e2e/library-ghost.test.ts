@@ -121,7 +121,7 @@ test('a pid file that can not be written: the server does not start, and says wh
   scene.write('none', '')
   const { code, err } = await scene.command('start')
   expect(code, err).toBe(1)
-  expect(err).toMatch(/did not start: the pid file .*none\/shop\.pid: .*\n {2}Set another pidFile/)
+  expect(err).toMatch(/^shop: did not start: the pid file .*none\/shop\.pid: .*\n {2}Set another pidFile/)
   expect(scene.processes()).toEqual([])
 })
 
