@@ -107,7 +107,7 @@ export function defineServer<Config = unknown>(given: ServerOptions<Config>): Se
     try {
       return await command(word, args)
     } catch (error) {
-      process.stderr.write(await textOf(error, isName(name) ? name : 'server'))
+      process.stderr.write(await textOf(error, name !== 'undefined' && isName(name) ? name : 'server'))
       // What follows `command` in the program is for whoever has typed it.
       if (tier.is !== 'program') process.exit(1)
       return exitCodeOf(error)

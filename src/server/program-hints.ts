@@ -42,8 +42,9 @@ const OWN_WORDS: Partial<Record<ErrorCode, Words>> = {
   }),
 }
 
-/** @param program as it was called */
+/** @param program as it was called; empty: in no file, as by `node -e`, where no command can be told to type */
 export function programWords(error: HoldfastError, program: string): ErrorWords {
+  if (program === '') return { message: error.message, hint: '' }
   const own = OWN_WORDS[error.code]?.(error, (command) => typedProgramCommand(program, command))
   // Each problem of its options comes with how to mend it.
   const hint = error.detail.problems === undefined ? error.hint : ''
