@@ -1,6 +1,5 @@
 // What the engine offers to the control server, the CLI's foreground mode and the embedding program. Types only.
 import type { SupervisorSpec } from '../config/effective.ts'
-import type { StopWay } from '../lifecycle/process-state.ts'
 import type { ServiceLog } from '../logs/service-log.ts'
 import type { StatusReport } from './status-report.ts'
 
@@ -190,9 +189,15 @@ export interface Engine {
   why(target: string): Promise<WhyReport>
   /**
    * Stops every service in reverse dependency order, then closes everything. A second call hurries.
-   * With `immediate` workers are killed instead of asked.
+   * With `immediate` workers are killed instead of asked; `longer` (milliseconds): than their ladders say; `firstSignal` (`QUIT`): in
+   * place of their ladders' first; `onlySignals`: by signals alone.
    */
-  down(options?: { immediate?: boolean } & StopWay): Promise<OperationOutcome>
+  down(options?: {
+    immediate?: boolean
+    longer?: number
+    onlySignals?: true
+    firstSignal?: string
+  }): Promise<OperationOutcome>
   /** Asks every process to end, and closes everything without waiting: they finish by themselves, and are not left over. */
   letGo(why: string): Promise<OperationOutcome>
   /** Each new journal entry. @returns the unsubscription */
