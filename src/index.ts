@@ -2,7 +2,7 @@
 import type { Problem } from './config/problem.ts'
 import type { SupervisorConfig } from './config/settings/supervisor.ts'
 import { HoldfastError } from './errors/holdfast-error.ts'
-import type { ApplyReport, Engine } from './supervisor/engine-api.ts'
+import type { ApplyReport, Engine, OperationOutcome } from './supervisor/engine-api.ts'
 
 export type { Problem } from './config/problem.ts'
 export type { SupervisorConfig } from './config/settings/supervisor.ts'
@@ -76,9 +76,14 @@ export type {
  * await supervisor.down()
  * ```
  */
-export interface Supervisor extends Omit<Engine, 'apply' | 'serviceLogs' | 'spec' | 'tell' | 'letGo'> {
+export interface Supervisor extends Omit<Engine, 'apply' | 'down' | 'serviceLogs' | 'spec' | 'tell' | 'letGo'> {
   /** Converges to another config; touches only what changed. @throws ConfigError; HoldfastError when nothing was changed */
   apply(config: SupervisorConfig, options?: { dryRun?: boolean; replace?: boolean }): Promise<ApplyReport>
+  /**
+   * Stops every service in reverse dependency order, then closes everything. A second call hurries.
+   * With `immediate` workers are killed instead of asked; `longer` (milliseconds): than their ladders say.
+   */
+  down(options?: { immediate?: boolean; longer?: number }): Promise<OperationOutcome>
 }
 
 /**
