@@ -12,7 +12,8 @@
 // them: no number is given twice, and only who holds a higher one, or the lock of the queue, ever looks at a ticket: its holder had
 // locked it before. The gate stays for those of older versions, who have no tickets, and for where none can be made.
 //
-// What waits for a slot dies with its shell: it would lock the slot for a standby that nobody tells of it.
+// What waits for a slot dies with its shell: it would lock the slot for a standby that nobody tells of it. A shell that was dead before
+// that was settled is no parent any more.
 
 /** Exit codes. From WON on: the lock file of that index is locked. */
 export const WAIT_FAILED = 70
@@ -39,7 +40,6 @@ const DIGITS = `[1-9]${'[0-9]'.repeat(9)}`
 export const WAITING_SCRIPT = `
 how=$1 kind=$2 count=$3 floor=$4 identity=$5 dir=$6 stop_file=$7 signal=$8 pid=$9 started=\${10}
 ticket=$dir/$kind-ticket-
-until_we_die='setpriv --pdeathsig KILL'
 umask 077
 set -C
 fd_of() { if [ "$1" -eq 0 ]; then fd=8; else fd=$((9 + $1)); fi; }
@@ -72,6 +72,10 @@ won() {
     [ ! -e /proc/self/fd/4 ] || flock -u 4
   fi
   exit $((${WON} + $1))
+}
+lock_until_we_die() {
+  read -r parent rest </proc/self/stat
+  setpriv --pdeathsig KILL sh -c '[ "$PPID" = "$1" ] && exec flock -x "$2"' sh "$parent" "$1"
 }
 is_number() { case $1 in ${DIGITS}) ;; *) return 1 ;; esac; }
 open_queue() {
@@ -124,15 +128,17 @@ else
   flock -x 6 || exit ${WAIT_FAILED}
 fi
 in_place 6 "$dir/$kind-gate"
-i=0
-while [ "$i" -lt "$count" ]; do
-  fd_of "$i"
-  if flock -n "$fd"; then won "$i"; fi
-  i=$((i + 1))
-done
-[ "$how" = wait ] || exit ${BUSY}
+if [ "$how" = now ]; then
+  i=0
+  while [ "$i" -lt "$count" ]; do
+    fd_of "$i"
+    if flock -n "$fd"; then won "$i"; fi
+    i=$((i + 1))
+  done
+  exit ${BUSY}
+fi
 if [ "$count" -eq 1 ]; then
-  $until_we_die flock -x 8 3>&- 4>&- 6>&- 7>&- 9>&- || exit ${WAIT_FAILED}
+  lock_until_we_die 8 3>&- 4>&- 6>&- 7>&- 9>&- || exit ${WAIT_FAILED}
   won 0
 fi
 trap : TERM
@@ -140,7 +146,7 @@ trap : TERM
   i=0
   while [ "$i" -lt "$count" ]; do
     fd_of "$i"
-    { if $until_we_die flock -x "$fd"; then echo "$i"; else echo failed; fi; } 4>&- 6>&- 7>&- 9>&- &
+    { if lock_until_we_die "$fd"; then echo "$i"; else echo failed; fi; } 4>&- 6>&- 7>&- 9>&- &
     i=$((i + 1))
   done
   wait

@@ -18,6 +18,8 @@ import {
 const bench = useLockBench()
 
 const file = (name: string): string => join(bench.now.directory, name)
+/** Or a zombie. */
+const isGone = (pid: number): boolean => !/^[A-Y]/.test(statusOf(pid, 'State'))
 
 describe('what waits', () => {
   test.each(['the shell', 'its flock(1)'])(
@@ -32,7 +34,7 @@ describe('what waits', () => {
       process.kill(who === 'the shell' ? shell : flock, 'SIGKILL')
       expect(await within(first.outcome, 'the news')).toEqual({ is: 'failed', why: expect.stringMatching(/killed/) })
       // One that is dying may still be given the lock, and the standby has it then, which nobody ends here.
-      await until('the end of flock(1)', () => !/^[A-Y]/.test(statusOf(flock, 'State')))
+      await until('the end of flock(1)', () => isGone(flock))
       await kill(main)
       const next = await promoted(second)
       expect(next.held.token).toBe('1000000002')
@@ -56,10 +58,13 @@ describe('what waits', () => {
     const provider = await bench.now.provider({ mains: 2, standbys: 2 })
     const mains = [await bench.now.main(provider), await bench.now.main(provider)]
     const first = await bench.now.standby(provider)
+    const [firstShell] = bench.now.waiters()
     const second = await bench.now.standby(provider)
+    const below = bench.now.waiters().flatMap((pid) => (pid === firstShell ? descendantsOf(pid) : []))
     first.candidate.cancel()
     expect(await within(first.outcome, 'the news')).toEqual({ is: 'cancelled' })
     expect(bench.now.waiters().length).toBe(1)
+    await until('the end of what it had started', () => below.every(isGone))
     for (const main of mains) await kill(main)
     await promoted(second)
     expect(first.process.output()).toBe('')
@@ -303,7 +308,10 @@ describe('a supervisor that is killed', () => {
     const pids = await leftBehind()
     const waiting = shellsThatWait(bench.now.directory)
     const [first = 0] = waiting.sort((a, b) => (ticketOf(a) ?? 0) - (ticketOf(b) ?? 0))
+    const below = descendantsOf(first)
     process.kill(first, 'SIGKILL')
+    // As long as it is dying, what it has started may still be given the lock.
+    await until('its end', () => [first, ...below].every(isGone))
     process.kill(pids[0] ?? 0, 'SIGKILL')
     await toldOf(2, 1_000_000_002)
     const after = await bench.now.provider({ standbys: 2 })
