@@ -79,7 +79,7 @@ export function planSwitch(election: ElectionState, worker: number | null): Swit
     return { is: 'refused', why: worker === null ? 'no main works here' : `worker ${worker} is no main` }
   }
   const [follower] = queueOf(election)
-  if (follower === undefined) return { is: 'refused', why: 'no standby waits that could follow' }
+  if (follower === undefined) return { is: 'refused', why: 'no standby of its own waits that could follow' }
   return { is: 'switch', worker: main.worker, follower: follower.worker, slot: main.state.grip.slot }
 }
 

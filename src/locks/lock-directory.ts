@@ -17,7 +17,12 @@ const REFUSED = new Map([
   [0x6969, 'NFS'],
   [0xff534d42, 'SMB'],
   [0xfe534d42, 'SMB'],
+  [0x517b, 'SMB'],
   [0x65735546, 'FUSE'],
+  [0x01021997, '9P'],
+  [0x00c36400, 'Ceph'],
+  [0x5346414f, 'AFS'],
+  [0x6b414653, 'AFS'],
 ])
 const BACKEND = 'file'
 const CONTENDERS = 'contenders'

@@ -222,7 +222,7 @@ describe('a planned switch', () => {
     })
     expect(planSwitch(electionOf([main(0, 0)]), null)).toEqual({
       is: 'refused',
-      why: 'no standby waits that could follow',
+      why: 'no standby of its own waits that could follow',
     })
   })
 })

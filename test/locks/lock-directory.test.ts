@@ -32,7 +32,12 @@ describe('a lock directory', () => {
     ['NFS', 0x6969],
     ['SMB', 0xff534d42],
     ['SMB', 0xfe534d42],
+    ['SMB', 0x517b],
     ['FUSE', 0x65735546],
+    ['9P', 0x01021997],
+    ['Ceph', 0x00c36400],
+    ['AFS', 0x5346414f],
+    ['AFS', 0x6b414653],
   ])('on %s (%i) is refused, and left empty', async (name, type) => {
     const path = scratch.now.path('lock')
     const problem = await problemOf(new LockDirectory(path, async () => type))
