@@ -192,6 +192,8 @@ export class FileCandidate implements Candidate {
       return await this.run(attempt, gate, counter, opened)
     } finally {
       for (const fd of opened) closeQuietly(fd)
+      // What it could not do itself; nobody has to wait for it.
+      void directory.removeDeadTickets(attempt.kind).catch(() => {})
     }
   }
 

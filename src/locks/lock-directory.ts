@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import { bootId } from '../os/boot-id.ts'
+import { tryLockDescriptor } from '../os/flock-descriptor.ts'
 import type { LockHolder } from './lock-provider.ts'
 import { holdersOf } from './slot-holders.ts'
 import { FIRST_TOKEN, IDENTITY_WIDTH } from './waiting-script.ts'
@@ -134,6 +135,18 @@ export class LockDirectory {
     return holdersOf(this.file(CONTENDERS))
   }
 
+  /** The tickets of the dead, as whoever comes to the queue would; not while somebody is at it. */
+  async removeDeadTickets(kind: LockKind): Promise<void> {
+    const queue = await openFile(this.file(`${kind}-queue`), fsConstants.O_RDONLY | fsConstants.O_NOFOLLOW)
+    try {
+      if (!tryLockDescriptor(queue)) return
+      const names = (await readdir(this.path)).filter((name) => name.startsWith(`${kind}-ticket-`))
+      for (const name of names) await removeIfDead(this.file(name))
+    } finally {
+      closeQuietly(queue)
+    }
+  }
+
   /** Whoever holds a slot or a place, or waits behind a gate. */
   async holders(): Promise<LockHolder[]> {
     const names = (await readdir(this.path)).filter((name) => /^(slot|standby)-/.test(name))
@@ -161,6 +174,15 @@ export class LockDirectory {
 export function requireIdentity(identity: string): void {
   const fits = identity.length <= IDENTITY_WIDTH && /^[\x21-\x7e]+( [\x21-\x7e]+)*$/.test(identity)
   if (!fits) throw new RangeError(`not an identity for a lock: ${JSON.stringify(identity)}`)
+}
+
+async function removeIfDead(ticket: string): Promise<void> {
+  const fd = await openFile(ticket, fsConstants.O_RDONLY | fsConstants.O_NOFOLLOW)
+  try {
+    if (tryLockDescriptor(fd, 'shared')) await unlink(ticket)
+  } finally {
+    closeQuietly(fd)
+  }
 }
 
 function openLockFile(path: string): Promise<number> {

@@ -9,7 +9,7 @@
 // lock of the queue; then it waits for the end of the holder of the next lower ticket, and of the one below, until nobody who came
 // before is left. It alone is at the gate then, and waits for the slots. Who only asks whether something is free right now does so
 // under the lock of the queue, and goes away where anybody holds a ticket. Tickets of the dead are removed by whoever comes across
-// them: no number is given twice, and only who holds a higher one, or the lock of the queue, ever looks at a ticket: its holder had
+// them: no number is given twice, and only who holds a higher one, or the lock of the queue, ever looks at a ticket, whose holder had
 // locked it before. The gate stays for those of older versions, who have no tickets, and for where none can be made.
 //
 // What waits for a slot dies with its shell: it would lock the slot for a standby that nobody tells of it. A shell that was dead before

@@ -1,5 +1,5 @@
 // Supervisors on one directory of locks, as far as locks go: providers, and processes that stand for mains and standbys.
-import { closeSync, existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { closeSync, existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, vi } from 'vitest'
 import { FileLockProvider } from '../../src/locks/file-lock-provider.ts'
@@ -202,13 +202,18 @@ export function shellsThatWait(directory: string): number[] {
   })
 }
 
-/** Of a shell that waits: its number in the queue. It may have the ticket before its own open, too. */
+/** Of a shell that waits: its number in the queue. Those of others it opens for reading only. */
 export function ticketOf(waiter: number): number | null {
   const tickets = fdsOf(waiter).flatMap((fd) => {
+    if (!isWritable(`/proc/${waiter}/fd/${fd}`)) return []
     const number = /-ticket-(\d+)$/.exec(linkOf(`/proc/${waiter}/fd/${fd}`))?.[1]
     return number === undefined ? [] : [Number(number)]
   })
   return tickets.length === 0 ? null : Math.max(...tickets)
+}
+
+function isWritable(fd: string): boolean {
+  return ((lstatSync(fd, { throwIfNoEntry: false })?.mode ?? 0) & 0o200) !== 0
 }
 
 function fdsOf(pid: number): string[] {

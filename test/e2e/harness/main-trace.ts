@@ -1,5 +1,5 @@
 // What the workers of programs/main-interval.mjs have written: who was main of which slot, from when to when.
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs'
+import { closeSync, lstatSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Scene } from './scene.ts'
 
@@ -102,8 +102,9 @@ function waiterOf(pid: string): { worker: number; ticket: number } | null {
     const words = readFileSync(`/proc/${parent}/cmdline`, 'latin1').split('\0')
     // Its HOLDFAST_ID ends with service, slot and number of the process.
     const slot = words.map((word) => /\.\w+\.(\d+)\.\d+$/.exec(word)?.[1]).find((number) => number !== undefined)
-    // The one before its own may be open, too.
-    const files = readdirSync(`/proc/${parent}/fd`).map((fd) => readlinkSync(`/proc/${parent}/fd/${fd}`))
+    // Those of others it opens for reading only.
+    const own = readdirSync(`/proc/${parent}/fd`).filter((fd) => lstatSync(`/proc/${parent}/fd/${fd}`).mode & 0o200)
+    const files = own.map((fd) => readlinkSync(`/proc/${parent}/fd/${fd}`))
     const tickets = files.map((file) => Number(/-ticket-(\d+)$/.exec(file)?.[1] ?? 0))
     const ticket = Math.max(...tickets)
     return slot === undefined || ticket === 0 ? null : { worker: Number(slot), ticket }
