@@ -1,6 +1,6 @@
 // A server that is asked by files: to make room (`upgrade.file`), and to end (`serverProcess.stop.file`).
 import { rmSync } from 'node:fs'
-import type { LiveServer } from './running-server.ts'
+import type { LiveServer } from './live-server.ts'
 import type { ServerOptions } from './server-options.ts'
 import { watchForFile } from './watch-for-file.ts'
 

@@ -2,7 +2,7 @@
 // that hangs.
 import { type DumpTable, writeDump } from '../worker/process-dump.ts'
 import { dumpProcess } from './dump-worker.ts'
-import type { LiveServer } from './running-server.ts'
+import type { LiveServer } from './live-server.ts'
 import { dumpThreads } from './thread-dump.ts'
 
 /** @returns the file, or `stdout`, `stderr`: as `$SIGDUMP_PATH` says @throws Error of the file system */

@@ -1,7 +1,7 @@
 // Signals are a skin over what a running server can do.
 import type { OperationOutcome } from '../supervisor/engine-api.ts'
 import { dumpServer } from './dump-server.ts'
-import type { LiveServer } from './running-server.ts'
+import type { LiveServer } from './live-server.ts'
 import { type OwnSignalMap, type SignalMapName, type SignalStep, signalMap } from './signal-maps.ts'
 import { terminalOpens } from './supervisor-signals.ts'
 
