@@ -45,7 +45,9 @@ export async function up(context: Context): Promise<number> {
     running.log(text)
   })
   const code = await running.ended
-  view.say(code === 0 ? 'everything is stopped' : 'not everything could be stopped; see holdfast.log')
+  const { itsOwnReason } = running
+  if (itsOwnReason !== null) view.say(`everything is stopped, for ${itsOwnReason}`)
+  else view.say(code === 0 ? 'everything is stopped' : 'not everything could be stopped; see holdfast.log')
   await view.flush()
   // With its terminal closed Node's own exit ends in an abort: it can not set the terminal's mode back.
   return onTerminal ? exitNow(code) : code

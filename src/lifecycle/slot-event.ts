@@ -43,7 +43,7 @@ export type SlotEffect =
   | { readonly do: 'trial-failed'; readonly number: number; readonly generation: number; readonly exit: ProcessExit }
   /** The slot is down for good: what left the group of its processes ends now. */
   | { readonly do: 'end-strays' }
-  | { readonly do: 'stop-all'; readonly why: string }
+  | { readonly do: 'stop-all'; readonly why: string; readonly code: number | null }
   /** A worker died early, and the others are not to run without it. */
   | { readonly do: 'shut-down'; readonly number: number; readonly generation: number; readonly why: string }
   | {

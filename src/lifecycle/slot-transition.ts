@@ -347,7 +347,7 @@ function restart(slot: SlotState, live: Live, exit: ProcessExit, context: SlotCo
     case 'fatal': {
       const { why } = decision
       const stopAll: SlotEffect[] =
-        decision.unrecoverable && policy.stopAllOnUnrecoverable ? [{ do: 'stop-all', why }] : []
+        decision.unrecoverable && policy.stopAllOnUnrecoverable ? [{ do: 'stop-all', why, code: exit.code }] : []
       return [{ ...counted, phase: { is: 'fatal', since: at, generation: live.generation, why } }, stopAll]
     }
   }

@@ -74,6 +74,10 @@ export interface RunningSupervisor {
   reopenDoors(): Promise<void>
   /** After a start that failed: nobody is to be answered any more. */
   closeDoors(): Promise<void>
+  /** The engine has stopped everything by its own decision: the exit code is that of the worker who asked for it. */
+  downByItself(why: string, code: number): void
+  /** Null: it is not, or was not, the engine's own decision. */
+  readonly itsOwnReason: string | null
   /** A line of the supervisor's own log. */
   log(text: string): void
   readonly ownLog: LogFile
@@ -109,10 +113,7 @@ export async function openSupervisor(spec: SupervisorSpec, options: SupervisorOp
         await opened.running?.reopenDoors()
         leavePointer(pointed, { environment, uid })
       },
-      onDown(why) {
-        opened.running?.log(`stopped by itself: ${why}`)
-        void opened.running?.stop()
-      },
+      onDown: (why, code) => opened.running?.downByItself(why, code),
       onEvent(entry) {
         log.entry(entry)
         options.onEvent?.(entry)
@@ -174,14 +175,16 @@ async function openDoors(
     ending = true
     await end(await engine.letGo(why))
   }
+  let own: { readonly why: string; readonly code: number } | null = null
   const end = async (outcome: OperationOutcome) => {
+    const code = outcome.ok ? (own?.code ?? 0) : 1
     reading.abort()
     options.sideDoor?.close()
     await control?.close(CLOSE_GRACE)
     const written = await log.file.close()
     // A write that hangs on a dead disk would hold process.exit for ever.
-    if (!written || outcome.unwritten) exitNow(outcome.ok ? 0 : 1)
-    finish(outcome.ok ? 0 : 1)
+    if (!written || outcome.unwritten) exitNow(code)
+    finish(code)
   }
   const reading = new AbortController()
   const readConfig = options.readConfig ?? (() => reread(spec, environment, reading.signal))
@@ -225,6 +228,14 @@ async function openDoors(
     async closeDoors() {
       options.sideDoor?.close()
       await control?.close(CLOSE_GRACE)
+    },
+    downByItself(why, code) {
+      own = { why, code }
+      log.line(`stopped by itself: ${why}`)
+      void stop()
+    },
+    get itsOwnReason() {
+      return own?.why ?? null
     },
     log: (text) => log.line(text),
     ownLog: log.file,

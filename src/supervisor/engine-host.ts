@@ -60,8 +60,8 @@ export interface EngineHost {
   readonly isRuntimeWhole?: () => boolean
   /** The runtime directory, or a part of it, was removed and is made anew: called to make again what the host keeps there. */
   readonly restoreRuntime?: () => Promise<void>
-  /** Called once, when the engine has gone down by its own decision (`restart.stopAllOnUnrecoverable`). */
-  readonly onDown?: (why: string) => void
+  /** Called once, when the engine has gone down by its own decision (`restart.stopAllOnUnrecoverable`); `code` is the worker's. */
+  readonly onDown?: (why: string, code: number) => void
 }
 
 /**

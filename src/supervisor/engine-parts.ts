@@ -34,5 +34,5 @@ export interface EngineParts {
   /** For a spec whose output goes elsewhere than before. @throws Error for an unknown user or group */
   readonly makeOutput: (spec: ServiceSpec) => ServiceOutput
   /** A worker ended with an exit code that stops everything. */
-  readonly stopAll: (why: string) => void
+  readonly stopAll: (why: string, code: number | null) => void
 }

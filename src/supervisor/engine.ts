@@ -243,9 +243,9 @@ export class LocalEngine implements Engine {
   }
 
   /** A worker's exit code asks for the end of everything. */
-  stopAll(why: string): void {
+  stopAll(why: string, code: number | null): void {
     this.parts.journal.write({ kind: 'supervisor', event: 'stop-all', reason: why })
-    void this.down().then(() => this.parts.host.onDown?.(why))
+    void this.down().then(() => this.parts.host.onDown?.(why, code ?? 1))
   }
 
   tell(service: string, line: string): void {

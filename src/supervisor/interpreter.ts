@@ -275,7 +275,7 @@ export class Interpreter {
       case 'end-strays':
         return this.endings.end(service, slot)
       case 'stop-all':
-        return this.parts.stopAll(`${name}/${slot}: ${effect.why}`)
+        return this.parts.stopAll(`${name}/${slot}: ${effect.why}`, effect.code)
       case 'trial-failed':
       case 'shut-down':
         return

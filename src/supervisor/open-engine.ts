@@ -103,7 +103,7 @@ function assemble(spec: SupervisorSpec, host: EngineHost, { paths, lock, listene
     makeReaper: (onExit, beforeReap) =>
       new ChildReaper(ownsChildren(host) ? 'subreaper' : 'own-children', onExit, beforeReap),
     makeOutput: (service) => makeOutput(service, spec.logDir, journal, host.workers?.logRotation()),
-    stopAll: (why) => engine?.stopAll(why),
+    stopAll: (...why) => engine?.stopAll(...why),
   }
   const interpreter = new Interpreter(parts)
   engine = new LocalEngine(spec, parts, interpreter, lock)

@@ -98,6 +98,10 @@ test('an unrecoverable exit code stops everything where it should', async () => 
   await scene.holdfast('up', '--detach')
   await waitFor(async () => (await scene.holdfast('status')).code === 5)
   expect(scene.processes()).toEqual([])
+  // Nobody's init system is to take it for a success.
+  const foreground = await scene.holdfast('up')
+  expect(foreground.code, foreground.all).toBe(9)
+  expect(foreground.all).toContain('everything is stopped, for fatal/0: exited with code 9')
 })
 
 test('reload by command and by signal tells how it came out', async () => {

@@ -60,6 +60,6 @@ export const restartSettings = {
   }),
   stopAllOnUnrecoverable: setting(boolean, {
     default: false,
-    doc: 'Such an exit stops the whole supervisor with all its services.',
+    doc: 'Such an exit stops the whole supervisor with all its services; its exit code is that of the worker.',
   }),
 } as const
