@@ -67,11 +67,17 @@ export async function runWorker<Config>(
   return forever()
 }
 
-/** `await server.run()` never returns here, for which Node would end the process with code 13. */
+/**
+ * `await server.run()` never returns here, for which Node would end the process with code 13, and a warning: so it ends before that.
+ * Not the first time that nothing is left: whoever listens for that may have found something to do.
+ */
 function endWhenNothingIsLeft(worker: Worker): void {
-  process.exitCode ??= 0
   process.once('beforeExit', () => {
-    if (!worker.signal.aborted) worker.logger.info('run has returned, and nothing is left to do: this worker ends')
+    setImmediate(() => {})
+    process.once('beforeExit', () => {
+      if (!worker.signal.aborted) worker.logger.info('run has returned, and nothing is left to do: this worker ends')
+      process.exit()
+    })
   })
 }
 
