@@ -205,7 +205,8 @@ export class FileCandidate implements Candidate {
     opened: number[],
   ): Promise<Ended> {
     const { directory, devNull, start, floor, stopFile, promoteSignal, onTrouble } = this.context
-    const place = kind === 'slot' ? this.place : -1
+    // Of a cold standby we have it, until its process is started: to unlock it here would cost that one a fork and an exec.
+    const place = kind === 'slot' && tell !== -1 ? this.place : -1
     const out = tell === -1 ? devNull : tell
     const fds = fdsForWaiting({ gate, slots, counter, place, tell: out, devNull })
     const args = [how, kind, String(slots.length), floor(), this.identity, directory.path, stopFile ?? '']

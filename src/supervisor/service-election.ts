@@ -55,6 +55,8 @@ export interface ElectionHost {
 
 /** Milliseconds after which a standby that has no place counts as kept back. */
 const PARKED_AFTER = 500
+/** Milliseconds that whoever comes in place of a dead main leaves the cores to the standby that follows it. */
+const AFTER_PROMOTION = 50
 
 interface Entry {
   readonly request: LaunchRequest
@@ -227,7 +229,7 @@ export class ServiceElection {
     const { request, candidate, process } = entry
     switch (effect.do) {
       case 'try-lock':
-        return this.await(entry, candidate.tryNow())
+        return this.tryLock(entry)
       case 'take-place':
         return this.takePlace(entry)
       case 'start-waiting':
@@ -258,6 +260,19 @@ export class ServiceElection {
       case 'note':
         return this.host.note(request, effect.event, effect.reason)
     }
+  }
+
+  /** While one of ours is about to be promoted nobody else gets a slot, and the new main needs the cores. */
+  private tryLock(entry: Entry): void {
+    const { request, candidate } = entry
+    const { contenders } = this.current
+    const isPromotionNear =
+      this.holders().length < this.slots.mains && contenders.some(({ state }) => state.is === 'waiting')
+    if (!isPromotionNear) return this.await(entry, candidate.tryNow())
+    setTimeout(() => {
+      if (contenderOf(this.current, request.slot, request.number)?.state.is !== 'acquiring') return
+      this.await(entry, candidate.tryNow())
+    }, AFTER_PROMOTION)
   }
 
   /** Others may have all places of standbys: then it takes as long as it takes. */
