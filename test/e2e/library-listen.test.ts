@@ -261,6 +261,8 @@ test('threads and the embedded worker ask in the same way, and leave no descript
     sender.close()
     const open = () => factsOf(scene.serverPid).fds.length
     expect((await scene.command('rolling-restart')).code).toBe(0)
+    // The command returns with the first socket of the last worker: that makes it ready.
+    await allHaveAsked(scene, 2 * workers)
     const before = open()
     for (let round = 0; round < 3; round++) expect((await scene.command('rolling-restart')).code).toBe(0)
     await waitFor(() => open() <= before, { what: 'closed descriptors' })
