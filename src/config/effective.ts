@@ -149,7 +149,8 @@ export interface ServiceSpec {
   /** `env` and `envFile` merged; the supervisor's own environment is added at the spawn. */
   readonly env: Readonly<Record<string, string>>
   readonly limits: Readonly<Record<string, LimitSpec>>
-  readonly session: boolean
+  /** Where it is not false the worker leads a process group. */
+  readonly session: boolean | 'group'
   readonly sockets: readonly string[]
   /** `commands`: stop, reload and the like come as words on stdin, in place of signals. */
   readonly stdin: null | 'commands' | { readonly socket: string }

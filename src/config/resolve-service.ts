@@ -79,10 +79,10 @@ function resolveRestart(given: Sparse<typeof restartSettings> | undefined): Rest
   return withDefaults(restartSettings, given ?? {})
 }
 
-function resolveStop(given: Sparse<typeof stopSettings> | undefined, session: boolean): StopSpec {
+function resolveStop(given: Sparse<typeof stopSettings> | undefined, session: ServiceSpec['session']): StopSpec {
   const { signals, timeout, group, ...rest } = withDefaults(stopSettings, given ?? {})
-  // Without a session the group is the supervisor's own, and a signal to it would reach everybody.
-  return { signals: completeLadder(signals, timeout), timeout, group: group && session, ...rest }
+  // Without a group of its own the group is the supervisor's own, and a signal to it would reach everybody.
+  return { signals: completeLadder(signals, timeout), timeout, group: group && session !== false, ...rest }
 }
 
 function resolveHeartbeat(given: Sparse<typeof heartbeatSettings>, stopTimeout: number): HeartbeatSpec {

@@ -18,8 +18,8 @@ export interface SpawnOptions {
   readonly cwd: string | null
   /** `fds[i]` becomes fd i of the child, -1 leaves i closed. Nothing else is open in the child: all our fds are close-on-exec. */
   readonly fds: readonly number[]
-  /** A session, and so a process group, of its own. Without it the child stays in ours. */
-  readonly session: boolean
+  /** `true`: a session, and so a process group, of its own; `group`: a process group of its own in our session; `false`: neither. */
+  readonly session: boolean | 'group'
   /**
    * Soft limit of open files for the child (at most our hard one), null: ours. It is ours for the time of the spawn: an
    * open() of another thread fails with EMFILE then, if we have more than that open.
@@ -27,6 +27,7 @@ export interface SpawnOptions {
   readonly softNoFile: number | null
 }
 
+const POSIX_SPAWN_SETPGROUP = 0x02
 const POSIX_SPAWN_SETSIGDEF = 0x04
 const POSIX_SPAWN_SETSIGMASK = 0x08
 const POSIX_SPAWN_SETSID = 0x80
@@ -59,7 +60,7 @@ const posixSpawnInThread = libcFunctionInThread<SpawnArguments, number>(POSIX_SP
 const fcntl = libcFunction<[number, number, number], number>('int fcntl(int fd, int command, long argument)')
 
 // Made once, and never given back: the attributes have no allocation behind them.
-const attributesBySession = new Map<boolean, Buffer>()
+const attributesBySession = new Map<SpawnOptions['session'], Buffer>()
 let inheritedAreClosed = false
 
 /** The memory of one spawn under way. Used again: to make it anew costs as much as a small spawn, and the collector's work. */
@@ -134,15 +135,16 @@ export function spawnInThread(options: SpawnOptions, onDone: (result: number | O
   posixSpawnInThread(args, (error) => done(error === 0 ? call.pid : spawnError(options, error)))
 }
 
-function attributesFor(session: boolean): Buffer {
+function attributesFor(session: SpawnOptions['session']): Buffer {
   let attributes = attributesBySession.get(session)
   if (attributes === undefined) {
-    attributes = makeAttributes(session ? POSIX_SPAWN_SETSID : 0)
+    attributes = makeAttributes(session === 'group' ? POSIX_SPAWN_SETPGROUP : session ? POSIX_SPAWN_SETSID : 0)
     attributesBySession.set(session, attributes)
   }
   return attributes
 }
 
+/** @param flags with POSIX_SPAWN_SETPGROUP: the group of the attributes is 0, so one that the child leads */
 function makeAttributes(flags: number): Buffer {
   const attributes = Buffer.alloc(ATTRIBUTES_SIZE)
   attrInit(attributes)

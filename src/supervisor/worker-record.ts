@@ -32,7 +32,7 @@ export interface WorkerRecord {
   readonly sockets: readonly string[]
   /** How it is to be stopped when its supervisor is dead. */
   readonly stop: ServiceSpec['stop']
-  readonly session: boolean
+  readonly session: ServiceSpec['session']
   readonly cwd: string
   readonly user: string | null
 }

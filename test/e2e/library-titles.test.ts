@@ -1,7 +1,8 @@
-// What ps shows of the processes of a server.
+// What ps shows of the processes of a server: titles, sessions, process groups.
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { type LibraryScene, newLibraryScene } from './harness/library-scene.ts'
+import { factsOf } from './harness/process-facts.ts'
 import { waitFor } from './harness/wait-for.ts'
 
 function titles(scene: LibraryScene): string[] {
@@ -33,6 +34,23 @@ test('supervisor, servers and workers, each by its name; they follow a promotion
   process.kill(main?.pid ?? 0, 'SIGKILL')
   await waitFor(() => promoted.every(({ pid }) => asMain.includes(titleOf(pid))))
   expect((await scene.command('stop')).code).toBe(0)
+})
+
+test('workers lead groups in the session of their server, or sessions of their own', async () => {
+  const scene = newLibraryScene()
+  for (const [session, ownSession] of [
+    [undefined, false],
+    [true, true],
+  ] as const) {
+    scene.options({ workers: 2, session })
+    expect((await scene.command('start')).code).toBe(0)
+    expect(factsOf(scene.serverPid).session).toBe(scene.serverPid)
+    const workers = scene.processes().filter(({ pid }) => pid !== scene.serverPid)
+    expect(workers).toHaveLength(2)
+    for (const { pid } of workers)
+      expect(factsOf(pid)).toMatchObject({ group: pid, session: ownSession ? pid : scene.serverPid })
+    expect((await scene.command('stop')).code).toBe(0)
+  }
 })
 
 test('other titles, or none', async () => {

@@ -74,7 +74,7 @@ export class Scratch {
         fds: [devNull, out, out, ...more],
         ...options,
       })
-      return this.#track(pid, outputFile, options.session ?? true)
+      return this.#track(pid, outputFile, options.session !== false)
     } finally {
       closeSync(out)
       closeSync(devNull)

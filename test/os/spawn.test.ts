@@ -118,6 +118,13 @@ describe('session', () => {
     expect(numbers.split(' ').slice(1)).toEqual([String(child.pid), String(child.pid)])
   })
 
+  test('ours, but a group of its own', async () => {
+    const own = readFileSync('/proc/self/stat', 'latin1').split(' ')
+    const child = scratch.now.sh(script, { session: 'group' })
+    const [numbers = ''] = (await child.done()).split('\n')
+    expect(numbers.split(' ').slice(1)).toEqual([String(child.pid), own[5]])
+  })
+
   test('ours, where it is not wanted', async () => {
     const own = readFileSync('/proc/self/stat', 'latin1').split(' ')
     const [numbers = ''] = (await scratch.now.sh(script, { session: false }).done()).split('\n')

@@ -107,9 +107,9 @@ export const serviceSettings = {
     doc: 'Resource limits: `{ nofile: 65536, core: 0 }`. A number sets both limits; also `unlimited` and `{ soft, hard }`.',
     knownElsewhereAs: ['ulimits', 'rlimits'],
   }),
-  session: setting(boolean, {
+  session: setting(withWords(boolean, { group: 'group' }), {
     default: true,
-    doc: 'Run in a session and process group of its own. Without one the worker shares the group of the supervisor, a terminal signal reaches both, and `stop.group` is off.',
+    doc: 'Run in a session and process group of its own; with `group`, in a process group of its own, in the session of the supervisor. With `false` the worker shares the group of the supervisor, a terminal signal reaches both, and `stop.group` is off.',
     reason: 'signals reach a worker and its helpers, and nobody else',
   }),
   sockets: setting(listOf(nameOf('socket', [], insteadOfSocketName), insteadOfSocketList), {
