@@ -21,6 +21,8 @@ export class RequestAccounting {
   #done = 0
   #busy = 0
   #busySince = 0
+  /** No request is under way, but the busy time goes on until the end of this turn of the event loop. */
+  #turnIsOpen = false
   /** What the slot says, nanoseconds. */
   #published = 0
   readonly #slack: number
@@ -39,14 +41,14 @@ export class RequestAccounting {
 
   begin(request: object): void {
     const now = monotonicNanos()
-    if (this.#isIdle) this.#busySince = now
+    if (this.#isIdle && !this.#turnIsOpen) this.#busySince = now
     this.#underWay.set(request, now)
     this.#publish()
   }
 
   /** A request without a name, where there is no deadline: half a microsecond less for each. */
   enter(): void {
-    if (this.#isIdle) this.#busySince = monotonicNanos()
+    if (this.#isIdle && !this.#turnIsOpen) this.#busySince = monotonicNanos()
     this.#counted++
     if (this.#later === null) this.#publish()
   }
@@ -71,8 +73,15 @@ export class RequestAccounting {
   #ended(outcome: 'done' | 'gone'): void {
     if (outcome === 'done') this.#done++
     if (!this.#isIdle) return
-    this.#busy += monotonicNanos() - this.#busySince
+    if (!this.#turnIsOpen) setImmediate(this.#endTurn)
+    this.#turnIsOpen = true
     if (this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  /** The clock is read twice a turn instead of twice a request: under load that makes 0.4 µs of 16 for each. */
+  readonly #endTurn = (): void => {
+    this.#turnIsOpen = false
+    if (this.#isIdle) this.#busy += monotonicNanos() - this.#busySince
   }
 
   /** Resolves when no request is under way. */
@@ -111,7 +120,7 @@ export class RequestAccounting {
   }
 
   #write(): void {
-    const running = this.#isIdle ? 0 : monotonicNanos() - this.#busySince
+    const running = this.#isIdle && !this.#turnIsOpen ? 0 : monotonicNanos() - this.#busySince
     const deadline = this.#earliestDeadline()
     // One that fits stays: a supervisor that was stopped together with us has moved it by that time.
     if (deadline === 0) this.#published = 0

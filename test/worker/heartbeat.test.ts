@@ -149,6 +149,25 @@ describe('requests', () => {
     expect(worker.slot.busy / second).toBeLessThan(0.8)
   })
 
+  it('make the worker busy to the end of the turn, no longer, where many begin and end in one', async () => {
+    const worker = workshop.start({
+      program: workshop.program(`worker.ready()
+        const spin = (millis) => { for (const end = performance.now() + millis; performance.now() < end;); }
+        for (let count = 0; count < 100; count++) worker.request(() => spin(2))
+        await new Promise((resolve) => setTimeout(resolve, 2_500))
+        worker.request(() => spin(2))
+        console.log('last')
+        await new Promise((resolve) => setTimeout(resolve, 60_000))`),
+    })
+    await worker.until('the first counters', () => worker.slot.requests === 100)
+    expect(worker.slot.busy / second).toBeGreaterThan(0.195)
+    expect(worker.slot.busy / second).toBeLessThan(2)
+    await worker.printed('last')
+    await worker.until('the last counter', () => worker.slot.requests === 101)
+    // The pause between them was idle.
+    expect(worker.slot.busy / second).toBeLessThan(2.4)
+  })
+
   it('count when they throw, too', async () => {
     const worker = workshop.start({
       program: workshop.program(`worker.ready()
