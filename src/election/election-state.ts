@@ -54,6 +54,20 @@ export function holderOf(election: ElectionState, slot: number): Contender | nul
   return last === null ? null : last.contender
 }
 
+/** What is being given back is out of its holder's hands. */
+export function heldSlots(contenders: readonly Contender[]): number[] {
+  return contenders.flatMap(({ state }) => {
+    const grip = state.is === 'releasing' ? null : gripOf(state)
+    return grip === null ? [] : [grip.slot]
+  })
+}
+
+/** Somebody waits, and a slot has nobody who works: it may be promoted in the next milliseconds. */
+export function isPromotionNear({ contenders, settings }: ElectionState): boolean {
+  const working = contenders.filter(({ state }) => state.is === 'main' || state.is === 'promoting')
+  return working.length < settings.mains && contenders.some(({ state }) => state.is === 'waiting')
+}
+
 /** For the status. A process that is not known here is a standby: it acts as nothing else. */
 export function roleOf(election: ElectionState, worker: number, number: number): Role {
   const contender = contenderOf(election, worker, number)

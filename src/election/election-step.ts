@@ -1,10 +1,10 @@
 // One step of an election: the event goes to its contender; what concerns several of them is settled here.
 import type { Instant } from '../lifecycle/process-state.ts'
 import type { ContenderEvent, ContenderEventOf } from './contender-event.ts'
-import { type ContenderContext, gripOf } from './contender-state.ts'
+import type { ContenderContext } from './contender-state.ts'
 import { beginContender, type ContenderStep, stepContender } from './contender-transition.ts'
 import type { ElectionEffect, ElectionEvent } from './election-event.ts'
-import { type Contender, contenderOf, type ElectionState, isNewerToken } from './election-state.ts'
+import { type Contender, contenderOf, type ElectionState, heldSlots, isNewerToken } from './election-state.ts'
 
 export type ElectionStep = readonly [ElectionState, readonly ElectionEffect[]]
 
@@ -126,12 +126,4 @@ class Run {
     const { settings, nextTicket } = this.election
     return { warm: settings.warm, hasPlaces: settings.standbys > 0, ticket: nextTicket }
   }
-}
-
-/** Those that are being given back are out of their hands. */
-function heldSlots(contenders: readonly Contender[]): number[] {
-  return contenders.flatMap(({ state }) => {
-    const grip = state.is === 'releasing' ? null : gripOf(state)
-    return grip === null ? [] : [grip.slot]
-  })
 }

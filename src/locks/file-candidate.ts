@@ -1,11 +1,11 @@
 // One who wants a slot of a directory of lock files: its open files, and the child that waits for it.
-import { fstat } from 'node:fs'
+import { fstat, fstatSync } from 'node:fs'
 import { promisify } from 'node:util'
 import type { ProcessIdentity } from '../os/process-identity.ts'
 import type { WaitStatus } from '../os/reap.ts'
 import { parseSignal } from '../os/signals.ts'
 import { FileHeld } from './file-held.ts'
-import { closeQuietly, type LockDirectory, type LockKind } from './lock-directory.ts'
+import { closeQuietly, entryOfOpen, type LockDirectory, type LockKind } from './lock-directory.ts'
 import type { AcquireOutcome, Candidate, LockHolder, PlaceOutcome } from './lock-provider.ts'
 import { whilePassing } from './passing-error.ts'
 import type { StartLockCommand } from './start-lock-command.ts'
@@ -102,8 +102,7 @@ export class FileCandidate implements Candidate {
 
   handOver(): void {
     this.closeSlots(-1)
-    if (this.place !== -1) closeQuietly(this.place)
-    this.place = -1
+    this.closePlace()
   }
 
   cancel(): void {
@@ -141,7 +140,11 @@ export class FileCandidate implements Candidate {
           for (const fd of slots) if (fd !== kept) closeQuietly(fd)
         }
         if (asked !== this.asked) return CANCELLED
-        if (kept !== undefined) this.slots = [kept]
+        if (kept !== undefined) {
+          this.slots = [kept]
+          // It is no standby any more; and its process would keep the place for its life.
+          this.closePlace()
+        }
         if (ended.is === 'code' && ended.code === REPLACED && left > 1) continue
         return this.told(outcome)
       }
@@ -234,8 +237,10 @@ export class FileCandidate implements Candidate {
     const { directory, mains, strangers } = this.context
     if (ended.is === 'won') {
       const slot = ended.index
-      const entry = await directory.entryOf(slot)
-      const file = files?.[slot] ?? (await fstatFile(slots[slot] ?? -1))
+      const own = slots[slot] ?? -1
+      // Without a process the next thing is to start it: no detours over threads.
+      const entry = files === undefined ? entryOfOpen(own) : await directory.entryOf(slot)
+      const file = files?.[slot] ?? fstatSync(own)
       if (entry?.identity !== this.identity) return { is: 'failed', why: `slot ${slot} was taken, and lost at once` }
       const held = new FileHeld(slot, entry.token, file, {
         letGo: () => this.handOver(),
@@ -247,6 +252,11 @@ export class FileCandidate implements Candidate {
       return { is: 'busy', holders: await strangers(Array.from({ length: mains }, (_, slot) => slot)) }
     }
     return { is: 'failed', why: whyFailed(ended, this.context) }
+  }
+
+  private closePlace(): void {
+    if (this.place !== -1) closeQuietly(this.place)
+    this.place = -1
   }
 
   private closeSlots(except: number): void {

@@ -33,9 +33,13 @@ export class FileHeld implements Held {
     return this.isOver
   }
 
-  async release(): Promise<readonly LockHolder[]> {
+  async release(): Promise<void> {
     this.isOver = true
     this.parts.letGo()
+  }
+
+  /** By a look at every descriptor of every process: some 30 ms of CPU where there are 100 of them. */
+  strangers(): Promise<readonly LockHolder[]> {
     return this.parts.strangers()
   }
 }

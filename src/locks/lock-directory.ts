@@ -1,6 +1,6 @@
 // The files of one lock: a queue, a gate and K slots, the same for M places of standbys, the counter of tokens. Made once, never
 // removed: whoever waits for a removed file would get a lock that nobody else sees. Tickets of the queues come and go.
-import { close, constants as fsConstants, open } from 'node:fs'
+import { close, constants as fsConstants, open, readSync } from 'node:fs'
 import { link, mkdir, readdir, readFile, rename, stat, statfs, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -27,6 +27,7 @@ const REFUSED = new Map([
 ])
 const BACKEND = 'file'
 const CONTENDERS = 'contenders'
+const TOKEN_WIDTH = 10
 
 const openFile = promisify(open)
 const closeFile = promisify(close)
@@ -120,9 +121,7 @@ export class LockDirectory {
 
   /** Who took the slot last, null: nobody ever did. */
   async entryOf(slot: number): Promise<SlotEntry | null> {
-    const line = await readFile(this.fileOf('slot', slot), 'latin1').catch(() => '')
-    const [, token, identity] = /^(\d{10}) (.{100})\n/.exec(line) ?? []
-    return token === undefined || identity === undefined ? null : { token, identity: identity.trimEnd() }
+    return entryIn(await readFile(this.fileOf('slot', slot), 'latin1').catch(() => ''))
   }
 
   /** Null: it is not there. */
@@ -168,6 +167,17 @@ export class LockDirectory {
     if (found === BACKEND) return
     throw new HoldfastError('HF_LOCK_BACKEND', { dir: this.path, found: found.slice(0, 40) })
   }
+}
+
+/** Of a slot's file that is open, and was written a moment ago: nothing is waited for. */
+export function entryOfOpen(slot: number): SlotEntry | null {
+  const bytes = Buffer.alloc(TOKEN_WIDTH + IDENTITY_WIDTH + 2)
+  return entryIn(bytes.toString('latin1', 0, readSync(slot, bytes, 0, bytes.length, 0)))
+}
+
+function entryIn(line: string): SlotEntry | null {
+  const [, token, identity] = /^(\d{10}) (.{100})\n/.exec(line) ?? []
+  return token === undefined || identity === undefined ? null : { token, identity: identity.trimEnd() }
 }
 
 /** The width is checked where the line is made: a longer one would run into the next. */

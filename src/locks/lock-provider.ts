@@ -85,9 +85,8 @@ export interface Held {
   readonly deadline: LockDeadline
   /** At most once, on the event loop. */
   onLost(onLost: (why: LostReason) => void): void
-  /**
-   * The main is reaped: gives the slot back, as far as the kernel has not done so. Who holds it nevertheless, and is not known
-   * to us, is the result.
-   */
-  release(): Promise<readonly LockHolder[]>
+  /** The main is reaped: gives the slot back, as far as the kernel has not done so. */
+  release(): Promise<void>
+  /** Who has it, released or not, and is not known to us. Not for free: see the provider. */
+  strangers(): Promise<readonly LockHolder[]>
 }

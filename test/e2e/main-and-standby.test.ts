@@ -115,8 +115,15 @@ test('a cold standby has no process until it is promoted, and counts as up', asy
     ['waiting', null],
     ['waiting', null],
   ])
-  process.kill(await mainOf(scene), 'SIGKILL')
-  await waitFor(() => promotions(scene).length === 2)
+  const queued = async (): Promise<number> =>
+    (await scene.events()).filter(({ reason }) => reason === 'waits for a main slot').length
+  for (const count of [2, 3]) {
+    await waitFor(async () => (await queued()) === count)
+    process.kill(await mainOf(scene), 'SIGKILL')
+    await waitFor(() => promotions(scene).length === count)
+  }
+  // Who comes in the place of a main waits while the next one works.
+  await waitFor(async () => (await queued()) === 4)
   await waitFor(async () => (await roles(scene)).filter((role) => role === 'main').length === 1)
   expect((await scene.holdfast('restart', 'db')).code).toBe(0)
   expect((await scene.down()).code).toBe(0)

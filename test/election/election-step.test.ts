@@ -9,6 +9,7 @@ import {
   type ElectionState,
   holderOf,
   isNewerToken,
+  isPromotionNear,
   newElection,
   roleOf,
 } from '../../src/election/election-state.ts'
@@ -236,6 +237,18 @@ describe('the books', () => {
       'standby',
     ])
     expect(contenderOf(election, 0, 2)).toBeNull()
+  })
+
+  it('know whether somebody may be promoted in the next moments', () => {
+    const dying = inState(0, { is: 'draining', since: 0, grip: grip(0, 1), why: 'it died' })
+    expect(isPromotionNear(electionOf([dying, main(1, 1), waiting(2, 1)]))).toBe(true)
+    expect(isPromotionNear(electionOf([main(0, 0), main(1, 1), waiting(2, 1)]))).toBe(false)
+    expect(
+      isPromotionNear(
+        electionOf([inState(0, { is: 'promoting', since: 0, grip: grip(0, 1) }), main(1, 1), waiting(2, 1)]),
+      ),
+    ).toBe(false)
+    expect(isPromotionNear(electionOf([dying, main(1, 1)]))).toBe(false)
   })
 
   it('compare tokens as numbers of any length', () => {

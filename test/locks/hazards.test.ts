@@ -99,6 +99,8 @@ describe('a main without a process yet', () => {
     expect(found).toMatchObject({ is: 'acquired', told: false, held: { slot: 0, token: '1000000002' } })
     const { process: next } = bench.now.work(candidate)
     expect((await provider.report())[0]?.holders.map(({ pid }) => pid)).toEqual([next.pid])
+    // Its place is another one's, while it lives.
+    expect(await within(bench.now.candidate(provider).takePlace(), 'its place')).toEqual({ is: 'placed' })
   })
 
   test('is called back while it asks, queues for a place, and queues for a slot', async () => {
@@ -123,7 +125,7 @@ describe('a main without a process yet', () => {
 })
 
 describe('a process that the main has left behind', () => {
-  test('keeps the slot; the release names it; the standby follows when it is gone', async () => {
+  test('keeps the slot; it is named; the standby follows when it is gone', async () => {
     const ours = new Set<number>()
     const provider = await bench.now.provider({}, ours)
     const main = await bench.now.main(provider, 'sleep 1002 & exec sleep 1000')
@@ -132,7 +134,8 @@ describe('a process that the main has left behind', () => {
     await until('its child', () => descendantsOf(main.process.pid).length === 1)
     const [left = 0] = descendantsOf(main.process.pid)
     await kill(main)
-    expect(await main.held.release()).toEqual([{ pid: left, command: 'sleep 1002' }])
+    await main.held.release()
+    expect(await main.held.strangers()).toEqual([{ pid: left, command: 'sleep 1002' }])
     await bench.now.queued()
     expect(standby.process.output()).toBe('')
     process.kill(left, 'SIGKILL')

@@ -1,6 +1,6 @@
 // Whoever wants a process of a service with slots gets exactly one answer, whatever throws on the way.
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { AcquireOutcome, Candidate, LockProvider, PlaceOutcome } from '../../src/locks/lock-provider.ts'
 import type { LaunchRequest } from '../../src/supervisor/prepare-spawn.ts'
 import { ServiceElection } from '../../src/supervisor/service-election.ts'
@@ -86,6 +86,8 @@ class World {
   /** What lifecycle does at the next word that there is no process, at once. */
   next: (() => void) | null = null
   private fresh = new FakeCandidate(this)
+  /** How often /proc was searched for who else holds a slot. */
+  looks = 0
   /** Of those who were called back before a process was asked for. */
   refused = 0
   private tokens = 1_000_000_000
@@ -131,7 +133,11 @@ class World {
       token: String(++this.tokens),
       deadline: Infinity,
       onLost: () => {},
-      release: async () => [],
+      release: async () => {},
+      strangers: async () => {
+        this.looks++
+        return []
+      },
     }
     return { is: 'acquired', held, told: false }
   }
@@ -252,6 +258,68 @@ describe('who is called back before there is a process', () => {
       world.election.close()
     })
     await fc.assert(property, { numRuns: 300 })
+  })
+})
+
+describe('while a standby may follow a dead main, the cores are its own', () => {
+  async function mainDies(): Promise<{ world: World; standby: Wanted; successor: Wanted }> {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const world = new World({ mains: 1, standbys: 1, warm: false })
+    const come = async (...answers: Answer[]): Promise<Wanted> => {
+      world.enter()
+      const one = world.wanted.at(-1) as Wanted
+      for (const answer of answers) {
+        one.candidate.answer(answer)
+        await settled()
+      }
+      return one
+    }
+    const main = await come('acquired')
+    expect(main.launched).toBe(1)
+    const standby = await come('placed')
+    expect(standby.candidate.isAsked).toBe(true)
+    world.election.tell(0, main.request.number, { is: 'exited', why: 'killed' })
+    world.election.tell(0, main.request.number, { is: 'reaped', why: 'killed' })
+    const successor = await come()
+    return { world, standby, successor }
+  }
+
+  test('who comes in the place of the main waits 50 ms before it asks for anything', async () => {
+    const { world, successor } = await mainDies()
+    vi.advanceTimersByTime(49)
+    expect(successor.candidate.isAsked).toBe(false)
+    vi.advanceTimersByTime(1)
+    expect(successor.candidate.isAsked).toBe(true)
+    world.election.close()
+  })
+
+  test('and asks for nothing if it was called back meanwhile', async () => {
+    const { world, successor } = await mainDies()
+    world.callBack(successor)
+    vi.advanceTimersByTime(1_000)
+    expect(successor).toMatchObject({ noProcess: 1, candidate: { isAsked: false } })
+    world.election.close()
+  })
+
+  test('nobody looks for who else may hold the slot, once it is taken', async () => {
+    const { world, standby } = await mainDies()
+    standby.candidate.answer('acquired')
+    await settled()
+    expect(standby.launched).toBe(1)
+    vi.advanceTimersByTime(1_000)
+    expect(world.looks).toBe(0)
+    world.election.close()
+  })
+
+  test('while it is not, they do after 50 ms', async () => {
+    const { world } = await mainDies()
+    await settled()
+    vi.advanceTimersByTime(49)
+    expect(world.looks).toBe(0)
+    vi.advanceTimersByTime(1)
+    expect(world.looks).toBe(1)
+    world.election.close()
   })
 })
 
