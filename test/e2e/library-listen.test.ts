@@ -5,9 +5,9 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { askForAll, askForSocket } from '../../src/server/ask-for-sockets.ts'
+import { allHaveAsked, counted, got, notes, pids, portOf, startAsking } from './harness/asking-scene.ts'
 import { get } from './harness/exchange.ts'
 import { freePort } from './harness/free-port.ts'
-import { startLoad } from './harness/http-load.ts'
 import { type LibraryScene, newLibraryScene } from './harness/library-scene.ts'
 import { factsOf } from './harness/process-facts.ts'
 import { isRoot, testWhere } from './harness/requirement.ts'
@@ -15,77 +15,12 @@ import { waitFor } from './harness/wait-for.ts'
 
 const asRoot = testWhere(isRoot, 'workers of another user need root')
 
-interface Got {
-  readonly fd: number
-  readonly address: string
-  readonly port: number
-  readonly path?: string
-}
-
-interface Note {
-  readonly id?: string
-  readonly worker?: number
-  readonly pid?: number
-  readonly got?: Got
-  readonly failed?: Record<string, unknown>
-  readonly counted?: 'tcp' | 'udp'
-  readonly text?: string
-  readonly leaks?: readonly string[]
-}
-
-/** Resolves when each worker has got, or not got, all it asks for. */
-async function start(asks: readonly object[], options: object = {}): Promise<LibraryScene> {
-  const scene = newLibraryScene('on-demand.mjs')
-  const { workers } = { workers: 2, ...options }
-  scene.options({ workers, ...options })
-  scene.setConfig({ asks })
-  const { code, all } = await scene.command('start')
-  expect(code, all).toBe(0)
-  await allHaveAsked(scene, workers)
-  return scene
-}
-
-/** Workers since the start. */
-async function allHaveAsked(scene: LibraryScene, workers: number): Promise<void> {
-  await waitFor(() => notes(scene).filter(({ leaks }) => leaks).length === workers)
-}
-
-function notes(scene: LibraryScene): Note[] {
-  return scene.notes.filter((line) => line !== '').map((line) => JSON.parse(line) as Note)
-}
-
-/** What each worker that asked under this id got. */
-function got(scene: LibraryScene, id: string): Got[] {
-  return notes(scene).flatMap((note) => (note.id === id && note.got ? [note.got] : []))
-}
-
-function portOf(scene: LibraryScene, id: string): number {
-  const [port = 0, ...others] = new Set(got(scene, id).map((one) => one.port))
-  expect(others, id).toEqual([])
-  return port
-}
-
 function failures(scene: LibraryScene, id: string): Record<string, unknown>[] {
   return notes(scene).flatMap((note) => (note.id === id && note.failed ? [note.failed] : []))
 }
 
-function counted(scene: LibraryScene, what: 'tcp' | 'udp'): string[] {
-  return notes(scene).flatMap((note) => (note.counted === what ? [note.text ?? ''] : []))
-}
-
-async function refused(port: number): Promise<boolean> {
-  return get({ port }).then(
-    () => false,
-    ({ code }: NodeJS.ErrnoException) => code === 'ECONNREFUSED',
-  )
-}
-
 async function socketNames(scene: LibraryScene): Promise<string[]> {
   return (await scene.status()).sockets.map(({ name }) => name).sort()
-}
-
-async function pids(scene: LibraryScene): Promise<number[]> {
-  return (await scene.service('shop')).workers.map(({ pid }) => pid ?? 0)
 }
 
 /** Where the workers of the scene ask, with the secret that they were given. */
@@ -97,7 +32,7 @@ async function desk(scene: LibraryScene): Promise<{ path: string; secret: string
 }
 
 test('two workers share a port asked for at run time; status shows it, and both serve', async () => {
-  const scene = await start([{ id: 'web', tcp: ['localhost', 0] }])
+  const scene = await startAsking([{ id: 'web', tcp: ['localhost', 0] }])
   const port = portOf(scene, 'web')
   expect(got(scene, 'web')).toHaveLength(2)
   const workers = await pids(scene)
@@ -115,7 +50,7 @@ test('two workers share a port asked for at run time; status shows it, and both 
 
 test('each address has a socket of its own: loopback is not every address, UDP is not TCP, a name tells free ports apart', async () => {
   const port = await freePort()
-  const scene = await start([
+  const scene = await startAsking([
     { id: 'loopback', tcp: ['127.0.0.1', port] },
     { id: 'again', tcp: ['127.0.0.1', port] },
     { id: 'every', tcp: ['0.0.0.0', port] },
@@ -149,7 +84,7 @@ test('each address has a socket of its own: loopback is not every address, UDP i
 
 test('IPv4 and IPv6 stand on one port, and both are served', async () => {
   const port = await freePort()
-  const scene = await start([
+  const scene = await startAsking([
     { id: 'six', tcp: ['::', port] },
     { id: 'four', tcp: ['0.0.0.0', port] },
     { id: 'spelt', tcp: ['0:0::0', port] },
@@ -161,7 +96,7 @@ test('IPv4 and IPv6 stand on one port, and both are served', async () => {
 })
 
 test('UDP: datagrams go to one worker or the other, each once', async () => {
-  const scene = await start([
+  const scene = await startAsking([
     { id: 'four', udp: ['127.0.0.1', 0] },
     { id: 'six', udp: ['::1', 0] },
   ])
@@ -181,7 +116,7 @@ test('what can not be opened is thrown where it was asked for, as Node says it',
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => void other.close())
   const { port } = other.address() as AddressInfo
-  const scene = await start([
+  const scene = await startAsking([
     { id: 'taken', tcp: ['127.0.0.1', port] },
     { id: 'elsewhere', tcp: ['192.0.2.1', 80] },
     { id: 'unknown', tcp: ['no-such-host.invalid', 80] },
@@ -200,7 +135,7 @@ test('what can not be opened is thrown where it was asked for, as Node says it',
 })
 
 test('a unix socket: shared, with its mode, and its file goes with the server', async () => {
-  const scene = await start([{ id: 'admin', unix: 'admin.sock', mode: 0o600 }])
+  const scene = await startAsking([{ id: 'admin', unix: 'admin.sock', mode: 0o600 }])
   expect(got(scene, 'admin')).toMatchObject([{ path: scene.path('admin.sock') }, { path: scene.path('admin.sock') }])
   expect(await pids(scene)).toContain(Number(await get({ path: scene.path('admin.sock') })))
   await scene.command('stop')
@@ -210,34 +145,10 @@ test('a unix socket: shared, with its mode, and its file goes with the server', 
 test('a declared socket is found by its address', async () => {
   const port = await freePort()
   const sockets = { http: `tcp://127.0.0.1:${port}` }
-  const scene = await start([{ id: 'web', tcp: ['127.0.0.1', port] }], { sockets })
+  const scene = await startAsking([{ id: 'web', tcp: ['127.0.0.1', port] }], { sockets })
   expect(portOf(scene, 'web')).toBe(port)
   expect(await socketNames(scene)).toEqual(['http'])
   await get({ port })
-  await scene.command('stop')
-})
-
-test('kill -9 of the only worker: who connects meanwhile waits for the next one', async () => {
-  const scene = await start([{ id: 'web', tcp: ['127.0.0.1', 0] }], { workers: 1 })
-  const port = portOf(scene, 'web')
-  const [pid = 0] = await pids(scene)
-  process.kill(pid, 'SIGKILL')
-  await waitFor(() => !existsSync(`/proc/${pid}/fd/0`))
-  const answers = await Promise.all(Array.from({ length: 30 }, () => get({ port })))
-  expect(new Set(answers).size).toBe(1)
-  expect(Number(answers[0])).not.toBe(pid)
-  expect(portOf(scene, 'web')).toBe(port)
-  await scene.command('stop')
-})
-
-test('rolling restarts under load: no request fails', async () => {
-  const scene = await start([{ id: 'web', tcp: ['127.0.0.1', 0] }])
-  const load = startLoad({ port: portOf(scene, 'web'), newPerSecond: 200, keepAlive: 10 })
-  for (let round = 0; round < 3; round++) expect((await scene.command('rolling-restart')).code).toBe(0)
-  const { requests, failures: failed, answeredBy } = await load.stop()
-  expect(failed).toEqual({})
-  expect(requests).toBeGreaterThan(100)
-  expect(answeredBy.size).toBeGreaterThan(4)
   await scene.command('stop')
 })
 
@@ -251,7 +162,7 @@ test('threads and the embedded worker ask in the same way, and leave no descript
     ['thread', 2],
     ['embedded', 1],
   ] as const) {
-    const scene = await start(asks, { workerType, workers })
+    const scene = await startAsking(asks, { workerType, workers })
     const port = portOf(scene, 'web')
     expect(await get({ port })).toBe(String(scene.serverPid))
     expect(await get({ port: portOf(scene, 'six'), host: '::1' })).toBe(String(scene.serverPid))
@@ -273,7 +184,7 @@ test('threads and the embedded worker ask in the same way, and leave no descript
 })
 
 test('who is no worker of the server gets one clear error; silent, slow and noisy clients keep nobody waiting', async () => {
-  const scene = await start([{ id: 'web', tcp: ['127.0.0.1', 0] }])
+  const scene = await startAsking([{ id: 'web', tcp: ['127.0.0.1', 0] }])
   const { path, secret } = await desk(scene)
   expect(path).toBe(join(scene.path('run'), 'sockets'))
   const wish = {
@@ -312,74 +223,6 @@ test('who is no worker of the server gets one clear error; silent, slow and nois
   await waitFor(() => open() < 600, { within: 4_000, what: 'connections above the limit are closed' })
   for (const client of silent) client.destroy()
   await waitFor(() => open() < 100, { what: 'connections that ended are closed' })
-  await scene.command('stop')
-})
-
-test('a live restart switches servers: 100 connections and 100 datagrams are counted, each once', async () => {
-  const asks = [
-    { id: 'tcp', tcp: ['127.0.0.1', 0], serve: 'counter' },
-    { id: 'udp', udp: ['127.0.0.1', 0] },
-    { id: 'admin', unix: 'admin.sock' },
-  ]
-  const scene = await start(asks, { supervised: true })
-  const [tcp, udp] = [portOf(scene, 'tcp'), portOf(scene, 'udp')]
-  let restarted = false
-  const restart = scene.command('live-restart').then((result) => {
-    restarted = true
-    return result
-  })
-  const sender = createSocket('udp4')
-  const one = (number: number) =>
-    new Promise<string>((resolve, reject) => {
-      const client = connect(tcp, '127.0.0.1', () => client.write(`${number}`))
-      let answer = ''
-      client.on('data', (chunk) => (answer += chunk))
-      client.on('error', reject)
-      client.on('close', () => resolve(answer))
-    })
-  const answers: Promise<string>[] = []
-  // Spread over the switch: the last ten when it is done.
-  for (let number = 0; number < 100; number++) {
-    answers.push(one(number))
-    sender.send(`${number}`, udp, '127.0.0.1')
-    if (number < 90) await new Promise((resolve) => setTimeout(resolve, 10))
-    else await waitFor(() => restarted)
-  }
-  expect(await restart).toMatchObject({ code: 0, out: 'shop: replaced, 2 workers ready\n' })
-  const numbers = Array.from({ length: 100 }, (_, number) => String(number))
-  expect(await Promise.all(answers)).toEqual(numbers)
-  await waitFor(() => counted(scene, 'udp').length >= 100)
-  expect(counted(scene, 'tcp').toSorted()).toEqual(numbers.toSorted())
-  expect(counted(scene, 'udp').toSorted()).toEqual(numbers.toSorted())
-  sender.close()
-  await allHaveAsked(scene, 4)
-  // Both servers’ workers asked, and got the same ones.
-  expect(got(scene, 'tcp').map(({ port }) => port)).toEqual([tcp, tcp, tcp, tcp])
-  await waitFor(() => scene.processes().length === 4)
-  await expect(get({ path: scene.path('admin.sock') })).resolves.toMatch(/^\d+$/)
-  await scene.command('stop')
-  expect(existsSync(scene.path('admin.sock'))).toBe(false)
-})
-
-test('after a live restart that asks for less, the rest is closed; one that fails leaves the old server its sockets', async () => {
-  const port = await freePort()
-  const web = { id: 'web', tcp: ['127.0.0.1', 0] }
-  const scene = await start([web, { id: 'old', tcp: ['127.0.0.1', port] }, { id: 'admin', unix: 'admin.sock' }], {
-    supervised: true,
-  })
-  const options = JSON.parse(scene.read('options.json'))
-  const broken = scene.write('broken.mjs', "throw new Error('broken')\n")
-  scene.options({ ...options, worker: `file://${broken}` })
-  expect((await scene.command('live-restart')).code).toBe(1)
-  for (const address of [{ port: portOf(scene, 'web') }, { port }, { path: scene.path('admin.sock') }])
-    expect(await get(address)).toMatch(/^\d+$/)
-  scene.options(options)
-  scene.setConfig({ asks: [web] })
-  expect((await scene.command('live-restart')).code).toBe(0)
-  await waitFor(() => scene.processes().length === 4)
-  await waitFor(() => refused(port))
-  await waitFor(() => !existsSync(scene.path('admin.sock')))
-  expect(await get({ port: portOf(scene, 'web') })).toMatch(/^\d+$/)
   await scene.command('stop')
 })
 
