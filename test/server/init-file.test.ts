@@ -1,66 +1,10 @@
-import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+// Init files that are shell scripts, and what holds for all.
+import type { SpawnSyncReturns } from 'node:child_process'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { INIT_FILE_KINDS, type InitFileFacts, initFile } from '../../src/server/init-file.ts'
-
-const facts: InitFileFacts = {
-  name: 'shop',
-  program: '/srv/shop/server.js',
-  node: '/usr/bin/node',
-  execArgv: [],
-  programArguments: [],
-  workingDirectory: '/srv/shop',
-  user: null,
-  group: null,
-  description: 'The shop.\nSells what there is.',
-  shortDescription: 'Web shop',
-  pidFile: null,
-  supervised: false,
-  requiredStart: ['$remote_fs', '$network', 'postgresql'],
-  requiredStop: ['$remote_fs'],
-  initConfig: null,
-  initCode: null,
-  stopTimeoutMillis: 10_500,
-  version: '1.2.3',
-  date: new Date('2026-01-02T03:04:05.678Z'),
-}
-
-const ODD = `o'dd "na$me" \\n % ;&|`
-let directory: string
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'holdfast-init-'))
-})
-afterEach(() => rmSync(directory, { recursive: true, force: true }))
-
-/** A directory with everything in it that shells and systemd could stumble over, and a program that shows what it got. */
-function install(name = ODD): InitFileFacts {
-  const workingDirectory = join(directory, name)
-  mkdirSync(workingDirectory)
-  const node = join(workingDirectory, 'node')
-  const program = join(workingDirectory, 'server.js')
-  writeFileSync(
-    node,
-    `#!/bin/sh
-printf 'in %s\\n' "$PWD"; for word in "$@"; do printf '<%s>\\n' "$word"; done; printf 'SHOP=%s\\n' "$SHOP"
-exit "\${CODE-0}"
-`,
-  )
-  chmodSync(node, 0o755)
-  writeFileSync(program, '')
-  return { ...facts, name, workingDirectory, node, program }
-}
-
-function shell(script: string, args: readonly string[], environment: Record<string, string> = {}) {
-  const file = join(directory, 'script')
-  writeFileSync(file, script)
-  return spawnSync('sh', [file, ...args], {
-    encoding: 'utf8',
-    cwd: '/',
-    env: { PATH: '/usr/bin:/bin', ...environment },
-  })
-}
+import { facts, install, ODD, scratch, shell } from './init-file-install.ts'
 
 const shown = ({ status, stdout, stderr }: SpawnSyncReturns<string>) => ({ status, stdout, stderr })
 
@@ -146,7 +90,7 @@ describe('sysv', () => {
     ['Node', 'node', 'Required program'],
     ['the working directory', 'workingDirectory', 'Working directory'],
   ])('says that %s is missing', (_, which, what) => {
-    const installed = { ...install(), [which]: join(directory, `${ODD} gone`) }
+    const installed = { ...install(), [which]: scratch.now.path(`${ODD} gone`) }
     const script = initFile('sysv', installed)
     const stderr = expect.stringContaining(`${what} ${installed[which]} not found!\n`)
     expect(shown(shell(script, ['start']))).toEqual({ status: 5, stdout: '', stderr })
@@ -156,7 +100,7 @@ describe('sysv', () => {
   })
 
   test('reads the init config, if it is there, then runs the init code, then the program', () => {
-    const initConfig = join(directory, `${ODD}.conf`)
+    const initConfig = scratch.now.path(`${ODD}.conf`)
     const installed = { ...install(), initConfig, initCode: 'SHOP="$SHOP code"\nexport SHOP # as the last line' }
     const script = initFile('sysv', { ...installed, environment: { SHOP: "it's", CODE: '3' } })
     expect(shell(script, ['start']).stdout).toContain("SHOP=it's code\n")
@@ -173,134 +117,6 @@ describe('sysv', () => {
     const { stdout, status } = shell(initFile('sysv', { ...install(), initCode }), ['start'])
     expect({ stdout, status }).toEqual({ stdout: expect.stringMatching(/^\t\$not {2}`touched`\nin /), status: 0 })
     expect(stdout).toContain('SHOP=last')
-  })
-})
-
-describe('systemd', () => {
-  const lines = (change: Partial<InitFileFacts> = {}) => initFile('systemd', { ...facts, ...change }).split('\n')
-
-  test('runs the program in the foreground', () => {
-    expect(initFile('systemd', facts)).toBe(`# Generated at 2026-01-02T03:04:05.678Z with Holdfast 1.2.3
-
-[Unit]
-Description=Web shop
-After=remote-fs.target network-online.target postgresql.service
-Wants=network-online.target
-
-[Service]
-Type=exec
-WorkingDirectory=/srv/shop
-ExecStart=/usr/bin/node /srv/shop/server.js foreground
-ExecStop=/usr/bin/node /srv/shop/server.js stop
-ExecReload=/usr/bin/node /srv/shop/server.js reload
-KillMode=mixed
-TimeoutStopSec=16s
-Restart=on-failure
-
-[Install]
-WantedBy=multi-user.target
-`)
-  })
-
-  test.each<[Partial<InitFileFacts>, string[]]>([
-    [{ pidFile: 'run/shop.pid' }, ['Type=forking', 'PIDFile=/srv/shop/run/shop.pid']],
-    [{ pidFile: '/run/shop.pid' }, ['ExecStart=/usr/bin/node /srv/shop/server.js start', 'TimeoutStartSec=infinity']],
-    // In the foreground it would have no supervisor, and no standbys.
-    [{ supervised: true }, ['Type=forking', 'ExecStart=/usr/bin/node /srv/shop/server.js start']],
-    [{ user: 'shop', group: 'www' }, ['User=shop', 'Group=www']],
-    [{ stopTimeoutMillis: Number.POSITIVE_INFINITY }, ['TimeoutStopSec=infinity']],
-    [{ requiredStart: ['$local_fs'], requiredStop: ['$named'] }, ['After=nss-lookup.target']],
-    [{ shortDescription: '100% sure \\' }, ['Description=100%% sure']],
-    [{ workingDirectory: '/srv/50% off' }, ['WorkingDirectory=/srv/50%% off']],
-    [
-      { environment: { A: 'x "y" \\z', B: '5% $HOME' } },
-      ['Environment="A=x \\"y\\" \\\\z"', 'Environment="B=5%% $HOME"'],
-    ],
-    [
-      { programArguments: ['--x=1', '', 'a b', '%h', '$HOME', '"', '\\', "it's", 'two\nlines', ';'] },
-      [
-        'ExecReload=/usr/bin/node /srv/shop/server.js reload --x=1 "" "a b" "%%h" "$$HOME" "\\"" "\\\\" "it\'s" "two\\nlines" ";"',
-      ],
-    ],
-    [
-      { initConfig: '/etc/default/shop', initCode: 'export A="$B"\n' },
-      [
-        'ExecStop=/bin/sh -c "[ -r /etc/default/shop ] && . /etc/default/shop\\nexport A=\\"$$B\\"\\n\\nexec \\"$$@\\"" sh /usr/bin/node /srv/shop/server.js stop',
-      ],
-    ],
-  ])('%j', (change, expected) => {
-    expect(lines(change)).toEqual(expect.arrayContaining(expected))
-  })
-
-  /** A command line as systemd reads it: quotes, escapes of C, `%%` and `$$`. */
-  function decode(commandLine: string): string[] {
-    return [...commandLine.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)].map(([, quoted, plain]) =>
-      (quoted ?? plain ?? '')
-        .replace(/\\(?:x(..)|(.))/g, (_, hex?: string, character = '') =>
-          hex === undefined
-            ? ({ n: '\n', t: '\t' }[character as string] ?? character)
-            : String.fromCharCode(Number.parseInt(hex, 16)),
-        )
-        .replaceAll('%%', '%')
-        .replaceAll('$$', '$'),
-    )
-  }
-
-  test('reads the init config and runs the init code before each command, which then is the main process', () => {
-    const initConfig = join(directory, `${ODD}.conf`)
-    writeFileSync(initConfig, 'export SHOP=config CODE=7\n')
-    const installed = { ...install(), initConfig, initCode: 'SHOP="$SHOP code" # 100%' }
-    const programArguments = [ODD, '', 'two\nlines\x01']
-    for (const [key, verb] of [
-      ['ExecStart', 'foreground'],
-      ['ExecReload', 'reload'],
-    ]) {
-      const line = lines({ ...installed, programArguments }).find((one) => one.startsWith(`${key}=`)) ?? ''
-      const [file = '', ...args] = decode(line.slice(`${key}=`.length))
-      const { status, stdout } = spawnSync(file, args, { encoding: 'utf8', cwd: installed.workingDirectory, env: {} })
-      const words = [installed.program, verb, ...programArguments].map((word) => `<${word}>\n`).join('')
-      expect({ status, stdout }).toEqual({
-        status: 7,
-        stdout: `in ${installed.workingDirectory}\n${words}SHOP=config code\n`,
-      })
-    }
-  })
-
-  test('refuses what can not be written', () => {
-    for (const workingDirectory of ['/a\nb', '/a\\', '/a '])
-      expect(() => lines({ workingDirectory })).toThrow(expect.objectContaining({ code: 'HF_CONFIG_VALUE' }))
-  })
-
-  const analyze = ['/usr/bin/systemd-analyze', '/bin/systemd-analyze'].find((path) => existsSync(path))
-  test.skipIf(analyze === undefined)('systemd finds nothing wrong with it', () => {
-    const verify = (text: string) => {
-      const unit = join(directory, 'shop.service')
-      writeFileSync(unit, text)
-      const { status, stdout, stderr } = spawnSync(analyze ?? '', ['verify', '--man=no', unit], { encoding: 'utf8' })
-      const complaints = `${stdout}${stderr}`.split('\n').filter((line) => line.includes('shop.service'))
-      return { status, complaints }
-    }
-    const installed = { ...install(), requiredStart: ['$network', '$remote_fs'] }
-    const all = {
-      ...installed,
-      shortDescription: ODD,
-      pidFile: `/run/${ODD}.pid`,
-      user: 'daemon',
-      group: 'daemon',
-      environment: { A: `${ODD}\n\t\x01` },
-      programArguments: [ODD, '', '\n'],
-      initConfig: `/etc/${ODD}`,
-      initCode: `echo '${ODD}'`,
-      stopTimeoutMillis: Number.POSITIVE_INFINITY,
-    }
-    const plain = install('plain % $name ;')
-    for (const one of [installed, { ...installed, supervised: true }, plain, all]) {
-      const { complaints } = verify(initFile('systemd', one))
-      expect(complaints).toEqual([])
-    }
-    // It would have said so.
-    rmSync(plain.node)
-    expect(verify(initFile('systemd', plain)).complaints).not.toEqual([])
   })
 })
 
@@ -396,7 +212,7 @@ ${command}`,
   })
 
   test('reading it runs nothing: OpenRC does that to learn of dependencies', () => {
-    const touched = join(directory, 'touched')
+    const touched = scratch.now.path('touched')
     const installed = { ...install(), initCode: `echo code > ${touched}` }
     const { status, stdout } = run(initFile('openrc', { ...installed, requiredStart: ['$x y'] }), 'depend')
     expect({ status, stdout }).toEqual({ status: 0, stdout: 'need $x\nneed y\n' })
