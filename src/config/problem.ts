@@ -25,6 +25,9 @@ export interface Problem {
   readonly caret: string
 }
 
+/** One thing that is wrong with the options of a program. */
+export type OptionProblem = Pick<Problem, 'path' | 'message' | 'hint'>
+
 /** A place in a text; `length` is what the caret underlines. */
 export interface Spot {
   readonly line: number

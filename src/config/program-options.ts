@@ -1,14 +1,13 @@
 // The options of a program's server before they become a config: names that do not exist, values of a wrong kind.
-import { type Problem, problemOf } from './problem.ts'
+import { type OptionProblem, type Problem, problemOf } from './problem.ts'
+import { placeProblems } from './program-place.ts'
 import { readTable, withDefaults } from './read-table.ts'
 import type { Complete, Sparse } from './setting.ts'
 import { logRotationSettings } from './settings/log-rotation.ts'
 import { elsewhere, ownSettings, programSettings } from './settings/program.ts'
 import { adviseUnknownOption } from './unknown-key.ts'
 import { type Issue, type ReadContext, wrongType } from './value-type.ts'
-import { describeValue, isObject } from './written-scalar.ts'
-
-export type OptionProblem = Pick<Problem, 'path' | 'message' | 'hint'>
+import { isObject } from './written-scalar.ts'
 
 /** Keys of the config file that a server has no use for. */
 const NOT_HERE: Readonly<Record<string, string>> = {
@@ -24,20 +23,18 @@ const NOT_HERE: Readonly<Record<string, string>> = {
 
 /** The values of keys that are those of the config file are left to whoever reads that. */
 export function programProblems(options: unknown, directory: string): readonly OptionProblem[] {
-  if (!isObject(options)) {
-    const message = `defineServer takes an object of options, not ${describeValue(options)}`
-    return [{ path: '', message, hint: "Write defineServer({ name: 'shop', worker: { … } })." }]
-  }
+  const place = placeProblems(options, directory)
+  if (!isObject(options)) return place
   const isHere = ([key, value]: readonly [string, unknown]): boolean =>
     !Object.hasOwn(NOT_HERE, key) || value === undefined
   const given = Object.entries(options)
-  const name = 'Its sockets, logs and processes are known by it.'
+  const own = readOwn(Object.fromEntries(given.filter(isHere)), directory)
   return [
-    ...(options.name === undefined ? [{ path: 'name', message: 'it is missing', hint: name }] : []),
+    ...place,
     ...given
       .filter((entry) => !isHere(entry))
       .map(([key]) => ({ path: key, message: 'a server has no such option', hint: NOT_HERE[key] ?? '' })),
-    ...readOwn(Object.fromEntries(given.filter(isHere)), directory).problems,
+    ...own.problems.filter(({ path }) => !place.some((one) => one.path === path)),
   ]
 }
 

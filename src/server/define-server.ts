@@ -74,11 +74,12 @@ export function defineServer<Config = unknown>(given: ServerOptions<Config>): Se
   const command = async (word: string | undefined, args: readonly string[]): Promise<number> => {
     if (tier.is === 'worker') return tier.server === name ? work() : 0
     if (tier.is === 'server') return tier.server === name ? serve(tier.above) : 0
-    const { parseProgramCommand, Program, refuseWhatCanNotBe } = await import('./server-bundle.ts')
+    const { parseProgramCommand, Program, refuseUnplaceable, refuseWhatCanNotBe } = await import('./server-bundle.ts')
     const asked = parseProgramCommand(word)
     const program = programOfThisProcess()
     const environment = { ...process.env }
-    if (!NEED_THE_PLACE_ALONE.includes(asked)) await refuseWhatCanNotBe(given, program, environment)
+    if (NEED_THE_PLACE_ALONE.includes(asked)) refuseUnplaceable(given, program)
+    else await refuseWhatCanNotBe(given, program, environment)
     return new Program(withPathsFrom(program, given), program, environment).command(asked, args)
   }
 

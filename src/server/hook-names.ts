@@ -1,6 +1,6 @@
 // The names of all hooks. One that nobody knows would never be called, and nobody would say so.
 import { nearestName, plainName, suggestion } from '../config/did-you-mean.ts'
-import type { OptionProblem } from '../config/program-options.ts'
+import type { OptionProblem } from '../config/problem.ts'
 import { isModule } from './program-file.ts'
 import type { ServerHooks } from './server-hooks.ts'
 import type { WorkerDefinition } from './worker-definition.ts'

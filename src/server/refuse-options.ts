@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { OptionProblem } from '../config/program-options.ts'
+import type { OptionProblem } from '../config/problem.ts'
+import { placeProblems } from '../config/program-place.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import { hookProblems } from './hook-names.ts'
 import { isModule } from './program-file.ts'
@@ -24,6 +25,12 @@ export async function wrongOptions(
   const given = options as GivenOptions
   const problems = [...wrong, ...hookProblems(given), ...signalProblems(given)]
   return problems.length > 0 ? problems : conflicts(options as ServerOptions, host)
+}
+
+/** @throws HoldfastError HF_CONFIG_INVALID: the server could not even be looked for */
+export function refuseUnplaceable(options: unknown, program: string): void {
+  const problems = placeProblems(options, dirname(program))
+  if (problems.length > 0) throw invalidOptions((options as GivenOptions | null | undefined)?.name, problems)
 }
 
 export function invalidOptions(name: unknown, problems: readonly OptionProblem[]): HoldfastError {

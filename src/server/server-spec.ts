@@ -1,7 +1,7 @@
 // From the options of `defineServer` to what the engine runs on: a supervisor with one service.
 import { dirname, join } from 'node:path'
 import type { SupervisorSpec } from '../config/effective.ts'
-import type { OptionProblem } from '../config/program-options.ts'
+import type { OptionProblem } from '../config/problem.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import type { LogRotation } from '../logs/rotating-file.ts'
 import { DEFAULT_LOG_LEVEL, type LogLevel } from '../wire/log-level.ts'
@@ -161,7 +161,7 @@ export async function refuseWhatCanNotBe<Config>(
 ): Promise<void> {
   const wrong = await wrongOptions(options, program, { host })
   if (wrong.length > 0)
-    throw invalid(options?.name, [...wrong, ...(await problemsBeside(wrong, options, program, environment))])
+    throw invalidOptions(options?.name, [...wrong, ...(await problemsBeside(wrong, options, program, environment))])
 }
 
 /** What is wrong with the keys of the config file, where something else is wrong as well: both are told at once. */
@@ -182,7 +182,10 @@ async function problemsBeside<Config>(
     ...Object.fromEntries(kept),
   } as ServerOptions
   const { allProblems, loadConfigObject } = await import('../config/load.ts')
-  return allProblems(await loadConfigObject(written(sound, program), dirname(program), environment))
+  return named(
+    options.name,
+    allProblems(await loadConfigObject(written(sound, program), dirname(program), environment)),
+  )
 }
 
 function isOneOf(keys: readonly string[], key: string): boolean {
@@ -234,10 +237,13 @@ function defaultsOf({ workerType = 'process', commandSender = 'signal' }: Server
   return { ...words, ...IN_THE_SESSION_OF_THE_SERVER }
 }
 
-/** With the paths that they have among the options. */
 function invalid(name: string, problems: readonly OptionProblem[]): HoldfastError {
-  const named = problems.map(({ path, message, hint }) => ({ path: optionPath(name, path), message, hint }))
-  return invalidOptions(name, named)
+  return invalidOptions(name, named(name, problems))
+}
+
+/** With the paths that they have among the options. */
+function named(name: string, problems: readonly OptionProblem[]): readonly OptionProblem[] {
+  return problems.map(({ path, message, hint }) => ({ path: optionPath(name, path), message, hint }))
 }
 
 function optionPath(name: string, path: string): string {

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { programSettings } from '../../src/config/settings/program.ts'
 import { HoldfastError } from '../../src/errors/holdfast-error.ts'
+import { refuseUnplaceable } from '../../src/server/refuse-options.ts'
 import type { ServerOptions } from '../../src/server/server-options.ts'
 import { withPathsFrom } from '../../src/server/server-paths.ts'
 import { evaluateOptions, refuseWhatCanNotBe } from '../../src/server/server-spec.ts'
@@ -13,26 +14,32 @@ const worker = { run: () => {} }
 /** Lines `path: message`, and what else the error says. */
 async function refused(options: object): Promise<readonly string[]> {
   try {
-    const given = withPathsFrom(PROGRAM, { name: 'shop', worker, ...options } as ServerOptions)
-    await evaluateOptions(given, PROGRAM, {}, { host: true })
+    const given = { name: 'shop', worker, ...options } as ServerOptions
+    await refuseWhatCanNotBe(given, PROGRAM, {}, { host: true })
+    await evaluateOptions(withPathsFrom(PROGRAM, given), PROGRAM, {}, { host: true })
   } catch (error) {
-    if (!(error instanceof HoldfastError)) throw error
-    expect([error.code, error.exit]).toEqual(['HF_CONFIG_INVALID', 2])
-    return String(error.detail.problems)
-      .split('\n')
-      .filter((line) => /^ {2}\S/.test(line))
+    return linesOf(error)
   }
   return []
+}
+
+function linesOf(error: unknown): readonly string[] {
+  if (!(error instanceof HoldfastError)) throw error
+  expect([error.code, error.exit]).toEqual(['HF_CONFIG_INVALID', 2])
+  return String(error.detail.problems)
+    .split('\n')
+    .filter((line) => /^ {2}\S/.test(line))
 }
 
 test.each<[object, string]>([
   [{ name: undefined }, 'name: it is missing'],
   [{ name: 5 }, 'name: expected a name, found number 5'],
-  [{ name: 'a b' }, 'name: expected a name, found text "a b"'],
+  [{ name: 'a b' }, 'name: "a b" is not a valid server name'],
   [{ name: 'all' }, 'name: "all" is reserved'],
   [{ pidFile: 5 }, 'pidFile: expected a path'],
   [{ logDir: null }, 'logDir: expected a path'],
-  [{ runtimeDir: '' }, 'runtimeDir: expected a path'],
+  [{ runtimeDir: '' }, 'runtimeDir: it is empty'],
+  [{ stateDir: 'a\0b' }, 'stateDir: it contains a NUL character'],
   [{ control: { socket: 5 } }, 'control.socket: expected a path'],
   [{ sockets: null }, 'sockets: expected an object'],
   [{ supervised: 'yes' }, 'supervised: expected true or false'],
@@ -124,10 +131,33 @@ test('all that is wrong is told at once', async () => {
 
 test('defineServer of nothing at all', async () => {
   for (const nothing of [undefined, null, 5, 'shop', []]) {
-    expect(() => withPathsFrom(PROGRAM, nothing as never)).toThrow(HoldfastError)
+    expect(() => refuseUnplaceable(nothing, PROGRAM)).toThrow('1 error in the options of a server')
     const asked = refuseWhatCanNotBe(nothing as never, PROGRAM, {})
     await expect(asked).rejects.toThrow('1 error in the options of a server')
   }
+})
+
+test('status and stop refuse what the server is found by in the words of a start, and nothing else', async () => {
+  const wrong = [
+    ...[{ name: undefined }, { name: 'a b' }, { pidFile: 5 }, { logDir: null }, { runtimeDir: '' }, { stateDir: {} }],
+    ...[{ control: { socket: 5 } }, { slots: { ...SLOTS, stopFile: '' } }, { slots: SLOTS, upgrade: { file: null } }],
+    { supervised: true, serverProcess: { stop: { file: 5 } } },
+  ]
+  const refusedByStop = (options: object): readonly string[] => {
+    try {
+      refuseUnplaceable({ name: 'shop', worker, ...options }, PROGRAM)
+    } catch (error) {
+      return linesOf(error)
+    }
+    return []
+  }
+  for (const options of wrong) {
+    const lines = refusedByStop(options)
+    expect(lines).toHaveLength(1)
+    expect(await refused(options)).toEqual(lines)
+  }
+  for (const options of [{ worker: 5 }, { slots: 5 }, { control: null }, { serverProcess: { stop: 5 } }, { wokers: 1 }])
+    expect(refusedByStop(options)).toEqual([])
 })
 
 test.each([

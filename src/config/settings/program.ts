@@ -1,10 +1,10 @@
 // What a program says of its server beside the keys of a service (`ServerOptions`, where they are documented): their types, and what
 // others call them. Functions are for server/ to look at.
+import { serverName } from '../program-place.ts'
 import { type SettingTable, setting } from '../setting.ts'
 import type { ValueType } from '../value-type.ts'
 import { listOf, objectOf } from '../values/collections.ts'
 import { positiveDuration } from '../values/duration.ts'
-import { nameOf } from '../values/names.ts'
 import { boolean, filledText, integer, oneOf, text } from '../values/scalars.ts'
 import { logRotationSettings } from './log-rotation.ts'
 import { serviceSettings } from './service.ts'
@@ -20,7 +20,7 @@ export const elsewhere: ValueType<unknown> = { name: 'a value', schema: {}, read
 const titles = objectOf({ supervisor: row(text), server: row(text), worker: row(text), standby: row(text) })
 
 export const ownSettings = {
-  name: row(nameOf('server', ['all', 'by-config']), 'ident', 'serverName'),
+  name: row(serverName, 'ident', 'serverName'),
   workers: row(elsewhere, 'numprocs', 'replicas', 'processes', 'spirits', 'maxProcs', 'concurrency'),
   workerType: row(oneOf(['process', 'thread', 'embedded', 'spawn', 'fork']), 'type', 'execMode'),
   config: row(elsewhere, 'configuration', 'settings'),
