@@ -3,7 +3,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { expect, test } from 'vitest'
 import { startLoad } from './harness/http-load.ts'
-import { type LibraryScene, newLibraryScene } from './harness/library-scene.ts'
+import { type LibraryScene, newLibraryScene, startedLibraryScene } from './harness/library-scene.ts'
 import { waitFor } from './harness/wait-for.ts'
 
 interface Said {
@@ -21,13 +21,7 @@ const said = (scene: LibraryScene, hook: string): Said[] =>
 
 const gone = (scene: LibraryScene) => waitFor(() => scene.processes().length === 0)
 
-async function start(options: Record<string, unknown>): Promise<LibraryScene> {
-  const scene = newLibraryScene('ghost.mjs')
-  scene.options(options)
-  const { code, all } = await scene.command('start')
-  expect(code, all).toBe(0)
-  return scene
-}
+const start = (options: object) => startedLibraryScene(options, 'ghost.mjs')
 
 test('four workers; QUIT from the heartbeat hook when all are healthy: who was spawned is reaped, gracefully', async () => {
   const scene = await start({ workers: 4, quitWhenHealthy: 4, heartbeat: { interval: '100ms', timeout: '20s' } })

@@ -1,16 +1,10 @@
 // What a program's own functions do wrong: said in a sentence that names the function, and nobody else pays for it.
 import { renameSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { type LibraryScene, newLibraryScene } from './harness/library-scene.ts'
+import { type LibraryScene, newLibraryScene, startedLibraryScene } from './harness/library-scene.ts'
 import { waitFor } from './harness/wait-for.ts'
 
-async function start(options: Record<string, unknown>): Promise<LibraryScene> {
-  const scene = newLibraryScene('hooks.mjs')
-  scene.options(options)
-  const { code, all } = await scene.command('start')
-  expect(code, all).toBe(0)
-  return scene
-}
+const start = (options: object) => startedLibraryScene(options, 'hooks.mjs')
 
 async function stop(scene: LibraryScene): Promise<void> {
   expect(await scene.command('stop')).toMatchObject({ code: 0 })

@@ -7,8 +7,7 @@ import { waitFor } from './harness/wait-for.ts'
 const HTTP = { sockets: { http: 'tcp://127.0.0.1:0' } }
 
 async function start(scene: LibraryScene): Promise<void> {
-  const { code, all } = await scene.command('start')
-  expect(code, all).toBe(0)
+  await scene.up()
 }
 
 const answers = async (scene: LibraryScene, count = 20): Promise<{ pid: number; greeting: string }[]> => {

@@ -99,23 +99,12 @@ test('over the control socket the same', async () => {
   expect(counts(scene)).toMatchObject({ 'stop true': 1, 'onFinish true': 1, afterRun: 1, 'worker.stop': 6, onReap: 6 })
 })
 
-test('an immediate stop, by either way', async () => {
+test.each([
+  ['', false],
+  [' below a supervisor', true],
+])('an immediate stop%s, by either way: the server is told, and its workers end at once', async (_, supervised) => {
   for (const how of ['a signal', 'the control socket']) {
-    const scene = await start({ workers: 2 })
-    if (how === 'a signal') process.kill(scene.serverPid, 'SIGQUIT')
-    else {
-      const immediate = { method: 'POST', path: '/v1/down', body: { immediate: true } } as const
-      await callSupervisor(scene.path('run/holdfast.sock'), immediate)
-    }
-    await gone(scene)
-    expect(counts(scene), how).toMatchObject({ 'stop false': 1, 'onFinish false': 1, afterRun: 1, onReap: 2 })
-    expect(log(scene), how).toMatch(/SIGKILL to its process group/)
-  }
-})
-
-test('an immediate stop below a supervisor, by either way: the server is told, and its workers end at once', async () => {
-  for (const how of ['a signal', 'the control socket']) {
-    const scene = await start({ workers: 2, supervised: true })
+    const scene = await start({ workers: 2, supervised })
     if (how === 'a signal') process.kill(scene.serverPid, 'SIGQUIT')
     else {
       const immediate = { method: 'POST', path: '/v1/down', body: { immediate: true } } as const

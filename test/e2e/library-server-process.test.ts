@@ -9,8 +9,7 @@ const OPTIONS = { supervised: true, sockets: { http: 'tcp://127.0.0.1:0' } }
 
 async function start(scene: LibraryScene, options: object): Promise<number> {
   scene.options({ ...OPTIONS, ...options })
-  const { code, all } = await scene.command('start')
-  expect(code, all).toBe(0)
+  await scene.up()
   return serverPid(scene)
 }
 

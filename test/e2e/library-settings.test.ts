@@ -10,8 +10,7 @@ async function start(options: Record<string, unknown>, config: Record<string, un
   const scene = newLibraryScene('plain.mjs')
   scene.options(options)
   scene.setConfig(config)
-  const { code, all } = await scene.command('start')
-  expect(code, all).toBe(0)
+  await scene.up()
   return scene
 }
 

@@ -1,33 +1,28 @@
 // The signal maps, through the pid that stands in the pid file of a supervised program.
 import { existsSync, renameSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { type LibraryScene, newLibraryScene } from './harness/library-scene.ts'
+import { type LibraryScene, startedLibraryScene } from './harness/library-scene.ts'
 import { waitFor } from './harness/wait-for.ts'
 
-async function start(options: object): Promise<LibraryScene> {
-  const scene = newLibraryScene()
-  scene.options({ workers: 2, supervised: true, ...options })
-  const { code, all } = await scene.command('start')
-  expect(code, all).toBe(0)
-  return scene
-}
+const start = (options: object) => startedLibraryScene({ workers: 2, supervised: true, ...options })
 
 /** To the pid of the pid file, as a script does it. */
 const send = (scene: LibraryScene, signal: NodeJS.Signals) => process.kill(scene.serverPid, signal)
 const server = async (scene: LibraryScene) => (await scene.service('shop-server')).workers[0]
 const times = (scene: LibraryScene, note: string) => scene.notes.filter((one) => one.startsWith(note)).length
 const until = (scene: LibraryScene, note: string, count: number) => waitFor(() => times(scene, note) === count)
+const sendUntil = (scene: LibraryScene, signal: NodeJS.Signals, note: string, count: number) => {
+  send(scene, signal)
+  return until(scene, note, count)
+}
 const gone = (scene: LibraryScene) => waitFor(() => scene.processes().length === 0)
 
 test('ghost: TTIN and TTOU resize, HUP reloads, QUIT waits for work under way', async () => {
   const scene = await start({ signals: 'ghost' })
   const first = (await server(scene))?.pid
-  send(scene, 'SIGTTIN')
-  await until(scene, 'worker.run', 3)
-  send(scene, 'SIGTTOU')
-  await until(scene, 'onReap', 1)
-  send(scene, 'SIGHUP')
-  await until(scene, 'worker.reload', 2)
+  await sendUntil(scene, 'SIGTTIN', 'worker.run', 3)
+  await sendUntil(scene, 'SIGTTOU', 'onReap', 1)
+  await sendUntil(scene, 'SIGHUP', 'worker.reload', 2)
   expect((await server(scene))?.pid).toBe(first)
   send(scene, 'SIGQUIT')
   await gone(scene)
@@ -52,16 +47,12 @@ test.each(['ghost', 'unicorn'])(
 test('unicorn: HUP replaces the workers one by one, WINCH stops them, USR2 replaces the server, QUIT waits', async () => {
   const scene = await start({ signals: 'unicorn' })
   const first = (await server(scene))?.pid
-  send(scene, 'SIGTTIN')
-  await until(scene, 'worker.run', 3)
-  send(scene, 'SIGHUP')
-  await until(scene, 'worker.run', 6)
+  await sendUntil(scene, 'SIGTTIN', 'worker.run', 3)
+  await sendUntil(scene, 'SIGHUP', 'worker.run', 6)
   await until(scene, 'onReap', 3)
   expect(times(scene, 'reloadConfig')).toBe(1)
-  send(scene, 'SIGTTOU')
-  await until(scene, 'onReap', 4)
-  send(scene, 'SIGWINCH')
-  await until(scene, 'onReap', 6)
+  await sendUntil(scene, 'SIGTTOU', 'onReap', 4)
+  await sendUntil(scene, 'SIGWINCH', 'onReap', 6)
   expect((await server(scene))?.pid).toBe(first)
   send(scene, 'SIGUSR2')
   await waitFor(async () => {
@@ -88,8 +79,7 @@ test('serverengine: USR1 stops all workers at once, and each starts again as it 
   const slow = ask('/until-go')
   slow.catch(() => {})
   await until(scene, 'until-go', 1)
-  send(scene, 'SIGUSR1')
-  await until(scene, 'onReap', 1)
+  await sendUntil(scene, 'SIGUSR1', 'onReap', 1)
   await until(scene, 'worker.run', 3)
   const fresh = await ask('/')
   scene.write('go', '')

@@ -1,16 +1,10 @@
 // Signals of a program's own, and a stop that is asked for again.
 import { existsSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { type LibraryScene, newLibraryScene } from './harness/library-scene.ts'
+import { type LibraryScene, newLibraryScene, startedLibraryScene } from './harness/library-scene.ts'
 import { waitFor } from './harness/wait-for.ts'
 
-async function start(program: string, options: Record<string, unknown> = {}): Promise<LibraryScene> {
-  const scene = newLibraryScene(program)
-  scene.options(options)
-  const { code, all } = await scene.command('start')
-  expect(code, all).toBe(0)
-  return scene
-}
+const start = (program: string, options: object = {}) => startedLibraryScene(options, program)
 
 const times = (scene: LibraryScene, note: string): number => scene.notes.filter((one) => one === note).length
 const log = (scene: LibraryScene): string => scene.read('log/shop.server.log')

@@ -16,8 +16,7 @@ async function answer(scene: LibraryScene): Promise<{ server: { pid: number } }>
 test('one server works, the other waits with its workers, and takes over when the main is killed', async () => {
   const scene = newLibraryScene()
   scene.options(OPTIONS)
-  const { code, all } = await scene.command('start')
-  expect(code, all).toBe(0)
+  await scene.up()
   expect((await servers(scene)).map(({ role }) => role).toSorted()).toEqual(['main', 'standby'])
   const first = await mainOf(scene)
   for (let request = 0; request < 10; request++) expect((await answer(scene)).server.pid).toBe(first)

@@ -10,8 +10,7 @@ const OPTIONS = { workers: 2, supervised: true, sockets: { http: 'tcp://127.0.0.
 
 async function start(scene: LibraryScene, options: object = {}): Promise<void> {
   scene.options({ ...OPTIONS, ...options })
-  const { code, all } = await scene.command('start')
-  expect(code, all).toBe(0)
+  await scene.up()
 }
 
 /** Of the server, not of its supervisor. */

@@ -4,20 +4,14 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { WorkerReport } from '../../src/supervisor/status-report.ts'
 import { startLoad } from './harness/http-load.ts'
-import { type LibraryScene, newLibraryScene } from './harness/library-scene.ts'
+import { type LibraryScene, newLibraryScene, startedLibraryScene } from './harness/library-scene.ts'
 import { CLI, PROGRAMS } from './harness/scene.ts'
 import { waitFor } from './harness/wait-for.ts'
 
 const HTTP = { sockets: { http: 'tcp://127.0.0.1:0' } }
 const TYPES = ['thread', 'embedded'] as const
 
-async function start(options: Record<string, unknown>): Promise<LibraryScene> {
-  const scene = newLibraryScene('inside.mjs')
-  scene.options({ workerType: 'thread', ...HTTP, ...options })
-  const { code, all } = await scene.command('start')
-  expect(code, all).toBe(0)
-  return scene
-}
+const start = (options: object) => startedLibraryScene({ workerType: 'thread', ...HTTP, ...options }, 'inside.mjs')
 
 const ask = async (scene: LibraryScene, path = '/'): Promise<string> => {
   const port = await scene.port('http')
@@ -90,9 +84,9 @@ for (const workerType of TYPES) {
   test(`${workerType}: TERM waits for the request under way`, async () => {
     const scene = await start({ workerType })
     const answer = ask(scene, '/slow')
-    await new Promise((resolve) => setTimeout(resolve, 200))
+    await waitFor(() => scene.exists('slow'))
     process.kill(scene.serverPid, 'SIGTERM')
-    expect(await answer).toBe('slow true')
+    expect(await answer).toBe('after the stop')
     await waitFor(() => scene.processes().length === 0)
     expect(serverLog(scene)).toContain('exited with code 0')
   })

@@ -13,8 +13,7 @@ const pidsOf = async (scene: LibraryScene) => (await servers(scene)).map(({ pid 
 
 async function start(scene: LibraryScene, options: object): Promise<void> {
   scene.options({ ...OPTIONS, ...options })
-  const { code, all } = await scene.command('start')
-  expect(code, all).toBe(0)
+  await scene.up()
 }
 
 test('upgrade: fresh standbys, then the main is asked by its file: it refuses, goes on, or makes room', async () => {

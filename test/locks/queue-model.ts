@@ -122,13 +122,7 @@ export class QueueModel {
       yield always
       this.tickets.delete(number)
     }
-    yield this.gate.isFree
-    this.gate.holder = me
-    yield () => this.slots.some(({ isFree }) => isFree())
-    this.take(me)
-    // Gate and ticket go with the shell.
-    yield always
-    this.gate.free(me)
+    yield* this.takesItsTurn(me)
     this.tickets.get(me.ticket)?.free(me)
   }
 
@@ -148,7 +142,7 @@ export class QueueModel {
     if (!this.gate.isFree()) return
     this.gate.holder = me
     yield always
-    if (!this.slots.some(({ isFree }) => isFree())) return
+    if (!this.hasFreeSlot()) return
     this.take(me)
     yield always
     this.gate.free(me)
@@ -158,12 +152,21 @@ export class QueueModel {
   private *older(me: Contender): Life {
     // It does not know of tickets; as the others, it has come when it stands at the gate.
     me.queuedAt = this.clock
+    yield* this.takesItsTurn(me)
+  }
+
+  /** Waits at the gate, then for a slot; the gate goes with the shell, as its ticket does. */
+  private *takesItsTurn(me: Contender): Life {
     yield this.gate.isFree
     this.gate.holder = me
-    yield () => this.slots.some(({ isFree }) => isFree())
+    yield () => this.hasFreeSlot()
     this.take(me)
     yield always
     this.gate.free(me)
+  }
+
+  private hasFreeSlot(): boolean {
+    return this.slots.some(({ isFree }) => isFree())
   }
 
   private take(me: Contender): void {

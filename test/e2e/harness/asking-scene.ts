@@ -27,8 +27,7 @@ export async function startAsking(asks: readonly object[], options: object = {})
   const { workers } = { workers: 2, ...options }
   scene.options({ workers, ...options })
   scene.setConfig({ asks })
-  const { code, all } = await scene.command('start')
-  expect(code, all).toBe(0)
+  await scene.up()
   await allHaveAsked(scene, workers)
   return scene
 }

@@ -1,6 +1,6 @@
 // A program that is its own server, in a scene.
 import { join } from 'node:path'
-import { onTestFinished } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import type { StatusReport } from '../../../src/supervisor/status-report.ts'
 import { CLI, PROGRAMS, type RunOptions, type RunResult, Scene } from './scene.ts'
 
@@ -41,6 +41,13 @@ export class LibraryScene extends Scene {
     return Number(this.read('shop.pid'))
   }
 
+  /** `start`, which must succeed. */
+  override async up(): Promise<RunResult> {
+    const result = await this.command('start')
+    expect(result.code, result.all).toBe(0)
+    return result
+  }
+
   override down(): Promise<RunResult> {
     return this.command('stop')
   }
@@ -70,5 +77,13 @@ export class LibraryScene extends Scene {
 export function newLibraryScene(program?: string): LibraryScene {
   const scene = new LibraryScene(program)
   onTestFinished(() => scene.close(), 30_000)
+  return scene
+}
+
+/** A program that was started with these options. */
+export async function startedLibraryScene(options: object, program?: string): Promise<LibraryScene> {
+  const scene = newLibraryScene(program)
+  scene.options({ ...options })
+  await scene.up()
   return scene
 }

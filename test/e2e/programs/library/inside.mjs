@@ -16,7 +16,10 @@ const answers = {
   },
   '/throw': () => setImmediate(() => null.thrown),
   '/exit': () => process.exit(7),
-  '/slow': (ctx, response) => setTimeout(() => response.end(`slow ${ctx.signal.aborted}`), 700),
+  '/slow': (ctx, response) => {
+    ctx.signal.addEventListener('abort', () => setTimeout(() => response.end('after the stop'), 300))
+    writeFileSync(join(directory, 'slow'), '')
+  },
 }
 
 const work = {
