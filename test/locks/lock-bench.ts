@@ -27,7 +27,14 @@ export interface Standby extends Worker {
   readonly outcome: Promise<AcquireOutcome>
 }
 
-type Settings = { mains?: number; standbys?: number; stopFile?: string; promoteSignal?: string }
+interface Settings {
+  readonly mains?: number
+  readonly standbys?: number
+  readonly stopFile?: string
+  readonly promoteSignal?: string
+  /** Why nothing can be started just now for this candidate. */
+  readonly refuse?: (identity: string) => Error | null
+}
 
 /** Waits for the message that promotes it, prints it, and works. */
 const STANDBY = 'read -r line <&3; printf "%s\\n" "$line"; exec sleep 1000'
@@ -52,16 +59,21 @@ export class LockBench {
   }
 
   async provider(
-    { mains = 1, standbys = 1, stopFile, promoteSignal }: Settings = {},
+    { mains = 1, standbys = 1, stopFile, promoteSignal, refuse = () => null }: Settings = {},
     ours = new Set<number>(),
   ): Promise<FileLockProvider> {
+    const start = lockCommandsOf(this.children, { environment: ['PATH=/usr/bin:/bin'], softNoFile: null })
     const provider = new FileLockProvider({
       directory: this.directory,
       mains,
       standbys,
       ...(stopFile === undefined ? {} : { stopFile }),
       ...(promoteSignal === undefined ? {} : { promoteSignal }),
-      start: lockCommandsOf(this.children, { environment: ['PATH=/usr/bin:/bin'], softNoFile: null }),
+      start: (command, onEnd) => {
+        const refusal = command.argv.map(refuse).find((one) => one !== null)
+        if (refusal !== undefined) throw refusal
+        return start(command, onEnd)
+      },
       devNull: this.devNull,
       isOurs: (pid) => ours.has(pid),
     })
