@@ -27,9 +27,6 @@ export function initFileFacts<Config>(
     execArgv: process.execArgv,
     programArguments,
     workingDirectory: process.cwd(),
-    // The server keeps the rights to bind its sockets; its workers take their user themselves.
-    user: null,
-    group: null,
     description,
     shortDescription: description.split('\n')[0] ?? name,
     pidFile: pidFile === undefined ? null : resolve(pidFile),

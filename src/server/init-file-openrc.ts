@@ -1,6 +1,7 @@
 // A service script of OpenRC: /etc/init.d/NAME.
 import type { InitFileFacts } from './init-file.ts'
-import { generatedBy, installedLines, oneLine, preludeLines, shellWord, shellWords } from './init-file-shell.ts'
+import { generatedBy, installedLines, oneLine, preludeLines } from './init-file-shell.ts'
+import { shellWord, shellWords } from './shell-words.ts'
 
 /** LSB's facilities in OpenRC's words. */
 const FACILITIES: Readonly<Record<string, string>> = {

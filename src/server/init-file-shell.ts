@@ -1,15 +1,7 @@
-// What the init files have in common: shell words, and the shell code before the program.
+// What the init files have in common: words, and the shell code before the program.
 import { resolve } from 'node:path'
 import type { InitFileFacts } from './init-file.ts'
-
-/** Between quotes where a shell would not take it as it is. */
-export function shellWord(text: string): string {
-  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
-}
-
-export function shellWords(words: readonly string[]): string {
-  return words.map(shellWord).join(' ')
-}
+import { shellWord } from './shell-words.ts'
 
 /** One line for a comment or a title: a line end in it would become code. */
 export function oneLine(text: string): string {
@@ -25,9 +17,9 @@ export function facilityName(name: string): string {
   return name.replace(/[^A-Za-z0-9_.+-]+/g, '-').replace(/^-+(?=.)/, '')
 }
 
-/** Sets the environment, reads the init config and runs the init code, as lines of shell. */
-export function preludeLines({ environment = {}, initConfig, initCode, workingDirectory }: InitFileFacts): string[] {
-  const lines = Object.entries(environment).map(([name, value]) => `export ${name}=${shellWord(value)}`)
+/** Reads the init config and runs the init code, as lines of shell. */
+export function preludeLines({ initConfig, initCode, workingDirectory }: InitFileFacts): string[] {
+  const lines: string[] = []
   if (initConfig !== null) {
     // Absolute: `.` looks a name without a slash up in PATH.
     const file = shellWord(resolve(workingDirectory, initConfig))

@@ -20,7 +20,7 @@ const FACILITIES: Readonly<Record<string, string>> = {
 const GRACE_SECONDS = 5
 
 export function systemdInitFile(facts: InitFileFacts): string {
-  const { pidFile, workingDirectory, user, group } = facts
+  const { pidFile, workingDirectory } = facts
   const background = pidFile !== null || facts.supervised
   return [
     `# ${generatedBy(facts)}`,
@@ -42,9 +42,7 @@ export function systemdInitFile(facts: InitFileFacts): string {
       : // `exec` waits until the program could be executed; `notify` would wait for words that nobody says.
         ['Type=exec']),
     line('WorkingDirectory', workingDirectory),
-    ...(user === null ? [] : [line('User', user)]),
-    ...(group === null ? [] : [line('Group', group)]),
-    ...environmentLines(facts),
+    // No User=: the server keeps the rights to bind its sockets, and its workers take their user themselves.
     command('ExecStart', facts, background ? 'start' : 'foreground'),
     // Also where TERM would do: which signal is the graceful one is the program's to know.
     command('ExecStop', facts, 'stop'),
@@ -77,18 +75,13 @@ function dependencies({ requiredStart, requiredStop }: InitFileFacts): string[] 
   return lines
 }
 
-function environmentLines({ environment = {} }: InitFileFacts): string[] {
-  return Object.entries(environment).map(([name, value]) => `Environment=${quoted(`${name}=${value}`)}`)
-}
-
 /** systemd takes no such program, however it is quoted; as an argument of a shell it may be called anything. */
 const NO_PROGRAM = /[\x00-\x1f\x7f\\"']/
 
 /** Init config and init code are shell, so a shell runs them and then becomes the program. */
 function command(key: string, facts: InitFileFacts, verb: string): string {
   const words = [facts.node, ...facts.execArgv, facts.program, verb, ...facts.programArguments]
-  const { environment: _, ...rest } = facts
-  const prelude = preludeLines(rest)
+  const prelude = preludeLines(facts)
   const direct = prelude.length === 0 && !NO_PROGRAM.test(facts.node)
   const all = direct ? words : ['/bin/sh', '-c', [...prelude, 'exec "$@"'].join('\n'), 'sh', ...words]
   const [file = '', ...args] = all

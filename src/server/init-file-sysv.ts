@@ -1,14 +1,7 @@
 // An init script of System V as the Linux Standard Base wants it: /etc/init.d/NAME.
 import type { InitFileFacts } from './init-file.ts'
-import {
-  facilityName,
-  generatedBy,
-  installedLines,
-  oneLine,
-  preludeLines,
-  shellWord,
-  shellWords,
-} from './init-file-shell.ts'
+import { facilityName, generatedBy, installedLines, oneLine, preludeLines } from './init-file-shell.ts'
+import { shellWord, shellWords } from './shell-words.ts'
 
 export function sysvInitFile(facts: InitFileFacts): string {
   const { node, execArgv, program, programArguments } = facts

@@ -14,9 +14,6 @@ export interface InitFileFacts {
   readonly programArguments: readonly string[]
   /** Where the program is run; other paths that are relative are relative to it. */
   readonly workingDirectory: string
-  /** For systemd, which starts the program as this user. Elsewhere root starts it, and it takes its user itself. */
-  readonly user: string | null
-  readonly group: string | null
   readonly description: string
   /** One line. */
   readonly shortDescription: string
@@ -30,8 +27,6 @@ export interface InitFileFacts {
   readonly initConfig: string | null
   /** Shell code that is run after it, before the program. Put in as it is. */
   readonly initCode: string | null
-  /** Variables for the program. */
-  readonly environment?: Readonly<Record<string, string>>
   /** The longest that the program's own stop takes; Infinity for no end. */
   readonly stopTimeoutMillis: number
   /** Of Holdfast. */

@@ -2,6 +2,7 @@
 import { relative } from 'node:path'
 import { nearestName } from '../config/did-you-mean.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
+import { shellWord } from './shell-words.ts'
 
 export const PROGRAM_COMMANDS = {
   start: 'start the server in the background; returns when every worker is ready',
@@ -38,7 +39,7 @@ export function parseProgramCommand(word: string | undefined): ProgramCommand {
 export function typedProgramCommand(program: string, command: ProgramCommand, directory = process.cwd()): string {
   const path = relative(directory, program)
   const shown = path.startsWith('../../') ? program : path
-  return `node ${/^[\w@%+=:,./-]+$/.test(shown) ? shown : `'${shown.replaceAll("'", "'\\''")}'`} ${command}`
+  return `node ${shellWord(shown)} ${command}`
 }
 
 export function programHelp(name: string, program: string): string {

@@ -1,4 +1,5 @@
 // Commands that we tell people to type: as they called us, for the config that they named.
+import { shellWord } from './shell-words.ts'
 
 /** `status` → `npx holdfast -c shop.yaml status`. */
 export type TypedCommand = (words: string) => string
@@ -19,9 +20,9 @@ export function typedCommand(
   program = process.argv[1] ?? '',
 ): TypedCommand {
   const name = calledThroughNpm(environment, program) ? 'npx holdfast' : 'holdfast'
-  const file = config === null ? '' : ` -c ${quoted(config)}`
+  const file = config === null ? '' : ` -c ${shellWord(config)}`
   return (words) => {
-    const at = socket === null || OF_CONFIG.test(words) ? '' : ` --socket ${quoted(socket)}`
+    const at = socket === null || OF_CONFIG.test(words) ? '' : ` --socket ${shellWord(socket)}`
     return `${name}${file}${at} ${words}`
   }
 }
@@ -36,8 +37,4 @@ function calledThroughNpm(environment: Environment, program: string): boolean {
   if (program.includes('/node_modules/.bin/')) return true
   const { npm_command: command, npm_execpath: npm, npm_lifecycle_event: script } = environment
   return [command, npm, script].some((value) => value !== undefined && value !== '')
-}
-
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }

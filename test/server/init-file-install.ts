@@ -14,8 +14,6 @@ export const facts: InitFileFacts = {
   execArgv: [],
   programArguments: [],
   workingDirectory: '/srv/shop',
-  user: null,
-  group: null,
   description: 'The shop.\nSells what there is.',
   shortDescription: 'Web shop',
   pidFile: null,

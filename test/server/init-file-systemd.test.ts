@@ -35,15 +35,10 @@ WantedBy=multi-user.target
     [{ pidFile: '/run/shop.pid' }, ['ExecStart=/usr/bin/node /srv/shop/server.js start', 'TimeoutStartSec=infinity']],
     // In the foreground it would have no supervisor, and no standbys.
     [{ supervised: true }, ['Type=forking', 'ExecStart=/usr/bin/node /srv/shop/server.js start']],
-    [{ user: 'shop', group: 'www' }, ['User=shop', 'Group=www']],
     [{ stopTimeoutMillis: Number.POSITIVE_INFINITY }, ['TimeoutStopSec=infinity']],
     [{ requiredStart: ['$local_fs'], requiredStop: ['$named'] }, ['After=nss-lookup.target']],
     [{ shortDescription: '100% sure \\' }, ['Description=100%% sure']],
     [{ workingDirectory: '/srv/50% off' }, ['WorkingDirectory=/srv/50%% off']],
-    [
-      { environment: { A: 'x "y" \\z', B: '5% $HOME' } },
-      ['Environment="A=x \\"y\\" \\\\z"', 'Environment="B=5%% $HOME"'],
-    ],
     [
       { programArguments: ['--x=1', '', 'a b', '%h', '$HOME', '"', '\\', "it's", 'two\nlines', ';'] },
       [
@@ -113,10 +108,7 @@ WantedBy=multi-user.target
       ...installed,
       shortDescription: ODD,
       pidFile: `/run/${ODD}.pid`,
-      user: 'daemon',
-      group: 'daemon',
-      environment: { A: `${ODD}\n\t\x01` },
-      programArguments: [ODD, '', '\n'],
+      programArguments: [ODD, '', `${ODD}\n\t\x01`],
       initConfig: `/etc/${ODD}`,
       initCode: `echo '${ODD}'`,
       stopTimeoutMillis: Number.POSITIVE_INFINITY,

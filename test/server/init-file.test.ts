@@ -102,10 +102,11 @@ describe('sysv', () => {
   test('reads the init config, if it is there, then runs the init code, then the program', () => {
     const initConfig = scratch.now.path(`${ODD}.conf`)
     const installed = { ...install(), initConfig, initCode: 'SHOP="$SHOP code"\nexport SHOP # as the last line' }
-    const script = initFile('sysv', { ...installed, environment: { SHOP: "it's", CODE: '3' } })
-    expect(shell(script, ['start']).stdout).toContain("SHOP=it's code\n")
+    const script = initFile('sysv', installed)
+    const environment = { SHOP: "it's", CODE: '3' }
+    expect(shell(script, ['start'], environment).stdout).toContain("SHOP=it's code\n")
     writeFileSync(initConfig, 'SHOP="$SHOP config"\nCODE=4\n')
-    const { status, stdout } = shell(script, ['start'])
+    const { status, stdout } = shell(script, ['start'], environment)
     expect({ status, stdout }).toEqual({ status: 4, stdout: expect.stringContaining("SHOP=it's config code\n") })
     // A relative one is taken from the working directory, not looked up in PATH.
     writeFileSync(join(installed.workingDirectory, 'true'), 'export SHOP=relative\n')
