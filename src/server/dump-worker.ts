@@ -8,6 +8,7 @@ import { isAlive, type ProcessIdentity } from '../os/process-identity.ts'
 import { catchesSignal, executableOf, mainThreadState } from '../os/thread-states.ts'
 import { type DumpTable, formatDump, type ProcessDump } from '../wire/dump-text.ts'
 import { type StderrLines, visitDebugger } from './debugger-visit.ts'
+import { inTime } from './in-time.ts'
 import { kernelDump } from './kernel-dump.ts'
 
 export interface DumpProcessOptions {
@@ -92,16 +93,13 @@ function isNode(program: string): boolean {
 /** The dump, or why there is none. In time, though the visit may go on: until its debugger can be ended. */
 async function ask(identity: ProcessIdentity, lines: StderrLines, deadline: number): Promise<ProcessDump | string> {
   const end = monotonicMillis() + deadline
+  const orNull = <T>(promise: Promise<T>) => inTime(Math.max(0, end - monotonicMillis()), promise, null)
   try {
     for (;;) {
       const visit = visitDebugger(identity, lines)
       const isOld = visit.answered
-      const dump = isOld ? null : await within(end, visit.dump)
-      const isOver =
-        (await within(
-          end,
-          visit.over.then(() => true),
-        )) ?? false
+      const dump = isOld ? null : await orNull(visit.dump)
+      const isOver = await orNull(visit.over.then(() => true))
       if (dump !== null) return dump
       if (!isOld || !isOver) break
     }
@@ -109,13 +107,4 @@ async function ask(identity: ProcessIdentity, lines: StderrLines, deadline: numb
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   }
-}
-
-/** Null: not in time. */
-async function within<T>(end: number, promise: Promise<T>): Promise<T | null> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), Math.max(0, end - monotonicMillis()))
-  })
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
 }

@@ -1,5 +1,6 @@
 // Calls a program's hooks, and stands between their mistakes and the server.
 import type { WorkerProcess } from '../supervisor/engine-host.ts'
+import { inTime } from './in-time.ts'
 import { isModule } from './program-file.ts'
 import type { RunningServer } from './running-server.ts'
 import type { ServerHooks } from './server-hooks.ts'
@@ -46,10 +47,6 @@ export class HookCaller<Config> {
 
   /** The last of all: the process may end when this resolves. */
   async afterRun(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined
-    const limit = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, LAST_HOOK_MILLIS)
-    })
     const hook = new Promise<void>((resolve) =>
       this.guarded('afterRun', async () => {
         try {
@@ -59,8 +56,7 @@ export class HookCaller<Config> {
         }
       }),
     )
-    await Promise.race([hook, limit])
-    clearTimeout(timer)
+    await inTime(LAST_HOOK_MILLIS, hook, undefined)
   }
 
   ofWorker(hook: 'beforeFork' | 'afterStart', start: WorkerStart): void {

@@ -1,3 +1,4 @@
+import { inTime } from './in-time.ts'
 import { LineBacklog } from './line-backlog.ts'
 
 const DEADLINE = 5_000
@@ -57,14 +58,15 @@ export class LineWriter {
   async flush({ deadline = DEADLINE }: { deadline?: number } = {}): Promise<boolean> {
     if (this.#loop === null) return true
     const target = this.#backlog.added
-    return within(deadline, new Promise((settle) => void this.#waiters.add({ target, settle })))
+    const written = new Promise<true>((settle) => void this.#waiters.add({ target, settle: () => settle(true) }))
+    return inTime(deadline, written, false)
   }
 
   /** Flushes and closes. False if the deadline came first: what was not written is given up. */
   async close({ deadline = DEADLINE }: { deadline?: number } = {}): Promise<boolean> {
     if (this.#closed) return true
     this.#closed = true
-    const complete = await within(deadline, this.#loop ?? Promise.resolve())
+    const complete = (await inTime(deadline, this.#loop ?? Promise.resolve(), 'late')) !== 'late'
     writers.delete(this)
     this.#backlog.takeAll()
     await this.#outlet.close(complete ? deadline : 0)
@@ -93,15 +95,6 @@ export class LineWriter {
     }
     this.#loop = null
   }
-}
-
-/** True when the work is done; false after so many milliseconds. */
-async function within(milliseconds: number, work: Promise<void>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<boolean>((resolve) => {
-    if (Number.isFinite(milliseconds)) timer = setTimeout(resolve, milliseconds, false)
-  })
-  return Promise.race([work.then(() => true), late]).finally(() => clearTimeout(timer))
 }
 
 // One listener for all: Node warns of a leak at the eleventh.

@@ -3,6 +3,7 @@
 import type { Session } from 'node:inspector'
 import { DUMP_EXPRESSION, parseProcessDump } from '../wire/dump-expression.ts'
 import { formatDump, formatSections } from '../wire/dump-text.ts'
+import { inTime } from './in-time.ts'
 
 export interface DumpableThread {
   readonly threadId: number
@@ -30,7 +31,7 @@ export async function dumpThreads(threads: readonly DumpableThread[], deadline =
     const answers = new ThreadAnswers(session)
     session.post('NodeWorker.enable', { waitForDebuggerOnStart: false })
     return await Promise.all(
-      threads.map(async (thread) => textFor(thread, await within(deadline, answers.of(thread)), deadline)),
+      threads.map(async (thread) => textFor(thread, await inTime(deadline, answers.of(thread), 'late'), deadline)),
     )
   } finally {
     session.post('NodeWorker.disable')
@@ -89,12 +90,4 @@ function valueIn(answer: string): string {
 function without(title: string, reason: string): string {
   const header = { at: new Date().toISOString(), pid: process.pid, title }
   return formatSections(header, [{ title: 'Stack', lines: [`(not to be had: ${reason})`] }])
-}
-
-async function within<T>(millis: number, promise: Promise<T>): Promise<T | 'late'> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<'late'>((resolve) => {
-    timer = setTimeout(() => resolve('late'), millis)
-  })
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
 }
