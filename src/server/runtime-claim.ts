@@ -8,7 +8,7 @@ import { writeFileAtomically } from '../os/atomic-file.ts'
 import { isAlive, startTimeOf } from '../os/process-identity.ts'
 import { livingLeftovers } from '../supervisor/leftover.ts'
 import type { Surroundings } from './find-supervisor.ts'
-import { findPointer, type Pointer, pointerPath } from './pointer.ts'
+import { findPointer, type Pointer, pointerPath, supervisorOf } from './pointer.ts'
 import { refuseSecond } from './refuse-second.ts'
 import { refuseSharedDirectory, writtenDirectories } from './shared-directory.ts'
 
@@ -41,7 +41,7 @@ function refuseForeignRuntime(
   if (owner === null || owner === configFile) return
   const other = findPointer(owner, around)
   // A config that does not run, and left no workers, has no claim: the next release in another directory takes over.
-  if (!(other && isRunning(other)) && livingLeftovers(runtimeDir).length === 0) return
+  if (!(other && isAlive(supervisorOf(other))) && livingLeftovers(runtimeDir).length === 0) return
   throw new HoldfastError('HF_RUNTIME_DIR_TAKEN', { dir: runtimeDir, config: owner })
 }
 
@@ -70,10 +70,6 @@ export function isPointerThere(
   { environment, uid }: Pick<Surroundings, 'environment' | 'uid'>,
 ): boolean {
   return configFile === null || findPointer(configFile, { environment, uid })?.pid === process.pid
-}
-
-function isRunning({ pid, startTime }: Pointer): boolean {
-  return startTime !== undefined && isAlive({ pid, startTime })
 }
 
 function ownerOf(runtimeDir: string): string | null {

@@ -8,7 +8,7 @@ import { livingLeftovers } from '../supervisor/leftover.ts'
 import type { StatusReport } from '../supervisor/status-report.ts'
 import { readPidFile } from './pid-file.ts'
 import type { ServerOptions } from './server-options.ts'
-import { isStopped } from './silent-supervisor.ts'
+import { howToGoOn, isStopped } from './silent-supervisor.ts'
 
 export interface ServerPlace {
   readonly runtimeDir: string
@@ -80,7 +80,7 @@ function silence(error: HoldfastError, pid: number): { readonly why: string; rea
   if (isStopped(pid))
     return {
       why: `its process (pid ${pid}) is stopped, and does not answer`,
-      hint: `Let it go on with: kill -CONT ${pid}. What it was asked to do meanwhile is done then.`,
+      hint: howToGoOn(pid),
     }
   const hint = `It may be stuck: its log says what it did last. kill -9 ${pid} ends it, then stop what is left of it.`
   return { why: `its process (pid ${pid}) did not answer within ${ANSWER} s`, hint }

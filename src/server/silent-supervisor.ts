@@ -44,8 +44,12 @@ export function silent({ pid, limit, timedOut = false }: Silence): HoldfastError
     const mend = 'It may be stuck: look at its process, and at its log, holdfast.log.'
     return new HoldfastError(code, { who, limit, state: '', mend })
   }
-  const mend = `Let it go on with: kill -CONT ${pid}. What it was asked to do meanwhile is done then.`
-  return new HoldfastError(code, { who, limit, state: ': its process is stopped', mend })
+  return new HoldfastError(code, { who, limit, state: ': its process is stopped', mend: howToGoOn(pid) })
+}
+
+/** For one that is stopped. */
+export function howToGoOn(pid: number): string {
+  return `Let it go on with: kill -CONT ${pid}. What it was asked to do meanwhile is done then.`
 }
 
 /** By SIGSTOP, or a debugger. */

@@ -1,5 +1,10 @@
 // A program with a server in it runs several times: as the command that somebody typed, as the server in the background, and
 // as each of its workers. The environment says which.
+import { VARIABLES } from '../wire/worker-environment.ts'
+import type { DeskPlace } from './ask-for-sockets.ts'
+import type { WorkerType } from './server-options.ts'
+import { SMALL_NURSERY } from './small-nursery.ts'
+import type { Title } from './titles.ts'
 
 export const TIER_VARIABLES = {
   /** Name of the server that this process belongs to. */
@@ -24,12 +29,6 @@ export const TIER_VARIABLES = {
   /** With it: what makes it known to the server whose sockets it takes over. */
   handover: 'HOLDFAST_HANDOVER_SECRET',
 } as const
-
-import { VARIABLES } from '../wire/worker-environment.ts'
-import type { DeskPlace } from './ask-for-sockets.ts'
-import type { WorkerType } from './server-options.ts'
-import { SMALL_NURSERY } from './small-nursery.ts'
-import type { Title } from './titles.ts'
 
 /** Node's, of a supervisor's process. */
 export const SERVER_TIER_FLAGS = [SMALL_NURSERY] as const

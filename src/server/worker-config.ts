@@ -1,6 +1,6 @@
 // What `config` returned, on its way to the workers: JSON in a variable of the environment at their start, and in one line of a pipe at
 // a reload.
-import { HoldfastError } from '../errors/holdfast-error.ts'
+import { invalidOptions } from './refuse-options.ts'
 import type { WorkerType } from './server-options.ts'
 
 /** A pipe holds 64 KiB, and a worker may have one line unread; an environment variable may have 128 KiB. */
@@ -11,8 +11,7 @@ export function requireHandable(config: unknown, name: string, workerType: Worke
   // The worker has the very object.
   if (workerType === 'embedded') return
   const refuse = (problem: string, mend: string): never => {
-    const problems = `  config: ${problem}\n    ${mend}`
-    throw new HoldfastError('HF_CONFIG_INVALID', { count: 1, file: `the options of server "${name}"`, problems })
+    throw invalidOptions(name, [{ path: 'config', message: problem, hint: mend }])
   }
   if (typeof config === 'function' || typeof config === 'symbol')
     refuse(`what it returned is a ${typeof config}`, 'Return plain data: it goes to other processes.')
