@@ -4,7 +4,8 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { AcquireOutcome, Candidate, LockProvider, PlaceOutcome } from '../../src/locks/lock-provider.ts'
 import type { LaunchRequest } from '../../src/supervisor/prepare-spawn.ts'
 import { ServiceElection } from '../../src/supervisor/service-election.ts'
-import type { ServiceRuntime } from '../../src/supervisor/service-runtime.ts'
+import type { RunningProcess, ServiceRuntime } from '../../src/supervisor/service-runtime.ts'
+import { until } from '../os/scratch.ts'
 
 const DEEDS = ['tryNow', 'takePlace', 'wait', 'cancel', 'leave', 'launch', 'note', 'parked'] as const
 type Deed = (typeof DEEDS)[number]
@@ -94,10 +95,11 @@ class World {
   private numbers = 0
 
   constructor(slots: { mains: number; standbys: number; warm: boolean }) {
-    const provider: Pick<LockProvider, 'candidate' | 'close' | 'report'> = {
+    const provider: Pick<LockProvider, 'candidate' | 'close' | 'report' | 'health'> = {
       candidate: () => this.fresh,
       close: () => {},
       report: async () => [],
+      health: () => ({ state: 'ok', problem: null }),
     }
     this.election = new ServiceElection(
       { lock: 'db', directory: '/', promoteSignal: null, stopFile: null, ...slots },
@@ -142,13 +144,15 @@ class World {
     return { is: 'acquired', held, told: false }
   }
 
-  enter(): void {
+  enter(slot = 0): Wanted {
     const service = { state: { name: 'db' } } as ServiceRuntime
-    const request = { service, slot: 0, number: ++this.numbers, generation: 1 } as LaunchRequest
+    const request = { service, slot, number: ++this.numbers, generation: 1 } as LaunchRequest
     const candidate = new FakeCandidate(this)
     this.fresh = candidate
-    this.wanted.push({ request, candidate, launched: 0, noProcess: 0, calledBack: false })
+    const one: Wanted = { request, candidate, launched: 0, noProcess: 0, calledBack: false }
+    this.wanted.push(one)
     this.election.enter(request, `db.${request.number}`)
+    return one
   }
 
   callBack(one: Wanted): void {
@@ -205,18 +209,16 @@ function obey(world: World, { do: verb, which }: Command): void {
   }
   switch (verb) {
     case 'enter':
-      return world.enter()
+      return void world.enter()
     case 'call-back':
       return callOneBack()
     case 'then-enter':
-      world.next = () => world.enter()
+      world.next = () => void world.enter()
       return
     case 'then-call-back':
       // At once after it has come: the election has not heard of it yet.
       world.next = () => {
-        world.enter()
-        const newest = world.wanted.at(-1)
-        if (newest !== undefined) world.callBack(newest)
+        world.callBack(world.enter())
       }
       return
     case 'acquired':
@@ -321,6 +323,37 @@ describe('while a standby may follow a dead main, the cores are its own', () => 
     expect(world.looks).toBe(1)
     world.election.close()
   })
+})
+
+test('one standby that can not be told of a promotion is enough for the health; ok when the last one can, or is gone', async () => {
+  const world = new World({ mains: 1, standbys: 2, warm: true })
+  const { election } = world
+  world.enter(0).candidate.answer('acquired')
+  await settled()
+  const failing = new Set([1, 2])
+  for (const slot of failing) {
+    const { request, candidate } = world.enter(slot)
+    candidate.answer('placed')
+    await settled()
+    const openCommands = () => {
+      if (failing.has(slot)) throw Object.assign(new Error(`no descriptors for ${slot}`), { code: 'EMFILE' })
+      return { fd: -1, close: () => {} }
+    }
+    const { number } = request
+    election.spawned({ slot, number, identity: { pid: 0, startTime: 0 }, lane: { openCommands } } as RunningProcess)
+    election.tell(slot, number, { is: 'ready' })
+  }
+  const troubleOf = (slot: number) => ({
+    state: 'degraded',
+    problem: `standbys can not be told of a promotion just now: no descriptors for ${slot}`,
+  })
+  expect(election.health).toEqual(troubleOf(1))
+  failing.delete(1)
+  await until('the first can be told', () => world.wanted[1]?.candidate.isAsked === true)
+  expect(election.health).toEqual(troubleOf(2))
+  for (const is of ['exited', 'reaped'] as const) election.tell(2, 3, { is, why: 'killed' })
+  expect(election.health).toEqual({ state: 'ok', problem: null })
+  election.close()
 })
 
 /** Every promise that was resolved has been heard. */
