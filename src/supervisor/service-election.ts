@@ -279,7 +279,9 @@ export class ServiceElection {
     if (!isPromotionNear(this.current)) return this.takePlaceNow(entry)
     const { slot, number } = entry.request
     const take = (): void => {
-      if (contenderOf(this.current, slot, number)?.state.is !== 'placing') return
+      // Called back meanwhile, or all of us closed: nobody would give its place back.
+      const isOurs = this.entries.get(keyOf(slot, number)) === entry
+      if (!isOurs || contenderOf(this.current, slot, number)?.state.is !== 'placing') return
       this.attempt(entry, { do: 'take-place' }, () => this.takePlaceNow(entry))
     }
     setTimeout(take, AFTER_PROMOTION).unref()

@@ -304,6 +304,13 @@ describe('while a standby may follow a dead main, the cores are its own', () => 
     world.election.close()
   })
 
+  test('nor if all was closed meanwhile: nobody would give its place back', async () => {
+    const { world, successor } = await mainDies()
+    world.election.close()
+    vi.advanceTimersByTime(1_000)
+    expect(successor.candidate.isAsked).toBe(false)
+  })
+
   test('nobody looks for who else may hold the slot, once it is taken', async () => {
     const { world, standby } = await mainDies()
     standby.candidate.answer('acquired')
