@@ -8,6 +8,11 @@ import { figure, type Section } from './section.ts'
 import { median, pairRatios } from './statistics.ts'
 
 const CONNECTIONS = 64
+/**
+ * The kernel shares the cores out among sessions (sched_autogroup(7)): a server that is in the session of what loads it has another
+ * share than one that is not. So each server has a session of its own, as a daemon has, and so has the load.
+ */
+const OWN_SESSION = { detached: true }
 const WARM_UP_SECONDS = 1
 
 export interface HttpServer {
@@ -46,7 +51,7 @@ export async function httpContest(
 
   // How the connections fall to the two workers is luck, and so is what V8 makes of the code in each process (up to a fifth of the
   // CPU time, for as long as it lives): many rounds rather than long ones, each with new processes.
-  const rounds = quick ? 3 : 11
+  const rounds = quick ? 3 : 15
   const seconds = quick ? 1 : 2
   for (let round = 0; round < rounds; round++) {
     progress(`${title}: round ${round + 1} of ${rounds}`)
@@ -107,7 +112,7 @@ export function plainContestant(run: BenchRun, kind: 'cluster' | 'bare'): Contes
 
 async function startPlain(run: BenchRun, kind: 'cluster' | 'bare'): Promise<HttpServer> {
   const [file = '', ...args] = helloCommand(run, kind)
-  const child = run.scratch.spawnServer(file, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = run.scratch.spawnServer(file, args, { ...OWN_SESSION, stdio: ['ignore', 'pipe', 'inherit'] })
   if (child.stdout === null || child.pid === undefined) throw new Error(`the ${kind} server did not start`)
   for await (const line of createInterface(child.stdout)) {
     return { port: Number(line), pids: withChildren(child.pid) }
@@ -129,7 +134,7 @@ export function portOf(listen: string): number {
 function wrkLoad({ scratch }: BenchRun, wrk: string): Load {
   return async (port, seconds) => {
     const args = ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, `http://127.0.0.1:${port}/`]
-    const { stdout, stderr } = await scratch.run(wrk, args)
+    const { stdout, stderr } = await scratch.run(wrk, args, OWN_SESSION)
     const rate = Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1])
     if (!(rate > 0)) throw new Error(`wrk: ${stdout}${stderr}`)
     return rate
@@ -138,7 +143,11 @@ function wrkLoad({ scratch }: BenchRun, wrk: string): Load {
 
 function ownLoad({ scratch, programs }: BenchRun): Load {
   return async (port, seconds) => {
-    const { stdout } = await scratch.run(programs['http-clients'], [port, seconds, 0, CONNECTIONS, 0].map(String))
+    const { stdout } = await scratch.run(
+      programs['http-clients'],
+      [port, seconds, 0, CONNECTIONS, 0].map(String),
+      OWN_SESSION,
+    )
     return (JSON.parse(stdout) as { perSecond: number }).perSecond
   }
 }
