@@ -9,7 +9,16 @@ import { closeQuietly, entryOfOpen, type LockDirectory, type LockKind } from './
 import type { AcquireOutcome, Candidate, LockHolder, PlaceOutcome } from './lock-provider.ts'
 import { whilePassing } from './passing-error.ts'
 import type { StartLockCommand } from './start-lock-command.ts'
-import { BUSY, COUNTER_DAMAGED, fdsForWaiting, HELD_BACK, REPLACED, WAITING_SCRIPT, WON } from './waiting-script.ts'
+import {
+  BUSY,
+  COUNTER_DAMAGED,
+  COUNTER_UNREACHABLE,
+  fdsForWaiting,
+  HELD_BACK,
+  REPLACED,
+  WAITING_SCRIPT,
+  WON,
+} from './waiting-script.ts'
 
 /** How often a file may be replaced between open and lock before we believe that somebody does it on purpose. */
 const TRIES = 5
@@ -33,6 +42,8 @@ export interface FileLockContext {
   /** What keeps it from asking just now; null: nothing any more. */
   readonly onTrouble: (candidate: FileCandidate, error: Error | null) => void
   readonly onEnd: (candidate: FileCandidate) => void
+  /** Files were removed: makes them anew, for the next one who asks. Resolves to what is in the way, null: nothing. */
+  readonly restore: () => Promise<Error | null>
   /** One after the other, of all candidates. */
   readonly inTurn: <T>(act: () => Promise<T>) => Promise<T>
 }
@@ -91,7 +102,7 @@ export class FileCandidate implements Candidate {
       if (asked === this.asked) this.slots = slots
       else for (const fd of slots) closeQuietly(fd)
     } catch (error) {
-      return asked === this.asked ? { is: 'failed', why: textOf(error) } : { is: 'cancelled' }
+      return this.failed(asked, error)
     }
     return asked === this.asked ? { is: 'placed' } : { is: 'cancelled' }
   }
@@ -149,7 +160,7 @@ export class FileCandidate implements Candidate {
         return this.told(outcome)
       }
     } catch (error) {
-      return asked === this.asked ? { is: 'failed', why: textOf(error) } : CANCELLED
+      return this.failed(asked, error)
     }
   }
 
@@ -165,8 +176,15 @@ export class FileCandidate implements Candidate {
       const outcome = await this.outcomeOf(ended, slots, files)
       return asked === this.asked ? this.told(outcome) : CANCELLED
     } catch (error) {
-      return asked === this.asked ? { is: 'failed', why: textOf(error) } : CANCELLED
+      return this.failed(asked, error)
     }
+  }
+
+  /** Not tried again here: a main that holds what was removed has to be gone first. */
+  private async failed(asked: number, error: unknown): Promise<PlaceOutcome & AcquireOutcome> {
+    const isGone = error instanceof Error && 'code' in error && error.code === 'ENOENT'
+    const inTheWay = isGone ? await this.context.restore() : null
+    return asked === this.asked ? { is: 'failed', why: textOf(inTheWay ?? error) } : { is: 'cancelled' }
   }
 
   private told(outcome: AcquireOutcome): AcquireOutcome {
@@ -251,6 +269,7 @@ export class FileCandidate implements Candidate {
     if (ended.code === BUSY) {
       return { is: 'busy', holders: await strangers(Array.from({ length: mains }, (_, slot) => slot)) }
     }
+    if (ended.code === COUNTER_UNREACHABLE) await this.context.restore()
     return { is: 'failed', why: whyFailed(ended, this.context) }
   }
 
@@ -275,6 +294,8 @@ function whyFailed(ended: Ended, { directory, stopFile }: FileLockContext): stri
   const code = ended.is === 'code' ? ended.code : null
   if (code === REPLACED) return 'the lock file was replaced meanwhile'
   if (code === HELD_BACK) return `${stopFile} is there: nobody starts, and nobody becomes main`
+  if (code === COUNTER_UNREACHABLE)
+    return `counter, boot or a slot in ${directory.path} can not be read, or not be written`
   if (code === COUNTER_DAMAGED) return directory.damagedCounter().message
   return 'what waited for the lock was killed, or could not wait'
 }

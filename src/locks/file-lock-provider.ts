@@ -43,6 +43,8 @@ export class FileLockProvider implements LockProvider {
   private agreement = -1
   /** Two of ours that ask at the same moment would find each other at the gate, and both go away. */
   private turn: Promise<unknown> = Promise.resolve()
+  private restoring: Promise<Error | null> | null = null
+  private isClosed = false
 
   constructor(options: FileLockOptions) {
     const { mains, standbys, directory, fileSystemType } = options
@@ -56,7 +58,7 @@ export class FileLockProvider implements LockProvider {
     for (const program of ['flock', 'setpriv']) requireProgram(program)
     await this.directory.prepare()
     this.agreement = await agreeOnCounts(this.directory, this.options)
-    for (let slot = 0; slot < this.options.mains; slot++) this.see((await this.directory.entryOf(slot))?.token)
+    await this.seeTokens()
     this.watchDirectory()
   }
 
@@ -83,6 +85,12 @@ export class FileLockProvider implements LockProvider {
         this.troubles.delete(ended)
       },
       inTurn: (act) => this.inTurn(act),
+      restore: () => {
+        this.restoring ??= this.restore().finally(() => {
+          this.restoring = null
+        })
+        return this.restoring
+      },
     }
     const candidate = new FileCandidate(identity, context)
     this.candidates.add(candidate)
@@ -107,6 +115,7 @@ export class FileLockProvider implements LockProvider {
   }
 
   close(): void {
+    this.isClosed = true
     this.watcher?.close()
     this.watcher = null
     for (const candidate of [...this.candidates]) candidate.leave()
@@ -120,6 +129,28 @@ export class FileLockProvider implements LockProvider {
       await held.checkPlace(this.directory)
       if (held.isReleased) this.held.delete(held)
     }
+  }
+
+  /** As `open`, beside those of ours that are there. Tokens go on from the highest that was seen. */
+  private async restore(): Promise<Error | null> {
+    try {
+      await this.checkPlaces()
+      await this.directory.prepare()
+      const agreement = await agreeOnCounts(this.directory, this.options)
+      closeQuietly(this.isClosed ? agreement : this.agreement)
+      if (this.isClosed) return null
+      this.agreement = agreement
+      await this.seeTokens()
+      this.watcher?.close()
+      this.watchDirectory()
+      return null
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error))
+    }
+  }
+
+  private async seeTokens(): Promise<void> {
+    for (let slot = 0; slot < this.options.mains; slot++) this.see((await this.directory.entryOf(slot))?.token)
   }
 
   private inTurn<T>(act: () => Promise<T>): Promise<T> {

@@ -23,6 +23,8 @@ export const REPLACED = 76
 export const COUNTER_DAMAGED = 77
 /** The stop file is there. */
 export const HELD_BACK = 78
+/** The files of the token can not be read, or not be written: removed, not ours, a disk that fails. */
+export const COUNTER_UNREACHABLE = 79
 export const WON = 100
 /** More would not fit into an exit code, nor below fd 16 in the process that inherits them. */
 export const SLOTS_AT_MOST = 12
@@ -47,14 +49,15 @@ give_up() { flock -u "$fd"; exit "$1"; }
 in_place() { [ "/proc/self/fd/$1" -ef "$2" ] || give_up ${REPLACED}; }
 count_up() {
   in_place 7 "$dir/counter"
-  read -r t <&7 && read -r now </proc/sys/kernel/random/boot_id && read -r boot <"$dir/boot" || give_up ${COUNTER_DAMAGED}
+  read -r t <&7
   is_number "$t" || give_up ${COUNTER_DAMAGED}
+  read -r now </proc/sys/kernel/random/boot_id && read -r boot <"$dir/boot" || give_up ${COUNTER_UNREACHABLE}
   [ "$now" = "$boot" ] || t=$((t + ${AFTER_BOOT}))
   [ "$t" -ge "$floor" ] || t=$floor
   t=$((t + 1))
-  printf '%s\\n' "$t" 1<>"$dir/counter" || give_up ${COUNTER_DAMAGED}
-  [ "$now" = "$boot" ] || printf '%s\\n' "$now" 1<>"$dir/boot" || give_up ${COUNTER_DAMAGED}
-  printf '%s %-${IDENTITY_WIDTH}s\\n' "$t" "$identity" 1<>"$dir/slot-$1" || give_up ${COUNTER_DAMAGED}
+  printf '%s\\n' "$t" 1<>"$dir/counter" || give_up ${COUNTER_UNREACHABLE}
+  [ "$now" = "$boot" ] || printf '%s\\n' "$now" 1<>"$dir/boot" || give_up ${COUNTER_UNREACHABLE}
+  printf '%s %-${IDENTITY_WIDTH}s\\n' "$t" "$identity" 1<>"$dir/slot-$1" || give_up ${COUNTER_UNREACHABLE}
 }
 signal_process() {
   read -r stat <"/proc/$pid/stat" || return 0

@@ -84,3 +84,9 @@ export function describe(pid: number): { command: string } | null {
   if (commandLine === null) return null
   return { command: commandLine.toString('utf8').replace(/\0+$/, '').replaceAll('\0', ' ') }
 }
+
+/** By SIGSTOP, or a debugger. */
+export function isStopped(pid: number): boolean {
+  const state = statOf(pid)?.state
+  return state === 'T' || state === 't'
+}

@@ -4,11 +4,12 @@ import { defaultRuntimeDir } from '../config/runtime-base.ts'
 import { callSupervisor, hasEnded } from '../control/client.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import { lockHolder } from '../os/file-lock.ts'
+import { isStopped } from '../os/process-identity.ts'
 import { livingLeftovers } from '../supervisor/leftover.ts'
 import type { StatusReport } from '../supervisor/status-report.ts'
 import { readPidFile } from './pid-file.ts'
 import type { ServerOptions } from './server-options.ts'
-import { howToGoOn, isStopped } from './silent-supervisor.ts'
+import { howToGoOn } from './silent-supervisor.ts'
 
 export interface ServerPlace {
   readonly runtimeDir: string

@@ -1,7 +1,7 @@
 // A supervisor that lives and says nothing: stopped by SIGSTOP or a debugger, or stuck. It is not waited for for ever, and
 // the error says which process it is and what to do with it.
 import { HoldfastError } from '../errors/holdfast-error.ts'
-import { type ProcessIdentity, statOf } from '../os/process-identity.ts'
+import { isStopped, type ProcessIdentity } from '../os/process-identity.ts'
 
 const LOOK_EVERY = 500
 /** A process that is stopped for longer than this is not going on by itself. */
@@ -50,10 +50,4 @@ export function silent({ pid, limit, timedOut = false }: Silence): HoldfastError
 /** For one that is stopped. */
 export function howToGoOn(pid: number): string {
   return `Let it go on with: kill -CONT ${pid}. What it was asked to do meanwhile is done then.`
-}
-
-/** By SIGSTOP, or a debugger. */
-export function isStopped(pid: number): boolean {
-  const state = statOf(pid)?.state
-  return state === 'T' || state === 't'
 }

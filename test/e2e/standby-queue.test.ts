@@ -45,6 +45,13 @@ test('failover of a worker replaces that main, and no other; one that is no main
   const standby = workers.find(({ role }) => role === 'standby')?.id ?? ''
   const refused = await scene.holdfast('failover', standby)
   expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('is no main') })
+  const follower = Number(await pidOf(scene, standby))
+  process.kill(follower, 'SIGSTOP')
+  const hopeless = await scene.holdfast('failover', 'db')
+  process.kill(follower, 'SIGCONT')
+  const why = `its standby ${standby} (pid ${follower}) is stopped, by SIGSTOP or a debugger`
+  expect(hopeless).toMatchObject({ code: 1, err: expect.stringContaining(why) })
+  expect(promotions(scene)).toHaveLength(3)
 })
 
 test('what a dead supervisor has left is ended without promoting anybody', async () => {
