@@ -36,7 +36,7 @@ export function livingLeftovers(runtimeDir: string, { lockIsOurs = false } = {})
   const named = new Set(living.map(({ worker }) => worker))
   const strays = !lockIsOurs && hasSupervisor(runtimeDir) ? [] : straysIn(runtimeDir, records)
   const rest = strays.filter(({ worker }) => !named.has(worker))
-  return [...living, ...rest.map(({ worker, pid }) => ({ worker: `a process of ${worker}`, pid }))]
+  return [...living, ...rest.map(({ worker, pid }) => ({ worker: nameOfStray(worker), pid }))]
 }
 
 /**
@@ -55,11 +55,15 @@ export async function endLeftovers(
   const strays = await endStrays(find, onProgress)
   const left = [
     ...records.filter(isAlive).map(({ service, slot, pid }) => `${service}/${slot} (pid ${pid})`),
-    ...strays.filter(isAlive).map(({ worker, pid }) => `a process of ${worker} (pid ${pid})`),
+    ...strays.filter(isAlive).map(({ worker, pid }) => `${nameOfStray(worker)} (pid ${pid})`),
   ]
   // Of one that has started meanwhile they are in use.
   if (left.length === 0 && !hasSupervisor(runtimeDir)) removeWorkerDirectories(new RuntimePaths(runtimeDir))
   return { ended: records.length + strays.length - left.length, left }
+}
+
+function nameOfStray(worker: string): string {
+  return worker.startsWith(LOCK_COMMANDS) ? 'what waits for a lock' : `a process of ${worker}`
 }
 
 /** Recorded workers, by the ladder of each, and what is left of their groups; nothing is searched for. */
@@ -156,7 +160,7 @@ async function endStrays(find: () => Stray[], onProgress: (text: string) => void
   ] as const) {
     const found = find()
     for (const stray of found) {
-      onProgress(`a process of ${stray.worker} (pid ${stray.pid}): ${name}`)
+      onProgress(`${nameOfStray(stray.worker)} (pid ${stray.pid}): ${name}`)
       signalProcess(stray, signal)
       all.set(stray.pid, stray)
     }
