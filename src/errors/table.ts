@@ -211,7 +211,7 @@ export const ERRORS = {
   HF_HOOK_FAILED: {
     message: '{hook} failed: {problem}',
     about:
-      'A function of a program with a server in it has thrown: `config`, `initialize`, `beforeRun` or `reloadConfig`.',
+      'A function of a program with a server in it has thrown, or has not ended in time: `config`, `initialize`, `beforeRun` or `reloadConfig`.',
     hint: '{mend}',
     ...failed,
   },

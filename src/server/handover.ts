@@ -3,8 +3,10 @@
 import { closeSync, fstatSync, readSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { SupervisorSpec } from '../config/effective.ts'
-import type { errorBody } from '../control/reply.ts'
+import { formatDuration } from '../config/values/duration.ts'
+import { errorBody } from '../control/reply.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
+import type { Hook } from './hook-failure.ts'
 
 export const HANDOVER_FD = 3
 const BY_HAND = 'this is for holdfast itself; run holdfast up --detach'
@@ -32,6 +34,12 @@ export interface Handover {
 }
 
 export type StartReport = { readonly up: true } | { readonly error: ReturnType<typeof errorBody> }
+
+/** Before the report: it calls that hook of the program, which may take so many milliseconds, or (null) has come back from it. */
+interface HookReport {
+  readonly calls: Hook | null
+  readonly limit: number
+}
 
 /** In the detached supervisor. Blocks until all is there; null when it will not come. */
 export function readHandover(): Handover | null {
@@ -66,6 +74,15 @@ export function reportStart(report: StartReport): void {
   closeSync(HANDOVER_FD)
 }
 
+/** In the detached process, before it reports. */
+export function reportHook(hook: Hook | null, limit: number): void {
+  try {
+    writeSync(HANDOVER_FD, `${JSON.stringify({ calls: hook, limit } satisfies HookReport)}\n`)
+  } catch {
+    // Who started us is gone.
+  }
+}
+
 /** In the process that starts it: hands over, and resolves to the report; null if the supervisor died without one. */
 export function handOver(fd: number, handover: Handover): Promise<StartReport | null> {
   return awaitReport(fd, `${JSON.stringify(handover)}\n`)
@@ -81,7 +98,20 @@ export function awaitReport(fd: number, handover = ''): Promise<StartReport | nu
       text += piece
     })
     socket.on('error', () => {})
-    socket.on('close', () => resolve(text.endsWith('\n') ? JSON.parse(text) : null))
+    socket.on('close', () => resolve(lastWord(text)))
     if (handover !== '') socket.write(handover)
   })
+}
+
+function lastWord(text: string): StartReport | null {
+  const [last = '', end] = text.split('\n').slice(-2)
+  if (end !== '') return null
+  const word = JSON.parse(last) as StartReport | HookReport
+  if (!('calls' in word)) return word
+  return word.calls === null ? null : { error: errorBody(endedInHook(word.calls, word.limit)) }
+}
+
+function endedInHook(hook: Hook, limit: number): HoldfastError {
+  const problem = `the process of the server ended in it: it ends its process, or computes for longer than ${formatDuration(limit)} (startTimeout)`
+  return new HoldfastError('HF_HOOK_FAILED', { hook, problem, mend: 'Mend it, then start again.', stack: '' })
 }

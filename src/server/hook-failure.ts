@@ -11,9 +11,13 @@ const LONGEST_TIMER = 2 ** 31 - 1
 export interface HookCall {
   readonly when: keyof typeof MEND
   readonly startTimeout?: string | number | undefined
+  readonly onHook?: HookWatch | undefined
 }
 
-type Hook = 'config' | 'initialize' | 'beforeRun' | 'reloadConfig'
+/** Hears of each call before it is made, with the milliseconds that it may take, and of its end (null). */
+export type HookWatch = (hook: Hook | null, limit: number) => void
+
+export type Hook = 'config' | 'initialize' | 'beforeRun' | 'reloadConfig'
 
 const MEND = {
   start: 'Mend it, then start again.',
@@ -26,10 +30,11 @@ const MEND = {
  */
 export async function callHook<T>(
   hook: Hook,
-  { when, startTimeout = DEFAULT_START_TIMEOUT }: HookCall,
+  { when, startTimeout = DEFAULT_START_TIMEOUT, onHook }: HookCall,
   act: () => T | Promise<T>,
 ): Promise<T> {
   const limit = parseDuration(String(startTimeout)) ?? parseDuration(DEFAULT_START_TIMEOUT) ?? 0
+  onHook?.(hook, limit)
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     const error = new Error(`it has not ended within ${formatDuration(limit)} (startTimeout)`)
@@ -43,6 +48,7 @@ export async function callHook<T>(
     throw new HoldfastError('HF_HOOK_FAILED', detail, { cause: error })
   } finally {
     clearTimeout(timer)
+    onHook?.(null, limit)
   }
 }
 

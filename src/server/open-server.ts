@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { SupervisorSpec } from '../config/effective.ts'
 import type { JournalEntry } from '../supervisor/engine-api.ts'
 import { openEngine } from '../supervisor/open-engine.ts'
-import { callHook } from './hook-failure.ts'
+import { callHook, type HookWatch } from './hook-failure.ts'
 import { LiveServer, type ServerBody } from './live-server.ts'
 import { openSupervisor } from './running-supervisor.ts'
 import type { ServerOptions } from './server-options.ts'
@@ -20,6 +20,8 @@ export interface OpenServerOptions {
   readonly onOpen?: (server: LiveServer<never>) => void
   /** Each time that its log was opened. */
   readonly onLogOpen?: (fd: number) => void
+  /** Of those before it is up. */
+  readonly onHook?: HookWatch
   /** Below a supervisor. */
   readonly handover?: Handover
 }
@@ -30,11 +32,11 @@ export interface OpenServerOptions {
  */
 export async function openServerProcess<Config>(
   options: ServerOptions<Config>,
-  { program, environment, onEvent, onOpen, onLogOpen, handover }: OpenServerOptions,
+  { program, environment, onEvent, onOpen, onLogOpen, onHook, handover }: OpenServerOptions,
 ): Promise<LiveServer<Config>> {
   const toStderr = (text: string): void => void process.stderr.write(`${text}\n`)
   let log = toStderr
-  const server = await newServer(options, program, environment, (text) => log(text))
+  const server = await newServer(options, { program, environment, onHook }, (text) => log(text))
   const uid = process.getuid?.() ?? 0
   const sockets = new ServerSockets(server, handover ?? null)
   const running = await openSupervisor(server.spec, {
@@ -56,7 +58,7 @@ export async function openServerProcess<Config>(
         false,
       )
       await sockets.open(listeners)
-      await callHook('beforeRun', { when: 'start', startTimeout: options.startTimeout }, () =>
+      await callHook('beforeRun', { when: 'start', startTimeout: options.startTimeout, onHook }, () =>
         options.server?.beforeRun?.(server),
       )
       onOpen?.(server as LiveServer<never>)
@@ -85,7 +87,7 @@ export async function openGuestServer<Config>(
   options: ServerOptions<Config>,
   { program, environment, onEvent }: OpenServerOptions,
 ): Promise<LiveServer<Config>> {
-  const server = await newServer(options, program, environment, (text) => void process.stderr.write(`${text}\n`))
+  const server = await newServer(options, { program, environment }, (text) => void process.stderr.write(`${text}\n`))
   const sockets = new ServerSockets(server, null)
   const opening = openEngine(server.spec, {
     ownsProcess: false,
@@ -126,12 +128,15 @@ export function serverLogPath({ logDir, name }: SupervisorSpec): string {
 
 async function newServer<Config>(
   options: ServerOptions<Config>,
-  program: string,
-  environment: Environment,
+  {
+    program,
+    environment,
+    onHook,
+  }: { readonly program: string; readonly environment: Environment; readonly onHook?: HookWatch | undefined },
   log: (text: string) => void,
 ): Promise<LiveServer<Config>> {
-  const first = await evaluateOptions(options, program, environment)
-  await callHook('initialize', { when: 'start', startTimeout: options.startTimeout }, () =>
+  const first = await evaluateOptions(options, program, environment, { onHook })
+  await callHook('initialize', { when: 'start', startTimeout: options.startTimeout, onHook }, () =>
     options.server?.initialize?.(first.config),
   )
   return new LiveServer(options, program, environment, first, log)

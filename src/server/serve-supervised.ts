@@ -8,6 +8,7 @@ import type { OperationOutcome } from '../supervisor/engine-api.ts'
 import { removeDeadFastDirectories } from '../supervisor/fast-directory.ts'
 import { VARIABLES } from '../wire/worker-environment.ts'
 import { AskedByFile } from './asked-by-file.ts'
+import { endEndlessHooks, tellSupervisor } from './endless-hook.ts'
 import type { LiveServer } from './live-server.ts'
 import { serverLogPath } from './open-server.ts'
 import { failureText } from './outcome-text.ts'
@@ -43,7 +44,8 @@ export async function serveSupervised<Config>(
   const { socket: _, ...control } = options.control ?? {}
   const predecessors = new Predecessors(above, secret)
   const placed = { ...own, runtimeDir, control }
-  const server = await openQuickly(placed, { program, environment, handover: { predecessors, secret } })
+  const onHook = endEndlessHooks(tellSupervisor(environment))
+  const server = await openQuickly(placed, { program, environment, onHook, handover: { predecessors, secret } })
   if (options.orphans === 'stay') removeDeadPlaces(above)
   else void endWorkersOfDeadServers(above, (text) => server.log(text))
   server.liveRestart = () => askLiveRestart(server.name, above)

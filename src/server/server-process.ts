@@ -6,8 +6,9 @@ import { exitNow } from '../os/exit-now.ts'
 import { requirePlatform } from '../os/libc.ts'
 import { redirectOutput, redirectOutputTo } from '../os/redirect-output.ts'
 import { startThreadPool } from '../os/thread-pool.ts'
+import { endEndlessHooks } from './endless-hook.ts'
 import { type ForegroundView, openForegroundView } from './foreground-view.ts'
-import { reportStart } from './handover.ts'
+import { reportHook, reportStart } from './handover.ts'
 import { compileLittle } from './late-compilation.ts'
 import type { LiveServer } from './live-server.ts'
 import { openServerProcess, serverLogPath } from './open-server.ts'
@@ -35,6 +36,7 @@ export async function serveInBackground<Config>(
     server = await openQuickly(options, {
       program,
       environment,
+      onHook: endEndlessHooks(reportHook),
       onLogOpen(fd) {
         if (log !== null) redirectOutputTo(fd, log)
       },
@@ -67,6 +69,8 @@ export async function serveInForeground<Config>(
   const server = await openServerProcess(options, {
     program,
     environment,
+    // Ctrl-C would not end it either.
+    onHook: endEndlessHooks(() => {}),
     onOpen({ engine }) {
       opened.view = openForegroundView(engine, paint, {
         quiet: options.quiet === true,

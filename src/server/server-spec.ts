@@ -5,7 +5,7 @@ import type { OptionProblem } from '../config/problem.ts'
 import { HoldfastError } from '../errors/holdfast-error.ts'
 import type { LogRotation } from '../logs/rotating-file.ts'
 import { DEFAULT_LOG_LEVEL, type LogLevel } from '../wire/log-level.ts'
-import { callHook } from './hook-failure.ts'
+import { callHook, type HookWatch } from './hook-failure.ts'
 import { embeddedRollout, inProcessProblems } from './in-process-options.ts'
 import { readLogLevel } from './log-levels.ts'
 import { isSameProgram } from './program-file.ts'
@@ -80,6 +80,7 @@ export interface CheckOptions {
   readonly when?: 'start' | 'reload'
   /** Look for users, programs and directories on this machine. Default true. */
   readonly host?: boolean
+  readonly onHook?: HookWatch | undefined
 }
 
 /** What stands for the config of a server: the program, and which of its servers. */
@@ -101,14 +102,14 @@ export async function evaluateOptions<Config>(
   options: ServerOptions<Config>,
   program: string,
   environment: Readonly<Record<string, string | undefined>>,
-  { host = true, when = 'start' }: CheckOptions = {},
+  { host = true, when = 'start', onHook }: CheckOptions = {},
 ): Promise<EvaluatedOptions<Config>> {
   await refuseWhatCanNotBe(options, program, environment, { host })
   const { config: given } = options
   const evaluate = given as () => Config | Promise<Config>
   const config =
     typeof given === 'function'
-      ? await callHook('config', { when, startTimeout: options.startTimeout }, () => evaluate())
+      ? await callHook('config', { when, startTimeout: options.startTimeout, onHook }, () => evaluate())
       : (given as Config)
   requireHandable(config, options.name, options.workerType)
   const merged = { ...options, ...dynamicPart(config) } as ServerOptions<Config>

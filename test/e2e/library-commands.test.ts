@@ -127,7 +127,7 @@ test.each([false, true])(
     scene.options({ fail: { initialize: 7 }, daemonizeErrorExitCode: 9, supervised })
     const { code, err, out } = await scene.command('start')
     expect({ code, out }, err).toEqual({ code: 9, out: '' })
-    expect(err).toMatch(supervised ? /exited with code 7/ : /its process \(pid \d+\) ended before it was up/)
+    expect(err).toMatch(supervised ? /exited with code 7/ : /initialize failed: .* it ends its process/)
     expect(await scene.command('status')).toMatchObject({ code: 3 })
   },
 )

@@ -28,6 +28,26 @@ for (const hook of ['config', 'initialize', 'beforeRun']) {
   }
 }
 
+test.each([
+  [false, 'initialize'],
+  [true, 'beforeRun'],
+])(
+  'a hook that computes without end (supervised: %s): its process is ended, and the start names it',
+  async (supervised, hook) => {
+    const scene = newLibraryScene('hooks.mjs')
+    const serverProcess = supervised ? { serverProcess: { restart: { immediate: 0 } } } : {}
+    scene.options({ acts: { [hook]: 'loop' }, startTimeout: '500ms', supervised, ...serverProcess })
+    const { code, err } = await scene.command('start')
+    expect(code).toBe(1)
+    expect(err).toContain(
+      supervised ? 'reason: killed by SIGALRM' : 'it ends its process, or computes for longer than 500ms',
+    )
+    expect(err).toContain(supervised ? `${hook} is called` : `shop: did not start: ${hook} failed: `)
+    expect(await scene.command('status')).toMatchObject({ code: 3 })
+    expect(scene.processes()).toEqual([])
+  },
+)
+
 for (const hook of ['config', 'reloadConfig']) {
   test(`${hook} throws at a reload: nothing is changed, and the command says so`, async () => {
     const scene = await start({ acts: hook === 'config' ? {} : { [hook]: 'throw' } })

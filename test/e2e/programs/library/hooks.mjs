@@ -13,6 +13,7 @@ const act = (name) => {
   if (acts[name] === 'throw') throw new Error(`${name} does not like it`)
   if (acts[name] === 'reject') return Promise.reject(new TypeError(`${name} does not like it`))
   if (acts[name] === 'hang') return new Promise((resolve) => setTimeout(resolve, 100_000))
+  while (acts[name] === 'loop');
   if (acts[name] === 'say') console.log(`${name} was here`)
 }
 
