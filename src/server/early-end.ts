@@ -1,16 +1,43 @@
 // A server that has ended by itself (`earlyDeath`, exit codes that say so) before who started it could ask how it came up.
 import { callSupervisor, hasEnded } from '../control/client.ts'
+import { HoldfastError } from '../errors/holdfast-error.ts'
 import { readJournal } from '../logs/journal-file.ts'
 import type { JournalEntry, OperationOutcome } from '../supervisor/engine-api.ts'
 import { journalPath } from '../supervisor/runtime-paths.ts'
 
 const BY_ITSELF: ReadonlySet<string> = new Set(['shut-down', 'stop-all'])
 
-/** How its workers came up; null: it ends, or is gone. */
-export async function askSettled(socket: string): Promise<OperationOutcome | null> {
-  const { body } = await callSupervisor(socket, { method: 'GET', path: '/v1/settled' }).catch(nullIfEnded)
-  const outcome = body as OperationOutcome | null
-  return outcome?.goingDown ? null : outcome
+/** Milliseconds. */
+const LOOK_EVERY = 5_000
+const LEAST_PATIENCE = 500
+
+/**
+ * How its workers came up; null: it ends, or is gone.
+ * @param patience milliseconds: a server that says nothing at all for so long hangs @throws HoldfastError HF_NO_ANSWER
+ */
+export async function askSettled(socket: string, patience: number): Promise<OperationOutcome | null> {
+  const waiting = new AbortController()
+  const limit = Math.max(patience, LEAST_PATIENCE)
+  const look = (): void => {
+    callSupervisor(socket, { method: 'GET', path: '/v1/status', answerWithin: limit / 1_000 }).catch(
+      (error: unknown) => {
+        if (isSilence(error)) waiting.abort(error)
+      },
+    )
+  }
+  const timer = setInterval(look, Math.min(LOOK_EVERY, limit))
+  try {
+    const asked = callSupervisor(socket, { method: 'GET', path: '/v1/settled', signal: waiting.signal })
+    const { body } = await asked.catch(nullIfEnded)
+    const outcome = body as OperationOutcome | null
+    return outcome?.goingDown ? null : outcome
+  } finally {
+    clearInterval(timer)
+  }
+}
+
+export function isSilence(error: unknown): boolean {
+  return error instanceof HoldfastError && error.code === 'HF_NO_ANSWER'
 }
 
 export function nullIfEnded(error: unknown): { readonly body: null } {

@@ -11,7 +11,7 @@ import type { OperationOutcome } from '../supervisor/engine-api.ts'
 import { endLeftovers } from '../supervisor/leftover.ts'
 import type { StatusReport } from '../supervisor/status-report.ts'
 import { awaitDeath } from './await-exit.ts'
-import { askSettled, nullIfEnded, whyItEnded } from './early-end.ts'
+import { askSettled, isSilence, nullIfEnded, whyItEnded } from './early-end.ts'
 import { FoundServer } from './found-server.ts'
 import { deskPath } from './predecessors.ts'
 import { type ProgramCommand, programHelp } from './program-command.ts'
@@ -26,6 +26,9 @@ import { evaluateOptions } from './server-spec.ts'
 import { upgradeMains } from './upgrade-mains.ts'
 
 const UPGRADE_TIMEOUT = '30s'
+/** Milliseconds: the default of `startTimeout`. */
+const DEFAULT_PATIENCE = 30_000
+const LONGEST_TIMER = 2 ** 31 - 1
 const VERB_OF = { started: 'start', restarted: 'restart', reloaded: 'reload', replaced: 'live restart' } as const
 const STATUS = { running: 0, dead: 1, notRunning: 3, unknown: 4 } as const
 
@@ -132,7 +135,8 @@ export class Program<Config> {
       return this.notUp(message, hint)
     }
     const started = { pid, startTime: startTimeOf(pid) ?? 0 }
-    const outcome = await askSettled(this.place.socket)
+    const outcome = await this.settled()
+    if (outcome !== null && 'is' in outcome) return this.bringUp(outcome)
     if (outcome === null) {
       // The others stop gracefully, each as long as it may.
       await awaitDeath(started, null)
@@ -148,10 +152,22 @@ export class Program<Config> {
     return this.notUp('it is stopped again')
   }
 
+  /** It may compute for as long as a worker may take to start: one that is embedded may do so in its event loop. */
+  private async settled(): Promise<OperationOutcome | null | ServerPresence> {
+    const millis = parseDuration(String(this.options.startTimeout)) ?? DEFAULT_PATIENCE
+    try {
+      return await askSettled(this.place.socket, Math.min(millis, LONGEST_TIMER))
+    } catch (error) {
+      if (!isSilence(error)) throw error
+    }
+    const presence = await this.found.presence()
+    return presence.is === 'running' ? this.settled() : presence
+  }
+
   /** Another start was faster: what counts is how that one comes out. */
   private async startedMeanwhile(): Promise<number> {
     const presence = await this.found.presenceAtRest()
-    if (presence.is === 'running') await askSettled(this.place.socket)
+    if (presence.is === 'running') await this.settled()
     return this.bringUp(await this.found.presenceAtRest())
   }
 

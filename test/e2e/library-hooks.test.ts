@@ -48,6 +48,16 @@ test.each([
   },
 )
 
+test('afterStart computes without end: the start says that the server does not answer', async () => {
+  const scene = newLibraryScene('hooks.mjs')
+  scene.options({ acts: { afterStart: 'loop' }, startTimeout: '500ms' })
+  const { code, err } = await scene.command('start')
+  expect(err).toMatch(/^shop: its process \(pid \d+\) did not answer within 5 s\n/)
+  expect(code).toBe(1)
+  process.kill(scene.serverPid, 'SIGKILL')
+  await stop(scene)
+})
+
 for (const hook of ['config', 'reloadConfig']) {
   test(`${hook} throws at a reload: nothing is changed, and the command says so`, async () => {
     const scene = await start({ acts: hook === 'config' ? {} : { [hook]: 'throw' } })

@@ -27,7 +27,7 @@ await defineServer({
     return read('config.json')
   },
   server: Object.fromEntries(
-    ['initialize', 'beforeRun', 'afterRun', 'reloadConfig'].map((name) => [name, () => act(name)]),
+    ['initialize', 'beforeRun', 'afterStart', 'afterRun', 'reloadConfig'].map((name) => [name, () => act(name)]),
   ),
   worker: {
     async run(ctx) {
