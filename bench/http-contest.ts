@@ -13,7 +13,8 @@ const CONNECTIONS = 64
  * share than one that is not. So each server has a session of its own, as a daemon has, and so has the load.
  */
 const OWN_SESSION = { detached: true }
-const WARM_UP_SECONDS = 1
+/** V8 compiles on a thread beside meanwhile. */
+const WARM_UP_SECONDS = 2
 
 export interface HttpServer {
   readonly port: number
@@ -51,7 +52,7 @@ export async function httpContest(
 
   // How the connections fall to the two workers is luck, and so is what V8 makes of the code in each process (up to a fifth of the
   // CPU time, for as long as it lives): many rounds rather than long ones, each with new processes.
-  const rounds = quick ? 3 : 15
+  const rounds = quick ? 3 : 21
   const seconds = quick ? 1 : 2
   for (let round = 0; round < rounds; round++) {
     progress(`${title}: round ${round + 1} of ${rounds}`)
@@ -59,7 +60,7 @@ export async function httpContest(
     const shift = round % found.length
     for (const { start, samples } of [...found.slice(shift), ...found.slice(0, shift)]) {
       const server = await start(round)
-      await load(server.port, WARM_UP_SECONDS)
+      await load(server.port, quick ? 1 : WARM_UP_SECONDS)
       samples.push(await sample(server, load, seconds))
       await run.scratch.endMeasurement()
     }
