@@ -21,7 +21,15 @@ export function endEndlessHooks(tell: HookWatch): HookWatch {
 export function tellSupervisor(environment: Readonly<Record<string, string | undefined>>): HookWatch {
   const fd = Number(environment[VARIABLES.notifyFd])
   return (hook) => {
-    if (hook !== null) writeSync(2, `${hook} is called\n`)
-    if (Number.isInteger(fd) && fd > 2) writeSync(fd, `STATUS=${hook === null ? '' : `calls ${hook}`}\n`)
+    if (hook !== null) say(2, `${hook} is called`)
+    if (Number.isInteger(fd) && fd > 2) say(fd, `STATUS=${hook === null ? '' : `calls ${hook}`}`)
+  }
+}
+
+function say(fd: number, line: string): void {
+  try {
+    writeSync(fd, `${line}\n`)
+  } catch {
+    // The supervisor is dead, or does not read just now: that is no reason for a hook not to be called.
   }
 }
