@@ -13,10 +13,10 @@ export class RequestAccounting {
   readonly #heartbeat: HeartbeatWriter
   /** Nanoseconds, 0: requests have no deadline. */
   readonly #timeout: number
-  /** Start of each in nanoseconds; insertion order is order of start, so the first is the earliest. */
+  /** Start of each that has a deadline, in nanoseconds; insertion order is order of start, so the first is the earliest. */
   readonly #underWay = new Map<object, number>()
-  /** Of those under way that have no deadline nobody needs to know more than how many. */
-  #counted = 0
+  /** Those that have no deadline, too: of them nobody needs to know more. */
+  #open = 0
   #idle: (() => void)[] = []
   #done = 0
   #busy = 0
@@ -41,20 +41,20 @@ export class RequestAccounting {
 
   begin(request: object): void {
     const now = monotonicNanos()
-    if (this.#isIdle && !this.#turnIsOpen) this.#busySince = now
+    if (this.#open === 0 && !this.#turnIsOpen) this.#busySince = now
+    this.#open++
     this.#underWay.set(request, now)
     this.#publish()
   }
 
   /** A request without a name, where there is no deadline: half a microsecond less for each. */
   enter(): void {
-    if (this.#isIdle && !this.#turnIsOpen) this.#busySince = monotonicNanos()
-    this.#counted++
+    if (this.#open === 0 && !this.#turnIsOpen) this.#busySince = monotonicNanos()
+    this.#open++
     if (this.#later === null) this.#publish()
   }
 
   leave(outcome: 'done' | 'gone'): void {
-    this.#counted--
     this.#ended(outcome)
     if (this.#later === null) this.#publish()
   }
@@ -66,13 +66,10 @@ export class RequestAccounting {
     this.#publish()
   }
 
-  get #isIdle(): boolean {
-    return this.#counted === 0 && this.#underWay.size === 0
-  }
-
   #ended(outcome: 'done' | 'gone'): void {
     if (outcome === 'done') this.#done++
-    if (!this.#isIdle) return
+    this.#open--
+    if (this.#open > 0) return
     if (!this.#turnIsOpen) setImmediate(this.#endTurn)
     this.#turnIsOpen = true
     if (this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve()
@@ -81,12 +78,12 @@ export class RequestAccounting {
   /** The clock is read twice a turn instead of twice a request: under load that makes 0.4 µs of 16 for each. */
   readonly #endTurn = (): void => {
     this.#turnIsOpen = false
-    if (this.#isIdle) this.#busy += monotonicNanos() - this.#busySince
+    if (this.#open === 0) this.#busy += monotonicNanos() - this.#busySince
   }
 
   /** Resolves when no request is under way. */
   idle(): Promise<void> {
-    if (this.#isIdle) return Promise.resolve()
+    if (this.#open === 0) return Promise.resolve()
     return new Promise((resolve) => this.#idle.push(resolve))
   }
 
@@ -120,7 +117,7 @@ export class RequestAccounting {
   }
 
   #write(): void {
-    const running = this.#isIdle && !this.#turnIsOpen ? 0 : monotonicNanos() - this.#busySince
+    const running = this.#open === 0 && !this.#turnIsOpen ? 0 : monotonicNanos() - this.#busySince
     const deadline = this.#earliestDeadline()
     // One that fits stays: a supervisor that was stopped together with us has moved it by that time.
     if (deadline === 0) this.#published = 0
