@@ -141,6 +141,7 @@ export class FileLockProvider implements LockProvider {
       if (this.isClosed) return null
       this.agreement = agreement
       await this.seeTokens()
+      if (this.isClosed) return null
       this.watcher?.close()
       this.watchDirectory()
       return null

@@ -238,7 +238,7 @@ export class ServiceElection {
     const { request, candidate, process } = entry
     switch (effect.do) {
       case 'try-lock':
-        return this.tryLock(entry)
+        return this.await(entry, candidate.tryNow())
       case 'take-place':
         return this.takePlace(entry)
       case 'start-waiting':
@@ -271,17 +271,12 @@ export class ServiceElection {
     }
   }
 
-  private tryLock(entry: Entry): void {
-    this.await(entry, entry.candidate.tryNow())
-  }
-
   private takePlace(entry: Entry): void {
     if (!isPromotionNear(this.current)) return this.takePlaceNow(entry)
     const { slot, number } = entry.request
     const take = (): void => {
       // Called back meanwhile, or all of us closed: nobody would give its place back.
-      const isOurs = this.entries.get(keyOf(slot, number)) === entry
-      if (!isOurs || contenderOf(this.current, slot, number)?.state.is !== 'placing') return
+      if (!this.isHere(entry) || contenderOf(this.current, slot, number)?.state.is !== 'placing') return
       this.attempt(entry, { do: 'take-place' }, () => this.takePlaceNow(entry))
     }
     setTimeout(take, AFTER_PROMOTION).unref()
@@ -348,17 +343,23 @@ export class ServiceElection {
     const released = (heldBy: readonly LockHolder[]): void => this.tellOf(entry, { is: 'released', heldBy })
     if (held === null) return released([])
     const look = (): void => {
+      if (!this.isHere(entry)) return
       if (heldSlots(this.current.contenders).includes(held.slot)) return released([])
       // Who holds it can not be seen; it is given back all the same.
       held.strangers().then(released, () => released([]))
     }
-    void held.release().finally(() => setTimeout(look, AFTER_PROMOTION).unref())
+    const lookLater = (): void => void setTimeout(look, AFTER_PROMOTION).unref()
+    void held.release().then(lookLater, lookLater)
   }
 
   private async lookAt(slot: number): Promise<void> {
     const reports = await this.provider.report().catch(() => [])
     const report = reports.find((one) => one.slot === slot)
     this.take({ is: 'slot-seen', at: this.host.now(), slot, heldBy: report?.holders ?? [] })
+  }
+
+  private isHere(entry: Entry): boolean {
+    return this.entries.get(keyOf(entry.request.slot, entry.request.number)) === entry
   }
 
   private tellOf({ request }: Entry, event: Happening<ContenderEvent>): void {

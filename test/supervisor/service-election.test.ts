@@ -321,6 +321,14 @@ describe('while a standby may follow a dead main, the cores are its own', () => 
     world.election.close()
   })
 
+  test('nor once everything is closed', async () => {
+    const { world } = await mainDies()
+    await settled()
+    world.election.close()
+    vi.advanceTimersByTime(1_000)
+    expect(world.looks).toBe(0)
+  })
+
   test('while it is not, they do after 50 ms', async () => {
     const { world } = await mainDies()
     await settled()
