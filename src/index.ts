@@ -49,7 +49,9 @@ export type {
 } from './supervisor/engine-api.ts'
 export type {
   ExitReport,
+  ForkserverReport,
   LockReport,
+  OtherForkserverReport,
   OtherProcessReport,
   RolloutStateName,
   ServiceReport,

@@ -1,5 +1,6 @@
 import { isColoured } from '../control/colours.ts'
-import type { ServiceReport, StatusReport } from '../supervisor/status-report.ts'
+import { notReadyIn } from '../control/not-ready.ts'
+import type { StatusReport } from '../supervisor/status-report.ts'
 import { call, PROMPT } from './call.ts'
 import type { Context } from './context.ts'
 import { queryString } from './request-path.ts'
@@ -37,8 +38,7 @@ export function askStatus(context: Context): Promise<StatusReport> {
 
 async function askJson(context: Context): Promise<StatusTable> {
   const report = await askStatus(context)
-  const notReady = report.services.filter(hasNoReadyWorker).map(({ name }) => name)
-  return { text: `${JSON.stringify(report)}\n`, notReady }
+  return { text: `${JSON.stringify(report)}\n`, notReady: notReadyIn(report) }
 }
 
 async function ask<Answer>(context: Context, how: Record<string, boolean | number>): Promise<Answer> {
@@ -46,8 +46,4 @@ async function ask<Answer>(context: Context, how: Record<string, boolean | numbe
   const path = `/v1/status${queryString({ target: targets, memory: options.memory === true, ...how })}`
   const { body } = await call(context, { method: 'GET', path, answerWithin: PROMPT })
   return body as Answer
-}
-
-function hasNoReadyWorker({ workers }: ServiceReport): boolean {
-  return !workers.some((worker) => worker.ready)
 }

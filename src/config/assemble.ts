@@ -1,15 +1,17 @@
 // From the files' settings to the effective spec: names and directories, sockets, services, and what must hold between them.
 import { join } from 'node:path'
+import { checkForkserver } from './check-forkservers.ts'
 import { checkLocks } from './check-locks.ts'
 import { checkService, warnEndlessExits } from './check-services.ts'
 import { checkSockets, isTooLongForSocket, LONGEST_SOCKET_PATH, warnSharing } from './check-sockets.ts'
 import type { ConfigFile, FileSettings } from './config-file.ts'
 import { collectDeclared, type Declared, type DeclaredSocket } from './declared.ts'
 import { findCircles } from './dependency-circles.ts'
-import type { ControlSpec, ServiceSpec, SocketSpec, SupervisorSpec } from './effective.ts'
+import type { ControlSpec, ForkserverSpec, ServiceSpec, SocketSpec, SupervisorSpec } from './effective.ts'
 import { environmentFileReader } from './environment-file.ts'
 import { type Findings, type Standing, standing } from './findings.ts'
 import { withDefaults } from './read-table.ts'
+import { resolveForkserver } from './resolve-forkserver.ts'
 import { resolveService } from './resolve-service.ts'
 import { defaultName, defaultRuntimeDir } from './runtime-base.ts'
 import { socketSettings } from './settings/socket.ts'
@@ -36,7 +38,8 @@ export function assemble(
   const declared = collectDeclared(files, findings)
   const sockets = resolveSockets(declared)
   const directories = resolveDirectories(main.settings, options)
-  const services = resolveServices(declared, options, directories.stateDir, findings)
+  const forkservers = resolveForkservers(declared, options, findings)
+  const services = resolveServices(declared, forkservers, options, directories.stateDir, findings)
   checkSockets(declared, sockets, findings)
   warnSharing(declared, services, sockets, findings)
   reportCircles(declared, findings)
@@ -55,6 +58,7 @@ export function assemble(
     ...directories,
     control,
     sockets: Object.fromEntries(sockets),
+    forkservers: Object.fromEntries(forkservers),
     services: Object.fromEntries(services),
   }
 }
@@ -93,8 +97,23 @@ function resolveSocket({ name, settings }: DeclaredSocket): SocketSpec | null {
   return listen === undefined ? null : { name, listen, ...rest }
 }
 
+function resolveForkservers(
+  { forkservers }: Declared,
+  { directory }: AssembleOptions,
+  findings: Findings,
+): ReadonlyMap<string, ForkserverSpec> {
+  const specs = new Map<string, ForkserverSpec>()
+  for (const declared of forkservers.values()) {
+    const spec = resolveForkserver(declared, directory)
+    specs.set(declared.name, spec)
+    checkForkserver(declared, spec, findings)
+  }
+  return specs
+}
+
 function resolveServices(
   declared: Declared,
+  forkservers: ReadonlyMap<string, ForkserverSpec>,
   { directory }: AssembleOptions,
   stateDir: string,
   findings: Findings,
@@ -104,7 +123,8 @@ function resolveServices(
   const lockDirectory = (lock: string | null, service: string): string =>
     (lock === null ? undefined : declared.locks.get(lock)?.directory) ?? join(stateDir, 'locks', lock ?? service)
   for (const service of declared.services.values()) {
-    const spec = resolveService(service, { directory, readEnvironmentFiles, lockDirectory })
+    const forkserver = (name: string): ForkserverSpec | null => forkservers.get(name) ?? null
+    const spec = resolveService(service, { directory, readEnvironmentFiles, forkserver, lockDirectory })
     specs.set(service.name, spec)
     checkService(service, spec, declared, findings)
   }

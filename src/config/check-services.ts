@@ -1,4 +1,5 @@
 // What must hold between the keys of one service, and between services and what they name.
+import { checkForked } from './check-forkservers.ts'
 import type { Declarable, Declared, DeclaredService } from './declared.ts'
 import type { ServiceSpec, SignalStep } from './effective.ts'
 import type { Findings, Standing } from './findings.ts'
@@ -12,6 +13,7 @@ export function checkService(
 ): void {
   checkReferences(service, declared, findings)
   checkWorkers(service, spec, findings)
+  checkForked(service, spec, findings)
   checkRestart(service, spec, findings)
   checkRollout(service, spec, findings)
   checkHeartbeat(service, spec, findings)
@@ -19,7 +21,7 @@ export function checkService(
 }
 
 function checkReferences(service: DeclaredService, declared: Declared, findings: Findings): void {
-  const { dependsOn = {}, sockets = [], stdin, slots } = service.settings
+  const { dependsOn = {}, sockets = [], stdin, slots, forkserver } = service.settings
   const mustExist = (what: Declarable, name: string, where: Standing, at: 'key' | 'value') => {
     if (declared.has(what, name)) return
     findings.error(where, at, 'HF_CONFIG_REFERENCE', { what, name, mend: declared.suggest(what, name) })
@@ -34,13 +36,14 @@ function checkReferences(service: DeclaredService, declared: Declared, findings:
       })
     }
   }
+  if (forkserver) mustExist('forkserver', forkserver, service.at('forkserver'), 'value')
   if (slots?.lock !== undefined) mustExist('lock', slots.lock, service.at('slots', 'lock'), 'value')
   if (stdin && stdin !== 'commands') mustExist('socket', stdin.socket, service.at('stdin'), 'value')
 }
 
 function checkWorkers(service: DeclaredService, spec: ServiceSpec, findings: Findings): void {
   const { command, forkserver, slots, instances } = service.settings
-  if (command === undefined && forkserver === undefined) reportNoCommand(service, findings)
+  if (command === undefined && !forkserver) reportNoCommand(service, findings)
   if (service.name === 'holdfast') {
     const detail = {
       problem: '"holdfast" can not be a service name: its log would be that of the supervisor',

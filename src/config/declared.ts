@@ -5,6 +5,7 @@ import { suggestion } from './did-you-mean.ts'
 import { type Findings, type Standing, standing } from './findings.ts'
 import { mergeSparse } from './read-table.ts'
 import type { Sparse } from './setting.ts'
+import type { forkserverSettings } from './settings/forkserver.ts'
 import { serviceSettings } from './settings/service.ts'
 import type { lockSettings } from './settings/slots.ts'
 import type { socketSettings } from './settings/socket.ts'
@@ -27,13 +28,20 @@ export interface DeclaredSocket {
   at(...keys: (string | number)[]): Standing
 }
 
-export type Declarable = 'service' | 'socket' | 'lock'
+export interface DeclaredForkserver {
+  readonly name: string
+  readonly settings: Sparse<typeof forkserverSettings>
+  at(...keys: (string | number)[]): Standing
+}
+
+export type Declarable = 'service' | 'socket' | 'lock' | 'forkserver'
 type Declarables = `${Declarable}s`
 
 export interface Declared {
   readonly services: ReadonlyMap<string, DeclaredService>
   readonly sockets: ReadonlyMap<string, DeclaredSocket>
   readonly locks: ReadonlyMap<string, Sparse<typeof lockSettings>>
+  readonly forkservers: ReadonlyMap<string, DeclaredForkserver>
   /** Whether a file declares it; also if the declaration was refused. */
   has(what: Declarable, name: string): boolean
   /** How to mend a name that nothing declares. */
@@ -46,6 +54,8 @@ export function collectDeclared(files: readonly ConfigFile[], findings: Findings
   const serviceNames = collectNames(files, 'services', findings)
   const socketNames = collectNames(files, 'sockets', findings)
   const lockNames = collectNames(files, 'locks', findings)
+  const forkserverNames = collectNames(files, 'forkservers', findings)
+  const forkservers = new Map<string, DeclaredForkserver>()
   const locks = new Map(files.flatMap(({ settings }) => Object.entries(settings.locks ?? {})))
   for (const file of files) {
     const defaults = defaultsFor(file)
@@ -57,9 +67,20 @@ export function collectDeclared(files: readonly ConfigFile[], findings: Findings
       const at = (...keys: (string | number)[]) => standing(file.source, ['sockets', name, ...keys], [])
       if (socketNames.get(name) === file.source) sockets.set(name, { name, settings, at })
     }
+    for (const [name, settings] of Object.entries(file.settings.forkservers ?? {})) {
+      const at = (...keys: (string | number)[]) => standing(file.source, ['forkservers', name, ...keys], [])
+      if (forkserverNames.get(name) === file.source) forkservers.set(name, { name, settings, at })
+    }
   }
-  const names = { service: serviceNames, socket: socketNames, lock: lockNames }
-  return { services, sockets, locks, has: (what, name) => names[what].has(name), suggest: suggestionsFrom(names) }
+  const names = { service: serviceNames, socket: socketNames, lock: lockNames, forkserver: forkserverNames }
+  return {
+    services,
+    sockets,
+    locks,
+    forkservers,
+    has: (what, name) => names[what].has(name),
+    suggest: suggestionsFrom(names),
+  }
 }
 
 // A name is compared with every name there is: thousands of wrong names among thousands would take minutes.
@@ -80,7 +101,12 @@ function suggestionsFrom(names: Readonly<Record<Declarable, ReadonlyMap<string, 
 }
 
 function declareIt(what: Declarable, name: string): string {
-  const example = { service: '{ command: … }', socket: 'tcp://0.0.0.0:8080', lock: '{ type: file }' }[what]
+  const example = {
+    service: '{ command: … }',
+    socket: 'tcp://0.0.0.0:8080',
+    lock: '{ type: file }',
+    forkserver: '{ preload: ./app.js }',
+  }[what]
   return `Declare it at the top of the file, ${what}s: { ${name}: ${example} }, or correct the name.`
 }
 

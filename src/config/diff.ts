@@ -5,6 +5,8 @@ import { sha256 } from './sha256.ts'
 /** Keys that a running process can not take over: it was started with them. Everything else is policy of the supervisor. */
 const NEEDS_NEW_PROCESS = [
   'command',
+  'forkserver',
+  'entry',
   'cwd',
   'user',
   'group',
@@ -94,6 +96,7 @@ function socketsUsed({ sockets, stdin }: ServiceSpec): readonly string[] {
 /** Objects of which the keys are told: `env.PORT` rather than `env`. Lists and unions are told as a whole. */
 const OBJECTS: readonly string[] = [
   'env',
+  'forkserver',
   'limits',
   'dependsOn',
   'restart',

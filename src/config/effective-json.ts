@@ -1,7 +1,16 @@
 // The effective config as a config: with every default written out, in the units a user writes. Loading it again gives the
 // same spec.
 import { stringify } from 'yaml'
-import type { LimitSpec, OutputSpec, ServiceSpec, SlotsSpec, SocketSpec, SupervisorSpec } from './effective.ts'
+import type {
+  ForkserverSpec,
+  LimitSpec,
+  OutputSpec,
+  RestartSpec,
+  ServiceSpec,
+  SlotsSpec,
+  SocketSpec,
+  SupervisorSpec,
+} from './effective.ts'
 import { writeReady } from './settings/ready.ts'
 import { writeReload } from './settings/reload.ts'
 import type { SupervisorConfig } from './settings/supervisor.ts'
@@ -21,6 +30,7 @@ export function effectiveConfig(spec: SupervisorSpec): SupervisorConfig {
     control: { ...control, mode: formatPermissionBits(control.mode) },
     sockets: mapValues(spec.sockets, writeSocket),
     locks: writeLocks(spec),
+    forkservers: mapValues(spec.forkservers, writeForkserver),
     services: mapValues(spec.services, writeService),
   })
 }
@@ -59,9 +69,40 @@ function writeLocks({ services }: SupervisorSpec): Record<string, { type: 'file'
   return Object.fromEntries(slots.map(({ lock, directory }) => [lock, { type: 'file' as const, directory }]))
 }
 
-function writeService({ name: _, instances, slots, ...service }: ServiceSpec) {
+function writeForkserver({
+  name: _,
+  command,
+  executable,
+  startTimeout,
+  forkTimeout,
+  restart,
+  ...rest
+}: ForkserverSpec) {
+  return {
+    ...(command === null ? {} : { command }),
+    ...(executable === null ? {} : { executable }),
+    ...rest,
+    startTimeout: formatDuration(startTimeout),
+    forkTimeout: formatDuration(forkTimeout),
+    restart: writeRestart(restart),
+  }
+}
+
+function writeRestart(restart: RestartSpec) {
+  return {
+    ...restart,
+    initial: formatDuration(restart.initial),
+    max: formatDuration(restart.max),
+    resetAfter: formatDuration(restart.resetAfter),
+    maxRetries: restart.maxRetries ?? ('never' as const),
+    delay: formatDuration(restart.delay),
+  }
+}
+
+function writeService({ name: _, command, forkserver, instances, slots, ...service }: ServiceSpec) {
   const { umask, limits, stdin, stdout, stderr, heartbeat, requestTimeout, restart, pace, stop, rollout } = service
   return {
+    ...(forkserver === null ? { command } : { forkserver: forkserver.name }),
     ...(slots === null ? { instances } : { slots: writeSlots(slots) }),
     ...service,
     umask: umask === null ? null : formatPermissionBits(umask),
@@ -80,14 +121,7 @@ function writeService({ name: _, instances, slots, ...service }: ServiceSpec) {
             signals: heartbeat.signals.map(writeStep),
           },
     requestTimeout: requestTimeout === null ? ('off' as const) : formatDuration(requestTimeout),
-    restart: {
-      ...restart,
-      initial: formatDuration(restart.initial),
-      max: formatDuration(restart.max),
-      resetAfter: formatDuration(restart.resetAfter),
-      maxRetries: restart.maxRetries ?? ('never' as const),
-      delay: formatDuration(restart.delay),
-    },
+    restart: writeRestart(restart),
     pace: { ...pace, interval: formatDuration(pace.interval) },
     stop: {
       ...stop,

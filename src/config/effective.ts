@@ -135,8 +135,12 @@ export interface ServiceSpec {
   readonly name: string
   readonly description: string
   readonly tags: readonly string[]
-  /** argv; a string that needs a shell is already `['/bin/sh', '-c', TEXT]`. */
+  /** argv; a string that needs a shell is already `['/bin/sh', '-c', TEXT]`. Empty where there is a forkserver. */
   readonly command: readonly string[]
+  /** What the workers are forked from. The whole of it: a worker runs what that has loaded. */
+  readonly forkserver: ForkserverSpec | null
+  /** What a forked worker runs; null: what was loaded says so. */
+  readonly entry: string | null
   readonly instances: number
   readonly autostart: boolean
   readonly dependsOn: Readonly<Record<string, DependencyCondition>>
@@ -169,6 +173,33 @@ export interface ServiceSpec {
   readonly slots: SlotsSpec | null
 }
 
+export type ForkserverRuntime = 'node' | 'python' | 'perl' | 'ruby'
+
+/** What the loaded application may hold open although its workers would share it. */
+export type Shareable = 'sockets' | 'timers' | 'threads'
+
+export interface ForkserverSpec {
+  readonly name: string
+  readonly description: string
+  readonly runtime: ForkserverRuntime
+  readonly preload: readonly string[]
+  /** Somebody's own forkserver; null: ours for the runtime. */
+  readonly command: readonly string[] | null
+  /** Null: the runtime's usual program. */
+  readonly executable: string | null
+  readonly arguments: readonly string[]
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string>>
+  readonly user: string | null
+  readonly group: string | null
+  /** False: started and stopped by the operator alone. */
+  readonly auto: boolean
+  readonly allow: readonly Shareable[]
+  readonly startTimeout: Millis
+  readonly forkTimeout: Millis
+  readonly restart: RestartSpec
+}
+
 export interface ControlSpec {
   readonly socket: string
   readonly mode: number
@@ -185,5 +216,6 @@ export interface SupervisorSpec {
   readonly stateDir: string
   readonly control: ControlSpec
   readonly sockets: Readonly<Record<string, SocketSpec>>
+  readonly forkservers: Readonly<Record<string, ForkserverSpec>>
   readonly services: Readonly<Record<string, ServiceSpec>>
 }

@@ -1,7 +1,15 @@
 // A declared service to the spec that the engine runs: built-in defaults, ladders, environment files.
 
 import type { DeclaredService } from './declared.ts'
-import type { HeartbeatSpec, RestartSpec, RolloutSpec, ServiceSpec, SlotsSpec, StopSpec } from './effective.ts'
+import type {
+  ForkserverSpec,
+  HeartbeatSpec,
+  RestartSpec,
+  RolloutSpec,
+  ServiceSpec,
+  SlotsSpec,
+  StopSpec,
+} from './effective.ts'
 import { withDefaults } from './read-table.ts'
 import type { Complete, Sparse } from './setting.ts'
 import { earlyDeathSettings } from './settings/early-death.ts'
@@ -19,6 +27,8 @@ export interface ServiceSurroundings {
   readonly directory: string
   /** Variables of the service's `envFile`s, joined. */
   readEnvironmentFiles(service: DeclaredService): Readonly<Record<string, string>>
+  /** Null: there is none of that name. */
+  forkserver(name: string): ForkserverSpec | null
   /** Where the files of a lock lie. Null: its own, by default. */
   lockDirectory(lock: string | null, service: string): string
 }
@@ -26,25 +36,29 @@ export interface ServiceSurroundings {
 /** Without a command, which is reported elsewhere, that is empty. */
 export function resolveService(
   declared: DeclaredService,
-  { directory, readEnvironmentFiles, lockDirectory }: ServiceSurroundings,
+  { directory, readEnvironmentFiles, forkserver: forkserverOf, lockDirectory }: ServiceSurroundings,
 ): ServiceSpec {
   const given: Complete<typeof serviceSettings> = withDefaults(serviceSettings, declared.settings)
   const stop = resolveStop(given.stop, given.session)
+  const forkserver = given.forkserver === null ? null : forkserverOf(given.forkserver)
   const slots = given.slots === undefined ? null : resolveSlots(given.slots, declared.name, lockDirectory)
   return {
     name: declared.name,
     description: given.description,
     tags: given.tags,
     command: given.command ?? [],
+    forkserver,
+    entry: given.entry,
     instances: slots === null ? given.instances : slots.mains + slots.standbys,
     autostart: given.autostart,
     dependsOn: given.dependsOn,
     cwd: given.cwd ?? directory,
-    user: given.user,
-    group: given.group,
+    // Only root could become somebody else than who has loaded the application, and would no longer be root.
+    user: given.user ?? forkserver?.user ?? null,
+    group: given.group ?? (given.user === null ? (forkserver?.group ?? null) : null),
     umask: given.umask,
     nice: given.nice,
-    env: { ...readEnvironmentFiles(declared), ...given.env },
+    env: { ...forkserver?.env, ...readEnvironmentFiles(declared), ...given.env },
     limits: given.limits,
     session: given.session,
     sockets: given.sockets,
@@ -52,7 +66,7 @@ export function resolveService(
     stdout: given.stdout,
     stderr: given.stderr,
     startTimeout: given.startTimeout,
-    ready: given.ready,
+    ready: declared.settings.ready ?? (forkserver === null ? given.ready : { by: 'notify' }),
     heartbeat: given.heartbeat === null ? null : resolveHeartbeat(given.heartbeat, stop.timeout),
     requestTimeout: given.requestTimeout,
     restart: resolveRestart(given.restart),
@@ -61,7 +75,7 @@ export function resolveService(
     stop,
     reload: given.reload,
     // A main has to go before its standby can follow it.
-    rollout: resolveRollout(given.rollout, slots === null && given.sockets.length > 0),
+    rollout: resolveRollout(given.rollout, slots === null && (given.sockets.length > 0 || forkserver !== null)),
     slots,
   }
 }
@@ -75,7 +89,7 @@ function resolveSlots(
   return { lock: lock ?? service, directory: lockDirectory(lock ?? null, service), ...counts }
 }
 
-function resolveRestart(given: Sparse<typeof restartSettings> | undefined): RestartSpec {
+export function resolveRestart(given: Sparse<typeof restartSettings> | undefined): RestartSpec {
   return withDefaults(restartSettings, given ?? {})
 }
 

@@ -16,6 +16,7 @@ import { reportDown } from './down-progress.ts'
 import { answerEvents } from './event-route.ts'
 import { EventStream } from './event-stream.ts'
 import { answerLogs } from './log-route.ts'
+import { notReadyIn } from './not-ready.ts'
 import type { Call } from './read-call.ts'
 import { sendJson } from './reply.ts'
 import { OPERATION_VERBS, type RouteName } from './routes.ts'
@@ -56,10 +57,7 @@ const HANDLERS: Readonly<Record<RouteName, Handler>> = {
     const paint = paintFor(options.color === true, false, {})
     const width = typeof options.width === 'number' ? options.width : null
     const text = statusText(report, { paint, width, now: Date.now() })
-    const notReady = report.services
-      .filter(({ workers }) => !workers.some(({ ready }) => ready))
-      .map(({ name }) => name)
-    sendJson(response, 200, { text, notReady })
+    sendJson(response, 200, { text, notReady: notReadyIn(report) })
   },
   settled({ engine }, call, reply) {
     return outcomeOf(call, reply, () => engine.settled())

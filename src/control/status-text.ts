@@ -1,6 +1,7 @@
-// `status` for people: a line on the supervisor, a row per service or worker, the sockets.
+// `status` for people: a line on the supervisor, a row per service or worker, forkservers and sockets.
 import type { LockReport, ServiceReport, StatusReport, WorkerReport } from '../supervisor/status-report.ts'
 import { colourOfState, type Paint } from './colours.ts'
+import { forkserverTable } from './forkserver-table.ts'
 import { humanDuration, humanSize } from './human-units.ts'
 import { type Cell, tableText } from './table-text.ts'
 
@@ -17,6 +18,7 @@ export interface StatusTextOptions {
 export function statusText(report: StatusReport, options: StatusTextOptions): string {
   const parts = [headLine(report, options)]
   if (report.services.length > 0) parts.push(serviceTable(report, options))
+  if (report.forkservers.length > 0) parts.push(forkserverTable(report.forkservers, options))
   if (report.sockets.length > 0) parts.push(socketTable(report, options))
   const locks = report.locks.flatMap((lock) => lockLines(lock, options))
   if (locks.length > 0) parts.push(`${locks.join('\n')}\n`)

@@ -90,9 +90,19 @@ export function openFifoForChild(path: string, options: OpenFifoOptions = {}): n
   return openEnd(path, 0, options)
 }
 
-function openEnd(path: string, flags: number, { trusted = false, followed = false }: OpenFifoOptions): number {
+/** The child's end, blocking, where it is to see the end of those who write. Somebody has to have it open for writing. */
+export function openFifoForReading(path: string, options: OpenFifoOptions = {}): number {
+  return openEnd(path, 0, options, fsConstants.O_RDONLY)
+}
+
+function openEnd(
+  path: string,
+  flags: number,
+  { trusted = false, followed = false }: OpenFifoOptions,
+  access = fsConstants.O_RDWR,
+): number {
   const noFollow = followed ? 0 : fsConstants.O_NOFOLLOW
-  const fd = withOsErrors(() => openSync(path, fsConstants.O_RDWR | noFollow | flags))
+  const fd = withOsErrors(() => openSync(path, access | noFollow | flags))
   if (trusted || fstatSync(fd).isFIFO()) return fd
   closeSync(fd)
   throw new OsError('open', constants.errno.EEXIST, { subject: path, explanation: 'it is no FIFO' })

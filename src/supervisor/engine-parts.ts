@@ -7,6 +7,7 @@ import type { OwnChildren } from '../os/own-children.ts'
 import type { ChildReaper, WaitStatus } from '../os/reap.ts'
 import type { AuxiliaryCommands } from './auxiliary-command.ts'
 import type { EngineHost } from './engine-host.ts'
+import type { ForkserverLogs } from './forkserver-logs.ts'
 import type { Journal } from './journal.ts'
 import type { Listeners } from './listeners.ts'
 import type { RuntimePaths } from './runtime-paths.ts'
@@ -31,6 +32,7 @@ export interface EngineParts {
     onExit: (pid: number, status: WaitStatus) => void,
     beforeReap: (pid: number) => void,
   ) => ChildReaper
+  readonly forkserverLogs: ForkserverLogs
   /** For a spec whose output goes elsewhere than before. @throws Error for an unknown user or group */
   readonly makeOutput: (spec: ServiceSpec) => ServiceOutput
   /** A worker ended with an exit code that stops everything. */

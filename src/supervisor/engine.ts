@@ -7,7 +7,6 @@ import type { StopWay } from '../lifecycle/process-state.ts'
 import { drainsLonger } from '../lifecycle/stop-ladder.ts'
 import type { ServiceLog } from '../logs/service-log.ts'
 import { monotonicMillis } from '../os/monotonic-clock.ts'
-import { pssOf } from '../os/resource-usage.ts'
 import { withDependencies } from '../rollout/dependencies.ts'
 import { specOf } from '../rollout/service-state.ts'
 import { applySpec } from './apply.ts'
@@ -23,13 +22,16 @@ import type {
   WhyReport,
 } from './engine-api.ts'
 import type { EngineParts } from './engine-parts.ts'
+import { reportStatus } from './engine-status.ts'
+import { logNameOf } from './forkserver-logs.ts'
+import { targetName } from './forkserver-name.ts'
+import { ForkserverOperations } from './forkserver-operations.ts'
+import { type SplitTargets, splitTargets } from './forkserver-targets.ts'
 import { removeIntent } from './intent.ts'
 import { IntentKeeper } from './intent-keeper.ts'
 import type { Interpreter } from './interpreter.ts'
 import { Operations } from './operations.ts'
 import { RuntimeKeeper } from './runtime-keeper.ts'
-import type { RunningProcess } from './service-runtime.ts'
-import { reportService } from './status.ts'
 import type { StatusReport } from './status-report.ts'
 import type { SupervisorLock } from './supervisor-lock.ts'
 import { UsageSamples } from './usage-samples.ts'
@@ -46,6 +48,7 @@ export class LocalEngine implements Engine {
   private readonly parts: EngineParts
   private readonly interpreter: Interpreter
   private readonly operations: Operations
+  private readonly forkservers: ForkserverOperations
   private readonly lock: SupervisorLock
   private readonly runtime: RuntimeKeeper
   private readonly startedAt = new Date().toISOString()
@@ -65,6 +68,11 @@ export class LocalEngine implements Engine {
     this.lock = lock
     this.journalFile = parts.journal.file
     this.operations = new Operations(interpreter, parts.journal, parts.host.workers?.inProcess?.most ?? null)
+    this.forkservers = new ForkserverOperations({
+      interpreter,
+      operations: this.operations,
+      declared: () => this.spec.forkservers,
+    })
     const onTrouble = (reason: string): void => parts.journal.write({ kind: 'supervisor', event: 'trouble', reason })
     this.intent = new IntentKeeper(parts.paths.intent, () => this.going === null, onTrouble)
     this.runtime = this.keepRuntime()
@@ -129,43 +137,11 @@ export class LocalEngine implements Engine {
   }
 
   status(query: StatusQuery = {}): StatusReport {
-    const { interpreter, spec } = this
-    const targets = query.targets && query.targets.length > 0 ? query.targets : ['all']
-    const chosen = interpreter.services.size === 0 ? [] : this.resolve(targets)
-    const runtimes = chosen.flatMap(({ service, slots }) => {
-      const runtime = interpreter.services.get(service)
-      return runtime === undefined ? [] : [{ runtime, slots }]
-    })
-    const pids: number[] = []
-    for (const { runtime } of runtimes) {
-      const processes = [...runtime.slots.values()].flatMap((slot) => [...slot.processes.values()])
-      pids.push(...processes.flatMap(({ pid }) => pid ?? []))
-      interpreter.heartbeats.refresh(runtime, processes.filter(writesHeartbeats))
-    }
-    const usage = this.usage.sample(pids)
-    const sources = {
-      iso: interpreter.clock.isoConverter(),
-      clock: interpreter.clock,
-      brief: query.brief === true,
-      usageOf: (pid: number) => usage.get(pid) ?? null,
-      pssOf: query.memory ? pssOf : null,
-      elections: interpreter.elections,
-    }
-    return {
-      supervisor: {
-        pid: process.pid,
-        version: VERSION,
-        startedAt: this.startedAt,
-        config: spec.configFile,
-        node: process.version,
-        name: spec.name,
-        ...(this.going === null ? {} : { goingDown: true as const }),
-      },
-      services: runtimes.map(({ runtime, slots }) => reportService(runtime, slots, sources)),
-      sockets: this.parts.listeners.report(),
-      forkservers: [],
-      locks: interpreter.elections.report(),
-    }
+    const { interpreter, spec, parts, usage, startedAt } = this
+    const { services, forkservers } = this.splitTargets(query.targets ?? [])
+    const chosen = interpreter.services.size === 0 ? [] : this.operations.resolve(services)
+    const shown = { services: chosen, forkservers }
+    return reportStatus({ interpreter, spec, parts, usage, startedAt, goingDown: this.going !== null }, shown, query)
   }
 
   lookAtLocks(): Promise<void> {
@@ -177,7 +153,19 @@ export class LocalEngine implements Engine {
     if (this.going !== null && request.verb !== 'stop') throw new HoldfastError('HF_GOING_DOWN')
     // All of them: an operation may concern dependents as well.
     this.startNow(this.toStart)
-    return this.operations.operate(request, onProgress)
+    const { services, forkservers } = splitTargets(request.targets, this.forkservers.names)
+    if (forkservers.length === 0) return this.operations.operate(request, onProgress)
+    const own = await this.forkservers.operate(request, forkservers)
+    const rest =
+      services.length === 0 ? [] : (await this.operate({ ...request, targets: services }, onProgress)).services
+    const outcomes = [...own, ...rest]
+    return { ok: outcomes.every(({ ok }) => ok), services: outcomes }
+  }
+
+  /** Without targets everything; otherwise what is named. */
+  private splitTargets(targets: readonly string[]): SplitTargets {
+    const { names } = this.forkservers
+    return targets.length === 0 ? { services: ['all'], forkservers: names } : splitTargets(targets, names)
   }
 
   async apply(
@@ -222,14 +210,16 @@ export class LocalEngine implements Engine {
       this.going = this.goDown(how)
     } else if (!this.closed) {
       // Asked again: everything at once now, and one rung further.
-      for (const [name, { state }] of this.interpreter.services) {
+      for (const { state } of this.interpreter.registry.all) {
+        const { name } = state
         const text = 'the supervisor goes down'
         this.interpreter.dispatch(name, state.wanted === 'down' ? { is: 'hurry' } : { is: 'stop', slots: null, text })
       }
     }
     if (options.immediate && !this.closed) {
       const text = 'the supervisor goes down at once'
-      for (const name of this.interpreter.services.keys()) {
+      for (const { state } of this.interpreter.registry.all) {
+        const { name } = state
         this.interpreter.dispatch(name, { is: 'stop', slots: null, text })
         this.interpreter.dispatch(name, { is: 'kill', text })
       }
@@ -255,7 +245,7 @@ export class LocalEngine implements Engine {
   }
 
   reopenLogs(): void {
-    for (const { output } of this.interpreter.services.values()) output.log.reopen()
+    for (const log of this.serviceLogs(null)) log.reopen()
   }
 
   checkRuntime(): void {
@@ -267,24 +257,29 @@ export class LocalEngine implements Engine {
   }
 
   onLine(services: readonly string[] | null, listener: (line: LogLine) => void): () => void {
-    const removals = [...this.interpreter.services]
-      .filter(([name]) => services?.includes(name) ?? true)
-      .map(([, { output }]) => output.log.onLine(listener))
+    const removals = this.serviceLogs(services).map((log) => log.onLine(listener))
     return () => {
       for (const remove of removals) remove()
     }
   }
 
   logFile(service: string): string | null {
+    const forkserver = this.forkservers.names.find((name) => targetName(name) === service)
+    if (forkserver !== undefined) return join(this.spec.logDir, `${logNameOf(forkserver)}.log`)
     const spec = this.spec.services[service]
     if (spec === undefined) return null
     return spec.stdout === 'log' || spec.stderr === 'log' ? join(this.spec.logDir, `${service}.log`) : null
   }
 
   serviceLogs(services: readonly string[] | null): readonly ServiceLog[] {
-    return [...this.interpreter.services]
-      .filter(([name]) => services?.includes(name) ?? true)
-      .map(([, { output }]) => output.log)
+    const named =
+      services === null ? null : this.forkservers.names.filter((name) => services.includes(targetName(name)))
+    return [
+      ...[...this.interpreter.services]
+        .filter(([name]) => services?.includes(name) ?? true)
+        .map(([, { output }]) => output.log),
+      ...this.parts.forkserverLogs.logs(named),
+    ]
   }
 
   journalWritten(): Promise<unknown> {
@@ -292,7 +287,9 @@ export class LocalEngine implements Engine {
   }
 
   resolve(targets: readonly string[]): { service: string; slots: number[] | null }[] {
-    return this.operations.resolve(targets)
+    const { services, forkservers } = splitTargets(targets, this.forkservers.names)
+    const named = forkservers.map((name) => ({ service: targetName(name), slots: null }))
+    return [...this.operations.resolve(services), ...named]
   }
 
   dump(target = 'all'): unknown {
@@ -304,7 +301,8 @@ export class LocalEngine implements Engine {
     const { interpreter, parts } = this
     parts.journal.write({ kind: 'supervisor', event: 'let-go', pid: process.pid, reason: text })
     interpreter.goingDown = true
-    for (const [name, { state }] of interpreter.services) {
+    for (const { state } of interpreter.registry.all) {
+      const { name } = state
       const longer = drainsLonger(specOf(state, state.generation))
       interpreter.dispatch(name, { is: 'stop', slots: null, text, longer, onlySignals: true })
     }
@@ -318,6 +316,7 @@ export class LocalEngine implements Engine {
     interpreter.goingDown = true
     if (interpreter.running) await eventTaken()
     const services = await this.operations.stopInOrder(names, 'the supervisor goes down', how)
+    await this.forkservers.endAll('the supervisor goes down')
     const left = await interpreter.sweepEverything()
     const unwritten = (await this.close()) ? {} : { unwritten: true as const }
     if (left.length === 0) return { ok: true, services, ...unwritten }
@@ -332,9 +331,8 @@ export class LocalEngine implements Engine {
     this.runtime.close()
     interpreter.close()
     this.usage.close()
-    const runtimes = [...interpreter.services.values()]
-    const written = await Promise.all(runtimes.map(({ output }) => output.log.close({ deadline: 2_000 })))
-    for (const { slots } of runtimes) {
+    const written = await Promise.all(this.serviceLogs(null).map((log) => log.close({ deadline: 2_000 })))
+    for (const { slots } of interpreter.registry.all) {
       for (const { lanes } of slots.values()) for (const lane of lanes) lane?.close()
     }
     parts.readers.close()
@@ -359,7 +357,7 @@ export class LocalEngine implements Engine {
       lock,
       journal,
       processes: () =>
-        [...interpreter.services.values()].flatMap(({ slots }) =>
+        interpreter.registry.all.flatMap(({ slots }) =>
           [...slots.values()].flatMap(({ processes }) => [...processes.values()].filter(({ pid }) => pid !== null)),
         ),
       startOf: ({ startedAt }) => interpreter.clock.iso(startedAt),
@@ -384,8 +382,3 @@ export class LocalEngine implements Engine {
  * operation would take the state of before for its outcome. Events are taken in one go, so that the next microtask is late enough.
  */
 const eventTaken = (): Promise<void> => Promise.resolve()
-
-/** A worker that has said nothing so far has no numbers in its table either: a thousand files less to open. */
-function writesHeartbeats({ spec, notify, vitals }: RunningProcess): boolean {
-  return vitals !== null && (notify !== null || spec.heartbeat !== null || spec.requestTimeout !== null)
-}

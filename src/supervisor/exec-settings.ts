@@ -5,6 +5,7 @@ import { CAP_SYS_CHROOT, hasCapability } from '../os/capabilities.ts'
 import { findCommand } from '../os/command-path.ts'
 import { CHROOT, execChain } from '../os/exec-chain.ts'
 import { type Group, lookupGroup, lookupUser, type User } from '../os/users.ts'
+import type { ForkUser } from '../wire/fork-messages.ts'
 
 export interface Executable {
   readonly file: string
@@ -40,6 +41,13 @@ export function ownerOf(spec: ServiceSpec): { uid: number; gid: number } | null 
   const { user, group } = identityOf(spec)
   if (user === null && group === null) return null
   return { uid: user?.uid ?? process.getuid?.() ?? 0, gid: group?.gid ?? user?.gid ?? process.getgid?.() ?? 0 }
+}
+
+/** Whom a process that is forked elsewhere has to become; null: it is who we are. */
+export function forkUserOf(spec: ServiceSpec): ForkUser | null {
+  const { user, group } = identityOf(spec)
+  if (user !== null) return { uid: user.uid, gid: group?.gid ?? user.gid, groups: user.groups }
+  return group === null ? null : { gid: group.gid, groups: [] }
 }
 
 /** systemd's rule: programs that use select(2) break beyond 1,024, and Node raised our own soft limit to the hard one. */

@@ -11,28 +11,28 @@ import type { ChildReaper, WaitStatus } from '../os/reap.ts'
 import { removeTree } from '../os/remove-tree.ts'
 import { groupExists, signalGroup } from '../os/send-signal.ts'
 import type { ServiceEffect, ServiceEvent } from '../rollout/service-event.ts'
-import { deadlineOfService, newService } from '../rollout/service-state.ts'
+import { deadlineOfService } from '../rollout/service-state.ts'
 import { stepService } from '../rollout/service-step.ts'
-import { BaseEnvironment } from './base-environment.ts'
+import { ChangeNews } from './change-news.ts'
 import { DeadlineTimer } from './deadline-timer.ts'
 import { DependencyGates } from './dependency-gates.ts'
 import { Elections } from './elections.ts'
 import { ownsChildren } from './engine-host.ts'
 import type { EngineParts } from './engine-parts.ts'
+import { instanceOf } from './forkserver-name.ts'
+import type { Forkservers } from './forkservers.ts'
 import { GroupSweeper } from './group-sweeper.ts'
-import type { Happening } from './happening.ts'
+import { bringsUp, type Happening } from './happening.ts'
 import { HeartbeatMonitor } from './heartbeat-monitor.ts'
-import { HeartbeatTable } from './heartbeat-table.ts'
-import { newLauncher } from './new-launcher.ts'
+import { type Launchers, newLaunchers } from './new-launcher.ts'
 import type { LaunchRequest } from './prepare-spawn.ts'
 import { ProcessEffects } from './process-effects.ts'
-import { inheritedEnvironment } from './process-environment.ts'
+import { ServiceRegistry } from './service-registry.ts'
 import { closeUnusedSlots, type RunningProcess, type ServiceRuntime, slotRuntime } from './service-runtime.ts'
 import { StrayEndings } from './stray-endings.ts'
 import { StraySweeper } from './stray-sweeper.ts'
 import { SupervisedClock } from './supervised-clock.ts'
-import { requestEntry, rolloutEntry, workerEntry } from './worker-entry.ts'
-import type { WorkerLauncher } from './worker-launcher.ts'
+import { gapEntry, requestEntry, rolloutEntry, workerEntry } from './worker-entry.ts'
 import { eventOf, messagesIn } from './worker-messages.ts'
 import { removeRecord } from './worker-record.ts'
 
@@ -43,17 +43,15 @@ const LAST_LINES = 20
 /** Before the name of a service, which has no colon: the deadline of its election. */
 const LOCK = 'lock:'
 
-const BRINGS_UP: ReadonlySet<string> = new Set(['start', 'restart', 'deploy', 'scale'])
-
 export class Interpreter {
-  readonly services = new Map<string, ServiceRuntime>()
+  readonly registry: ServiceRegistry
   readonly clock: SupervisedClock
   readonly heartbeats: HeartbeatMonitor
   readonly elections: Elections
   private readonly parts: EngineParts
   private readonly effects: ProcessEffects
   private readonly reaper: ChildReaper
-  private readonly launcher: WorkerLauncher
+  private readonly launcher: Launchers
   private readonly timer: DeadlineTimer
   private readonly groups = new GroupSweeper()
   private readonly strays: StraySweeper
@@ -61,18 +59,20 @@ export class Interpreter {
   private readonly byPid = new Map<number, RunningProcess>()
   private readonly queue: [string, Happening][] = []
   running = false
-  private readonly changed = new Set<string>()
-  private readonly changeListeners = new Set<(service: string) => void>()
+  private readonly news: ChangeNews
   private readonly reloadListeners = new Set<(service: string, slot: number, error: string | null) => void>()
-  private readonly gates = new DependencyGates(this.services, (name, waitsFor) =>
-    this.dispatch(name, { is: 'gate', waitsFor }),
-  )
+  private readonly gates: DependencyGates
   /** From now on nothing is started, whoever still asks for it. */
   goingDown = false
 
   constructor(parts: EngineParts) {
     this.parts = parts
-    this.clock = new SupervisedClock((gap) => this.onGap(gap))
+    this.registry = new ServiceRegistry(parts)
+    this.gates = new DependencyGates(this.services, (name, waitsFor) => this.dispatch(name, { is: 'gate', waitsFor }))
+    this.clock = new SupervisedClock((gap) => {
+      this.heartbeats.shift(gap)
+      parts.journal.write(gapEntry(gap))
+    })
     this.timer = new DeadlineTimer(this.clock, (due) => this.onDue(due))
     this.heartbeats = new HeartbeatMonitor(
       this.clock,
@@ -92,8 +92,10 @@ export class Interpreter {
       whenSettled: (act) => this.launcher.whenSettled(act),
       services: parts.paths.services,
     })
+    this.news = new ChangeNews((name, act) => this.guarded(name, act))
+    this.news.listen((name) => this.gates.updateDependentsOf(name))
     const onChange = (names: readonly string[]): void => {
-      for (const name of names) this.changed.add(name)
+      for (const name of names) this.news.note(name)
       this.announceChanges()
     }
     this.endings = new StrayEndings({ ...parts, strays: this.strays, onChange })
@@ -108,7 +110,7 @@ export class Interpreter {
       noProcess: (request, failed) => {
         const at = this.clock.now()
         if (failed === null) this.tellRequest(request, { is: 'spawn-cancelled', at })
-        else this.onSpawnFailed(request, failed, true)
+        else this.onSpawnFailed(request, failed, { gotNoLock: true })
       },
       note: (request, event, reason) => parts.journal.write(requestEntry(request, event, reason)),
       setDeadline: (name, at) => this.timer.set(`${LOCK}${name}`, at),
@@ -125,53 +127,59 @@ export class Interpreter {
         for (const listener of [...this.reloadListeners]) listener(process.service, process.slot, error)
       },
     })
-    this.launcher = newLauncher({
+    this.launcher = newLaunchers({
       ...parts,
       clock: this.clock,
-      outerId: parts.host.environment.HOLDFAST_ID ?? null,
-      environment: new BaseEnvironment(inheritedEnvironment(parts.host.environment)),
       reaper: this.reaper,
+      services: this.services,
       knownPids: () => [...this.byPid.keys(), ...parts.children.pids],
-      ownsProcess: parts.host.ownsProcess,
+      isKnown: (pid) => this.byPid.has(pid) || parts.children.owns(pid),
+      add: (spec, generation) => this.registry.addForkserver(spec, generation),
+      remove: (name) => this.remove(name),
+      runtimeOf: (name) => this.registry.get(name),
+      dispatch: (name, happening) => this.dispatch(name, happening),
       onSpawned: (process) => this.onSpawned(process),
       onEnded: (process, status) => this.onEnded(process, status, false),
-      onFailed: (request, error) => this.onSpawnFailed(request, error),
-      onTrouble: (request, reason) => parts.journal.write(requestEntry(request, 'trouble', reason)),
+      onExit: (process, status) => this.onExit(process.identity.pid, status),
+      onFailed: (request, error, lastOutput) => this.onSpawnFailed(request, error, { lastOutput }),
       onNotify: (request, chunk) => this.onNotify(request, chunk),
       onIpcReady: (request) => this.tellRequest(request, { is: 'ready', at: this.clock.now() }),
+      onReady: (process) => this.tell(process, { is: 'ready', at: this.clock.now() }),
+      kill: (process, why) => this.effects.kill(process, why),
+      note: (request, event, reason) => parts.journal.write(requestEntry(request, event, reason)),
+      noteForkserver: ({ name, generation }, event, reason) =>
+        parts.journal.write({ kind: 'worker', service: name, generation, event, reason }),
     })
+  }
+
+  get services(): ReadonlyMap<string, ServiceRuntime> {
+    return this.registry.services
+  }
+
+  get forkservers(): Forkservers {
+    return this.launcher.forkservers
   }
 
   /** Call `refreshDependencies` when all are added. */
   add(spec: ServiceSpec, generation = 1): void {
     if (this.goingDown) throw new HoldfastError('HF_GOING_DOWN')
-    if (this.services.has(spec.name)) throw new Error(`${spec.name} is there already (bug)`)
-    this.services.set(spec.name, {
-      state: newService(spec, generation),
-      output: this.parts.makeOutput(spec),
-      heartbeats: new HeartbeatTable(this.parts.paths.heartbeat(spec.name)),
-      slots: new Map(),
-      strays: 0,
-    })
+    this.registry.addService(spec, generation)
+    if (spec.forkserver !== null) this.forkservers.noteGeneration(spec.name)
   }
 
   remove(name: string): void {
-    const service = this.services.get(name)
-    if (service === undefined) return
-    for (const { lanes } of service.slots.values()) for (const lane of lanes) lane?.close()
-    void service.output.log.close()
+    if (!this.registry.remove(name)) return
     this.timer.set(name, null)
-    this.services.delete(name)
     this.guarded(name, () => removeTree(this.parts.paths.service(name)))
     this.elections.remove(name)
     this.gates.reindex()
-    this.changed.add(name)
+    this.news.note(name)
     this.announceChanges()
   }
 
   /** Takes an event; when this returns, all that follows from it at once has been done. */
   dispatch(service: string, happening: Happening): void {
-    if (this.goingDown && BRINGS_UP.has(happening.is)) return
+    if (this.goingDown && bringsUp(happening)) return
     this.queue.push([service, happening])
     if (this.running) return
     this.running = true
@@ -184,15 +192,10 @@ export class Interpreter {
   }
 
   /** Events that start many services at once. */
-  inBulk(act: () => void): void {
-    this.launcher.bulk(act)
-  }
+  readonly inBulk = (act: () => void): void => this.launcher.bulk(act)
 
   /** Called after the service's state changed, once per burst of events. */
-  onChange(listener: (service: string) => void): () => void {
-    this.changeListeners.add(listener)
-    return () => this.changeListeners.delete(listener)
-  }
+  readonly onChange = (listener: (service: string) => void): (() => void) => this.news.listen(listener)
 
   onReloadDone(listener: (service: string, slot: number, error: string | null) => void): () => void {
     this.reloadListeners.add(listener)
@@ -216,7 +219,7 @@ export class Interpreter {
   }
 
   private step(name: string, happening: Happening): void {
-    const service = this.services.get(name)
+    const service = this.registry.get(name)
     if (service === undefined) return
     const event = { ...happening, at: this.clock.now(), random: Math.random() } as ServiceEvent
     const before = service.state
@@ -225,7 +228,8 @@ export class Interpreter {
     this.guarded(name, () => {
       ;[service.state, effects] = stepService(before, event)
     })
-    if (service.state !== before) this.changed.add(name)
+    if (service.state !== before) this.news.note(name)
+    if (service.state.lastGeneration !== before.lastGeneration) this.forkservers.noteGeneration(name)
     const ordered = this.elections.inOrder(name, effects)
     for (const effect of ordered) this.guarded(name, () => this.perform(service, effect))
     if (service.state !== before) this.guarded(name, () => this.elections.update(name))
@@ -243,11 +247,7 @@ export class Interpreter {
   }
 
   private announceChanges(): void {
-    for (const name of this.changed) {
-      this.changed.delete(name) // it may change again meanwhile, and comes once more then
-      this.guarded(name, () => this.gates.updateDependentsOf(name))
-      for (const listener of [...this.changeListeners]) this.guarded(name, () => listener(name))
-    }
+    this.news.announce(() => this.guarded('', () => this.forkservers.review()))
   }
 
   /** After services were added, or `dependsOn` changed. */
@@ -273,7 +273,8 @@ export class Interpreter {
       case 'process':
         return this.performProcess(service, slot, effect.number, effect.effect)
       case 'end-strays':
-        return this.endings.end(service, slot)
+        // What a forkserver has forked are workers, and what those have left running is theirs.
+        return instanceOf(name) === null ? this.endings.end(service, slot) : undefined
       case 'stop-all':
         return this.parts.stopAll(`${name}/${slot}: ${effect.why}`, effect.code)
       case 'trial-failed':
@@ -308,17 +309,22 @@ export class Interpreter {
   // --- what happens outside
 
   private onSpawned(process: RunningProcess): void {
-    const service = this.services.get(process.service)
+    const service = this.registry.get(process.service)
     if (service === undefined) return
     slotRuntime(service, process.slot).processes.set(process.number, process)
     if (process.pid !== null) this.byPid.set(process.pid, process)
-    this.parts.host.workers?.spawned?.(process)
+    if (instanceOf(process.service) !== null) this.launcher.forks.began(process)
+    else this.parts.host.workers?.spawned?.(process)
     this.elections.spawned(process)
     this.tell(process, { is: 'spawned', at: process.startedAt, process: process.identity })
   }
 
-  private onSpawnFailed(request: LaunchRequest, error: string, gotNoLock = false): void {
-    slotRuntime(request.service, request.slot).lastOutput = []
+  private onSpawnFailed(
+    request: LaunchRequest,
+    error: string,
+    { gotNoLock = false, lastOutput = [] }: { gotNoLock?: boolean; lastOutput?: readonly string[] | undefined } = {},
+  ): void {
+    slotRuntime(request.service, request.slot).lastOutput = lastOutput
     this.elections.notSpawned(request.service, request.slot, request.number, error)
     this.tellRequest(request, { is: 'spawn-failed', at: this.clock.now(), error, gotNoLock })
   }
@@ -326,6 +332,7 @@ export class Interpreter {
   private onNotify(request: LaunchRequest, chunk: Buffer): void {
     const process = request.service.slots.get(request.slot)?.processes.get(request.number)
     if (process === undefined) return
+    if (instanceOf(process.service) !== null) return this.launcher.forks.heard(process, chunk)
     for (const message of messagesIn(process, chunk)) {
       const event = eventOf(message, this.clock.now())
       if (event !== null) this.tell(process, event)
@@ -344,8 +351,9 @@ export class Interpreter {
   private onExit(pid: number, status: WaitStatus): void {
     const process = this.byPid.get(pid)
     if (process === undefined) {
-      if (!this.parts.children.ended(pid, status)) this.groups.look()
-      return
+      if (this.parts.children.ended(pid, status)) return
+      this.launcher.forks.strangerEnded(pid, status)
+      return this.groups.look()
     }
     this.byPid.delete(pid)
     this.onEnded(process, status, process.spec.session && process.spec.stop.group && groupExists(pid))
@@ -356,13 +364,12 @@ export class Interpreter {
     this.elections.exited(process, 'it died')
     this.heartbeats.forget(process)
     process.lane.endOfProcess()
-    const service = this.services.get(process.service)
+    const service = this.registry.get(process.service)
     if (service !== undefined) slotRuntime(service, process.slot).lastOutput = process.lane.lastOutput(LAST_LINES)
     const signal = status.signal?.replace(/^SIG/, '') ?? null
-    this.parts.host.workers?.exited?.(
-      process,
-      signal === null ? `exited with code ${status.code}` : `killed by SIG${signal}`,
-    )
+    const reason = signal === null ? `exited with code ${status.code}` : `killed by SIG${signal}`
+    if (instanceOf(process.service) !== null) this.launcher.forks.died(process, reason)
+    else this.parts.host.workers?.exited?.(process, reason)
     this.tell(process, { is: 'exited', at: this.clock.now(), code: status.code, signal, leftover })
   }
 
@@ -370,17 +377,11 @@ export class Interpreter {
   private onDue(due: readonly string[]): void {
     for (const name of due) {
       if (name.startsWith(LOCK)) this.elections.tick(name.slice(LOCK.length))
-      const service = this.services.get(name)
+      const service = this.registry.get(name)
       if (service === undefined) continue
       for (const { processes } of service.slots.values()) for (const { lane } of processes.values()) lane.drain()
       this.dispatch(name, { is: 'tick' })
     }
-  }
-
-  private onGap(gap: number): void {
-    this.heartbeats.shift(gap)
-    const reason = `the supervisor did not run for ${(gap / 1000).toFixed(1)}s; all deadlines move by that`
-    this.parts.journal.write({ kind: 'supervisor', event: 'gap', reason })
   }
 
   private tell(process: RunningProcess, event: ProcessEvent): void {

@@ -1,6 +1,7 @@
 // Every transition with its cause, in memory for those who listen and on disk for those who ask later.
 import { JournalFile } from '../logs/journal-file.ts'
 import type { JournalEntry } from './engine-api.ts'
+import { instanceOf, targetName } from './forkserver-name.ts'
 
 type Unstamped = Omit<JournalEntry, 'seq' | 'at'>
 
@@ -23,7 +24,7 @@ export class Journal {
 
   write(entry: Unstamped): void {
     if (this.pending.length === 0) queueMicrotask(() => this.handOn())
-    this.pending.push({ millis: Date.now(), entry })
+    this.pending.push({ millis: Date.now(), entry: withForkserverNames(entry) })
   }
 
   /** @returns the unsubscription; who unsubscribes hears what was written until then */
@@ -57,6 +58,13 @@ export class Journal {
     if (!this.closed) for (const entry of stamped) this.sink.append(entry)
     for (const entry of stamped) for (const listener of this.listeners) callApart(() => listener(entry))
   }
+}
+
+/** Its generations are kept up as services of their own; for people it is one forkserver. */
+function withForkserverNames(entry: Unstamped): Unstamped {
+  const instance = entry.service === undefined ? null : instanceOf(entry.service)
+  if (instance === null || entry.service === undefined) return entry
+  return { ...entry, service: targetName(instance.forkserver), worker: entry.service }
 }
 
 /** What it throws is the program's own affair, and that of no other listener. */

@@ -1,11 +1,19 @@
 // One of the two places of a slot where a process can stand: its FIFOs, and our reading ends of them. A lane belongs to
 // one process at a time; FIFOs and fds are kept for the next one.
 import { closeSync, writeSync } from 'node:fs'
-import type { ServiceSpec } from '../config/effective.ts'
+import type { OutputSpec, ServiceSpec } from '../config/effective.ts'
 import type { StreamCapture } from '../logs/stream-capture.ts'
-import { makeFifo, type OpenFifoOptions, openFifo, openFifoForChild, readAvailable } from '../os/fifo.ts'
+import {
+  makeFifo,
+  type OpenFifoOptions,
+  openFifo,
+  openFifoForChild,
+  openFifoForReading,
+  readAvailable,
+} from '../os/fifo.ts'
 import type { FifoPlaces, FifoReader } from '../os/fifo-reader.ts'
 import type { FifoReaders } from '../os/fifo-readers.ts'
+import { instanceOf } from './forkserver-name.ts'
 import type { LaneIndex, RuntimePaths } from './runtime-paths.ts'
 import type { ServiceOutput } from './service-runtime.ts'
 
@@ -14,11 +22,21 @@ export interface LaneContext {
   readonly readers: FifoReaders
   readonly output: ServiceOutput
   readonly devNull: number
+  /** A forkserver is to hear of our death, and end. */
+  readonly endsForkservers: boolean
 }
 
 const scratch = Buffer.allocUnsafe(16_384)
 /** More than a pipe holds. */
 const READS_AT_END = 128
+
+/** Where a process that is forked elsewhere finds them. Null: /dev/null. */
+export interface LanePlaces {
+  readonly stdout: string | null
+  readonly stderr: string | null
+  readonly notify: string
+  readonly commands: string
+}
 
 /** The fds a new process gets from its lane; ours to close after the spawn, but for those that are not the lane's. */
 export interface LaneFds {
@@ -45,17 +63,19 @@ export class Lane implements FifoPlaces<FifoEnd> {
   private err: StreamCapture | null = null
   private notify: FifoReader | null = null
   private writer: number | null = null
-  private notifyFdOfWriter = 0
+  private notifyFdOfWriter: number | null = null
   private commandUsed = false
   /** If somebody removes one, opening it says so, and the launcher makes all of them anew. */
   private readonly made = new Set<string>()
   private onNotify: ((chunk: Buffer) => void) | null = null
+  /** The only writing end of the commands: its process hears of our death. */
+  private commandWriter: number | null = null
 
   constructor(index: LaneIndex, service: string, slot: number, context: LaneContext) {
     this.index = index
     this.service = service
     this.slot = slot
-    this.worker = `${service}/${slot}`
+    this.worker = instanceOf(service) === null ? `${service}/${slot}` : service
     this.context = context
   }
 
@@ -71,8 +91,8 @@ export class Lane implements FifoPlaces<FifoEnd> {
   /** Opens what the child will hold. Nothing new is listened to before `letGo`. @throws OsError */
   open(spec: ServiceSpec, onNotify: (chunk: Buffer) => void): LaneFds {
     const mine: number[] = []
-    const forChild = (path: string): number => {
-      const fd = openFifoForChild(path, this.options)
+    const forChild = (path: string, openEnd = openFifoForChild): number => {
+      const fd = openEnd(path, this.options)
       mine.push(fd)
       return fd
     }
@@ -89,6 +109,27 @@ export class Lane implements FifoPlaces<FifoEnd> {
     }
   }
 
+  /** For a process that opens its ends itself. @throws OsError */
+  openByPath(spec: ServiceSpec, onNotify: (chunk: Buffer) => void): LanePlaces {
+    const nobody = (): number => -1
+    this.onNotify = onNotify
+    this.stream(spec, 'out', nobody)
+    this.stream(spec, 'err', nobody)
+    this.listen(nobody)
+    this.command(nobody)
+    const place = (kind: 'out' | 'err', output: OutputSpec): string | null => {
+      if (output === 'ignore') return null
+      // Ours, not that of the process that forks it.
+      return output === 'inherit' ? `/proc/${process.pid}/fd/${kind === 'out' ? 1 : 2}` : this.path(kind)
+    }
+    return {
+      stdout: place('out', spec.stdout),
+      stderr: place('err', spec.stderr),
+      notify: this.path('notify'),
+      commands: this.path('command'),
+    }
+  }
+
   /** What is said from now on is for a process that nobody knows yet: it waits until `letGo`. */
   hold(): void {
     for (const end of [this.out, this.err, this.notify]) end?.hold()
@@ -98,15 +139,15 @@ export class Lane implements FifoPlaces<FifoEnd> {
     for (const end of [this.out, this.err, this.notify]) end?.letGo()
   }
 
-  /** The process, and which of its fds is the notification FIFO: what it says is to be found there, too. */
-  belongsTo(pid: number, notifyFd: number): void {
+  /** The process, and which of its fds is the notification FIFO, where that is known: what it says is to be found there, too. */
+  belongsTo(pid: number, notifyFd: number | null): void {
     this.writer = pid
     this.notifyFdOfWriter = notifyFd
   }
 
   linkAtWriter(end: FifoEnd): string | null {
     const fd = end === 'out' ? 1 : end === 'err' ? 2 : this.notifyFdOfWriter
-    return this.writer === null ? null : `/proc/${this.writer}/fd/${fd}`
+    return this.writer === null || fd === null ? null : `/proc/${this.writer}/fd/${fd}`
   }
 
   path(end: FifoEnd): string {
@@ -170,6 +211,8 @@ export class Lane implements FifoPlaces<FifoEnd> {
     this.out = null
     this.err = null
     this.notify = null
+    if (this.commandWriter !== null) closeSync(this.commandWriter)
+    this.commandWriter = null
   }
 
   private stream(spec: ServiceSpec, kind: 'out' | 'err', forChild: (path: string) => number): number {
@@ -207,8 +250,13 @@ export class Lane implements FifoPlaces<FifoEnd> {
     return forChild(path)
   }
 
-  private command(forChild: (path: string) => number): number {
-    const fd = forChild(this.fifo('command'))
+  private command(forChild: (path: string, openEnd?: typeof openFifoForChild) => number): number {
+    const path = this.fifo('command')
+    if (this.context.endsForkservers && instanceOf(this.service) !== null) {
+      this.commandWriter ??= openFifo(path, this.options)
+      return forChild(path, openFifoForReading)
+    }
+    const fd = forChild(path)
     // What the last process left unread is not for this one.
     if (this.commandUsed) {
       const reader = openFifo(this.path('command'), this.options)

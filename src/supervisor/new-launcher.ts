@@ -1,20 +1,88 @@
-import type { WaitStatus } from '../os/reap.ts'
+import type { ServiceSpec } from '../config/effective.ts'
+import type { ChildReaper, WaitStatus } from '../os/reap.ts'
+import { BaseEnvironment } from './base-environment.ts'
+import type { EngineParts } from './engine-parts.ts'
+import { ForkLauncher, type ForkLauncherContext } from './fork-launcher.ts'
+import { Forkservers, type ForkserversContext } from './forkservers.ts'
 import { InProcessLauncher } from './in-process-launcher.ts'
+import { LostForks } from './lost-forks.ts'
+import { ForkPreparation } from './prepare-fork.ts'
+import { type LaunchRequest, SpawnPreparation } from './prepare-spawn.ts'
 import { inheritedEnvironment } from './process-environment.ts'
-import { type LauncherContext, ProcessLauncher } from './process-launcher.ts'
-import type { RunningProcess } from './service-runtime.ts'
+import { ProcessLauncher } from './process-launcher.ts'
+import { ProcessRegistration } from './process-registration.ts'
+import type { RunningProcess, ServiceRuntime } from './service-runtime.ts'
+import type { SupervisedClock } from './supervised-clock.ts'
+import { WorkerLanes } from './worker-lanes.ts'
 import type { WorkerLauncher } from './worker-launcher.ts'
 
-export interface AnyLauncherContext extends LauncherContext {
+export interface LaunchersContext
+  extends EngineParts,
+    Pick<ForkserversContext, 'services' | 'add' | 'remove' | 'runtimeOf' | 'dispatch'>,
+    Pick<ForkLauncherContext, 'onFailed' | 'note' | 'noteForkserver' | 'onReady' | 'kill' | 'onExit'> {
+  readonly clock: SupervisedClock
+  readonly reaper: ChildReaper
+  readonly knownPids: () => Iterable<number>
+  readonly isKnown: (pid: number) => boolean
+  readonly onSpawned: (process: RunningProcess) => void
+  readonly onNotify: (request: LaunchRequest, chunk: Buffer) => void
+  readonly onIpcReady: (request: LaunchRequest) => void
   /** For workers that the reaper does not know. */
   readonly onEnded: (process: RunningProcess, status: WaitStatus) => void
 }
 
-/** Of processes, unless the host's workers are none. */
-export function newLauncher(context: AnyLauncherContext): WorkerLauncher {
-  const { host } = context
+/** Everything that starts workers. */
+export interface Launchers extends WorkerLauncher {
+  readonly forkservers: Forkservers
+  readonly forks: ForkLauncher
+}
+
+/** Processes, spawned or forked, unless the host's workers are none. */
+export function newLaunchers(parts: LaunchersContext): Launchers {
+  const { host } = parts
   const { workers } = host
-  if (!workers?.inProcess) return new ProcessLauncher(context)
   const inherited = inheritedEnvironment(host.environment)
-  return new InProcessLauncher({ ...context, runner: workers.inProcess, workers, inherited })
+  const context = {
+    ...parts,
+    outerId: host.environment.HOLDFAST_ID ?? null,
+    environment: new BaseEnvironment(inherited),
+    ownsProcess: host.ownsProcess,
+    onTrouble: (request: LaunchRequest, problem: string) => parts.note(request, 'trouble', problem),
+  }
+  // A server made with the library has nobody who could take its workers over.
+  const lanes = new WorkerLanes({ ...context, endsForkservers: workers !== undefined })
+  const registration = new ProcessRegistration(context)
+  const preparation = new SpawnPreparation({ ...context, lanes })
+  const spawning = workers?.inProcess
+    ? new InProcessLauncher({ ...context, runner: workers.inProcess, workers, inherited })
+    : new ProcessLauncher({ ...context, preparation, registration })
+  const session: ServiceSpec['session'] = workers === undefined ? true : 'group'
+  const forkservers = new Forkservers({ ...context, session })
+  const lost = new LostForks(parts.isKnown)
+  const forks = new ForkLauncher({
+    ...context,
+    forkservers,
+    registration,
+    lost,
+    preparation: new ForkPreparation({ ...context, lanes }),
+    cold: spawning,
+  })
+  return {
+    forkservers,
+    forks,
+    request: (request) => (isForked(request) ? forks : spawning).request(request),
+    cancel: (service: ServiceRuntime, slot, number) =>
+      forks.cancel(service, slot, number) || spawning.cancel(service, slot, number),
+    bulk: (act) => spawning.bulk(act),
+    whenSettled: (act) => spawning.whenSettled(act),
+    close(): void {
+      spawning.close()
+      lost.close()
+      forks.close()
+    },
+  }
+}
+
+function isForked({ service, generation }: LaunchRequest): boolean {
+  return service.state.specs[generation]?.forkserver != null
 }

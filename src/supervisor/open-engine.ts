@@ -21,6 +21,7 @@ import type { Engine } from './engine-api.ts'
 import { type EngineHost, ownsChildren } from './engine-host.ts'
 import type { EngineParts } from './engine-parts.ts'
 import { ownerOf } from './exec-settings.ts'
+import { ForkserverLogs } from './forkserver-logs.ts'
 import { Interpreter } from './interpreter.ts'
 import { Journal } from './journal.ts'
 import { endLeftovers, LOCK_COMMANDS, livingLeftovers } from './leftover.ts'
@@ -80,6 +81,7 @@ function assemble(spec: SupervisorSpec, host: EngineHost, { paths, lock, listene
   const softNoFile = Math.min(1_024, hardNoFile)
   const children = new OwnChildren()
   const idPrefix = engineId()
+  const forkserverLogs = new ForkserverLogs()
   let engine: LocalEngine | null = null
   const parts: EngineParts = {
     host,
@@ -102,7 +104,11 @@ function assemble(spec: SupervisorSpec, host: EngineHost, { paths, lock, listene
     idPrefix,
     makeReaper: (onExit, beforeReap) =>
       new ChildReaper(ownsChildren(host) ? 'subreaper' : 'own-children', onExit, beforeReap),
-    makeOutput: (service) => makeOutput(service, spec.logDir, journal, host.workers?.logRotation()),
+    forkserverLogs,
+    makeOutput: (service) =>
+      forkserverLogs.outputOf(service, (one, name) =>
+        makeOutput(one, join(spec.logDir, `${name}.log`), journal, host.workers?.logRotation()),
+      ),
     stopAll: (...why) => engine?.stopAll(...why),
   }
   const interpreter = new Interpreter(parts)
@@ -131,11 +137,11 @@ async function endOrRefuseLeftovers(runtimeDir: string, clean: boolean): Promise
   if (left.length > 0) throw new HoldfastError('HF_WORKERS_ALIVE', { workers: left.join(', ') })
 }
 
-function makeOutput(spec: ServiceSpec, logDir: string, journal: Journal, rotation?: LogRotation): ServiceOutput {
+function makeOutput(spec: ServiceSpec, file: string, journal: Journal, rotation?: LogRotation): ServiceOutput {
   const note = (event: string, reason: string): void =>
     journal.write({ kind: 'supervisor', service: spec.name, event, reason })
   const log = new ServiceLog({
-    file: join(logDir, `${spec.name}.log`),
+    file,
     stdout: spec.stdout,
     stderr: spec.stderr,
     ...rotation,

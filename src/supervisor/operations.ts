@@ -84,7 +84,7 @@ export class Operations {
         return looks
       })
       const lookAgain = (): void => {
-        const runtime = this.interpreter.services.get(service)
+        const runtime = this.interpreter.registry.get(service)
         const outcome = runtime === undefined ? { service, ok: true, message: 'removed' } : look(runtime)
         if (outcome === null) return
         for (const looks of watched) looks.delete(lookAgain)

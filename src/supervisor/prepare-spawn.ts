@@ -1,25 +1,24 @@
 // All that comes before a worker's spawn: its lane and fds, its environment, its exec chain.
 
 import type { ServiceSpec } from '../config/effective.ts'
+import { coldCommand } from '../forkserver/runner-command.ts'
 import { ladderFor, timeUntilKill } from '../lifecycle/stop-ladder.ts'
 import { findCommand } from '../os/command-path.ts'
 import type { EpollLoop } from '../os/epoll.ts'
-import type { FifoReaders } from '../os/fifo-readers.ts'
 import type { SpawnOptions } from '../os/spawn.ts'
 import { VARIABLES } from '../wire/worker-environment.ts'
 import type { BaseEnvironment } from './base-environment.ts'
-import type { EngineHost } from './engine-host.ts'
+import type { EngineHost, WorkerHost } from './engine-host.ts'
 import { executableFor, softNoFile } from './exec-settings.ts'
+import { instanceOf } from './forkserver-name.ts'
 import { type IpcChannel, openIpcChannel } from './ipc-channel.ts'
-import { Lane, type LaneFds } from './lane.ts'
+import type { Lane } from './lane.ts'
 import type { Listeners } from './listeners.ts'
 import { starterKey } from './listeners.ts'
-import { giftEnvironment } from './process-environment.ts'
-import type { LaneIndex, RuntimePaths } from './runtime-paths.ts'
-import { makeServiceDirectory } from './service-directory.ts'
+import { forkserverEnvironment, giftEnvironment, type ProcessGifts } from './process-environment.ts'
 import type { LockGift } from './service-election.ts'
-import { outputKey, type ServiceOutput, type ServiceRuntime, slotRuntime } from './service-runtime.ts'
-import { restoreWorkerDirectories } from './worker-directories.ts'
+import type { ServiceRuntime } from './service-runtime.ts'
+import type { WorkerLanes } from './worker-lanes.ts'
 
 export interface LaunchRequest {
   readonly service: ServiceRuntime
@@ -44,9 +43,7 @@ export interface PreparedSpawn {
 
 export interface PreparationContext {
   readonly host: EngineHost
-  readonly paths: RuntimePaths
   readonly epoll: EpollLoop
-  readonly readers: FifoReaders
   readonly listeners: Listeners
   readonly devNull: number
   readonly hardNoFile: number
@@ -55,8 +52,7 @@ export interface PreparationContext {
   /** HOLDFAST_ID of the Holdfast that runs us, if one does. */
   readonly outerId: string | null
   readonly environment: BaseEnvironment
-  readonly makeOutput: (spec: ServiceSpec) => ServiceOutput
-  readonly onTrouble: (request: LaunchRequest, problem: string) => void
+  readonly lanes: WorkerLanes
   readonly onNotify: (request: LaunchRequest, chunk: Buffer) => void
   readonly onIpcReady: (request: LaunchRequest) => void
 }
@@ -65,8 +61,6 @@ export class SpawnPreparation {
   private readonly context: PreparationContext
   /** Programs found in this turn: a thousand services often run the same one. */
   private readonly found = new Map<string, string>()
-  /** Lanes of processes that nobody knows yet. */
-  private readonly taken = new Set<Lane>()
 
   constructor(context: PreparationContext) {
     this.context = context
@@ -84,11 +78,11 @@ export class SpawnPreparation {
     const spec = service.state.specs[generation]
     if (spec === undefined) throw new Error(`generation ${generation} is not known any more`)
     const id = `${context.idPrefix}.${spec.name}.${slot}.${number}`
-    const { lane, fds } = this.openLane(request, spec)
-    this.taken.add(lane)
+    const onNotify = (chunk: Buffer): void => context.onNotify(request, chunk)
+    const { lane, opened: fds } = context.lanes.take(request, spec, (one) => one.open(spec, onNotify))
     let channel: IpcChannel | null = null
     const settle = (isRunning: boolean): void => {
-      this.taken.delete(lane)
+      context.lanes.giveBack(lane)
       fds.close()
       lane.letGo()
       channel?.closeChildEnd()
@@ -100,28 +94,22 @@ export class SpawnPreparation {
       channel = spec.ready.by === 'ipc' ? openIpcChannel(context.epoll, () => context.onIpcReady(request)) : null
       const layout = this.layOutFds(spec, fds, channel?.childFd ?? null, request.lock)
       const fullId = context.outerId === null ? id : `${context.outerId}/${id}`
-      const gifts = {
-        id: fullId,
-        slot,
-        generation,
-        role: request.lock?.role ?? 'main',
-        token: request.lock?.token ?? null,
-        mainSlot: request.lock?.slot ?? null,
-        heartbeat: service.heartbeats.prepare(slot, lane.index, lane.output.owner, hasDeadlines(spec)),
-        ...layout.gifts,
-      } as const
-      const stopTimeout = timeUntilKill(ladderFor({ kind: 'stop', text: '' }, spec))
-      const ours = giftEnvironment(spec, gifts)
-      if (stopTimeout !== null) ours.HOLDFAST_STOP_TIMEOUT_MS = String(stopTimeout)
+      const own = context.host.workers
+      const forkserver = instanceOf(spec.name)
+      const ours =
+        forkserver === null
+          ? workerEnvironment(request, spec, lane, fullId, layout.gifts, own)
+          : {
+              ...forkserverEnvironment({ ...forkserver, id: fullId, ...layout.gifts }),
+              ...own?.forkserverEnvironment?.(),
+            }
       const { path, shellUnsafe } = context.environment.of(spec)
       const { find } = this
-      const own = context.host.workers
-      if (own !== undefined) Object.assign(ours, own.environment({ service: spec.name, slot }))
       const inherited = own?.inherited?.() ?? []
       if (inherited.length > 0) ours[VARIABLES.lifelineFd] = String(layout.fds.length)
       const allFds = [...layout.fds, ...inherited]
-      const listenPid = spec.sockets.length > 0 && (own?.wantsListenPid ?? true)
-      const { file, argv } = executableFor(spec, spec.command, { listenPid, path, shellUnsafe, find })
+      const listenPid = forkserver === null && spec.sockets.length > 0 && (own?.wantsListenPid ?? true)
+      const { file, argv } = executableFor(spec, commandOf(spec), { listenPid, path, shellUnsafe, find })
       const env = context.environment.linesFor(spec, ours)
       const { session, cwd } = spec
       const limit = softNoFile(spec, context.hardNoFile)
@@ -176,56 +164,6 @@ export class SpawnPreparation {
     return stdin === 'commands' ? commands : this.context.listeners.get(stdin.socket).fd
   }
 
-  /** Somebody may have removed the directories under us (a cleaner of /run or /dev/shm): then they are made anew, once. */
-  private openLane(request: LaunchRequest, spec: ServiceSpec): { lane: Lane; fds: LaneFds } {
-    const onNotify = (chunk: Buffer): void => this.context.onNotify(request, chunk)
-    let lane: Lane | null = null
-    try {
-      lane = this.freeLane(request, spec)
-      return { lane, fds: lane.open(spec, onNotify) }
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-      this.context.onTrouble(request, 'the runtime directory of the workers was removed; it is made anew')
-      lane?.close()
-      if (lane !== null) slotRuntime(request.service, request.slot).lanes[lane.index] = null
-      restoreWorkerDirectories(this.context.paths)
-      request.service.heartbeats.forget()
-      const fresh = this.freeLane(request, spec)
-      return { lane: fresh, fds: fresh.open(spec, onNotify) }
-    }
-  }
-
-  private freeLane({ service, slot }: LaunchRequest, spec: ServiceSpec): Lane {
-    const runtime = slotRuntime(service, slot)
-    const used = new Set<unknown>([...runtime.processes.values()].map(({ lane }) => lane))
-    const isFree = (index: LaneIndex): boolean => {
-      const lane = runtime.lanes[index]
-      return lane === null || !(used.has(lane) || this.taken.has(lane))
-    }
-    const index: LaneIndex = isFree(0) ? 0 : 1
-    if (!isFree(index)) throw new Error('both lanes of the slot are taken (bug)')
-    if (service.output.key !== outputKey(spec)) service.output = this.context.makeOutput(spec)
-    const { output, state } = service
-    const known = runtime.lanes[index]
-    if (known?.output === output) return known
-    known?.close()
-    if (known !== null) {
-      this.closeUnusedOutput(service, known.output)
-      service.heartbeats.forget()
-    }
-    const { paths, readers, devNull } = this.context
-    makeServiceDirectory(paths.service(state.name), output.owner)
-    const lane = new Lane(index, state.name, slot, { paths, readers, output, devNull })
-    runtime.lanes[index] = lane
-    return lane
-  }
-
-  /** After a change of stdout, stderr or user: the last lane that wrote to the old place is gone. */
-  private closeUnusedOutput(service: ServiceRuntime, output: ServiceOutput): void {
-    const lanes = [...service.slots.values()].flatMap((slot) => slot.lanes)
-    if (output !== service.output && !lanes.some((lane) => lane?.output === output)) void output.log.close()
-  }
-
   private readonly find: typeof findCommand = (command, path, cwd) => {
     const key = `${command}\0${path}\0${cwd}`
     const known = this.found.get(key)
@@ -234,6 +172,40 @@ export class SpawnPreparation {
     this.found.set(key, file)
     return file
   }
+}
+
+/** Of a worker whose forkserver can not fork it. @throws Error where nobody knows how else to start it */
+function commandOf({ command, forkserver, entry }: ServiceSpec): readonly string[] {
+  if (forkserver === null) return command
+  const cold = coldCommand(forkserver, entry)
+  if (cold === null)
+    throw new Error(`without its forkserver ${forkserver.name}, which has a command of its own, it can not be started`)
+  return cold
+}
+
+/** What the process of a worker finds, however it is made. */
+export function workerEnvironment(
+  { service, slot, generation, lock }: LaunchRequest,
+  spec: ServiceSpec,
+  lane: Lane,
+  id: string,
+  layout: Pick<ProcessGifts, 'sockets' | 'notifyFd' | 'commandFd' | 'channelFd' | 'lockFds'>,
+  own: WorkerHost | undefined,
+): Record<string, string> {
+  const ours = giftEnvironment(spec, {
+    id,
+    slot,
+    generation,
+    role: lock?.role ?? 'main',
+    token: lock?.token ?? null,
+    mainSlot: lock?.slot ?? null,
+    heartbeat: service.heartbeats.prepare(slot, lane.index, lane.output.owner, hasDeadlines(spec)),
+    ...layout,
+  })
+  const stopTimeout = timeUntilKill(ladderFor({ kind: 'stop', text: '' }, spec))
+  if (stopTimeout !== null) ours.HOLDFAST_STOP_TIMEOUT_MS = String(stopTimeout)
+  if (own !== undefined) Object.assign(ours, own.environment({ service: spec.name, slot }))
+  return ours
 }
 
 /** That the worker writes itself. */

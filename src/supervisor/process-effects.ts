@@ -11,6 +11,7 @@ import { commandWord } from '../wire/command-words.ts'
 import { BackgroundWatch } from './background-watch.ts'
 import type { EngineParts } from './engine-parts.ts'
 import { accountEnvironment } from './exec-settings.ts'
+import { instanceOf } from './forkserver-name.ts'
 import type { GroupSweeper } from './group-sweeper.ts'
 import type { HeartbeatMonitor } from './heartbeat-monitor.ts'
 import { inheritedEnvironment } from './process-environment.ts'
@@ -82,6 +83,11 @@ export class ProcessEffects {
     }
   }
 
+  /** At once, whatever it is doing. */
+  kill(process: RunningProcess, why: string): void {
+    this.signal(process, { do: 'signal', process: process.identity, signal: 'KILL', scope: 'process', why })
+  }
+
   private signal(process: RunningProcess, { signal, scope, why }: ProcessEffect & { do: 'signal' }): void {
     const { identity, inside, spec } = process
     if (inside !== null) {
@@ -143,6 +149,8 @@ export class ProcessEffects {
 
   private send(process: RunningProcess, message: CommandMessage): void {
     if (process.inside !== null) return process.inside.worker.tell(message)
+    // Where a worker hears messages a forkserver hears orders.
+    if (instanceOf(process.service) !== null) return
     if (process.spec.stdin !== 'commands') process.lane.send(formatCommandMessage(message))
   }
 

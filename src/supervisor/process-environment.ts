@@ -37,8 +37,9 @@ export interface ProcessGifts {
     readonly starterKey: string
     readonly backlog: number
   }[]
-  readonly notifyFd: number
-  /** Null: commands come on stdin. */
+  /** Null, as the next one: whoever forks it opens that by its path, and says where. */
+  readonly notifyFd: number | null
+  /** Null as well: commands come on stdin. */
   readonly commandFd: number | null
   readonly channelFd: number | null
   readonly lockFds?: readonly number[]
@@ -70,7 +71,7 @@ export function nameEnvironment(
 /** Ours, on top of everything else: a worker must be able to trust these names. */
 export function giftEnvironment(spec: ServiceSpec, gifts: ProcessGifts): Record<string, string> {
   const ours = nameEnvironment(spec, gifts)
-  ours.HOLDFAST_NOTIFY_FD = String(gifts.notifyFd)
+  if (gifts.notifyFd !== null) ours.HOLDFAST_NOTIFY_FD = String(gifts.notifyFd)
   ours.HOLDFAST_HEARTBEAT = gifts.heartbeat
   if (gifts.token) ours.FENCING_TOKEN = gifts.token
   if (gifts.mainSlot != null) ours[VARIABLES.mainSlot] = String(gifts.mainSlot)
@@ -98,4 +99,32 @@ function socketEnvironment({ sockets, generation }: ProcessGifts): Record<string
     ours[backlogVariable(name)] = String(backlog)
   }
   return ours
+}
+
+/** As long as the name of a worker may be: a forked one writes its own over that of its forkserver. */
+const ROOM_FOR_AN_ID = 240
+
+/** A forkserver speaks as a forkserver, and to nobody as a worker. */
+export function forkserverEnvironment({
+  forkserver,
+  generation,
+  id,
+  notifyFd,
+  commandFd,
+}: {
+  readonly forkserver: string
+  readonly generation: number
+  readonly id: string
+  readonly notifyFd: number
+  readonly commandFd: number | null
+}): Record<string, string> {
+  return {
+    HOLDFAST: '1',
+    HOLDFAST_FORKSERVER: forkserver,
+    HOLDFAST_GENERATION: String(generation),
+    // Empty elements mean nothing.
+    HOLDFAST_ID: `${id}/`.padEnd(ROOM_FOR_AN_ID, '/'),
+    HOLDFAST_FORK_STATUS: String(notifyFd),
+    HOLDFAST_FORK_COMMANDS: String(commandFd),
+  }
 }

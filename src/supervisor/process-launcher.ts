@@ -1,23 +1,17 @@
 // Starts workers: at once, or, where many are asked for, some in each turn of the event loop, so that the control socket answers
 // between. Those are spawned by threads while the next ones are prepared here.
 
-import { specHash } from '../config/diff.ts'
-import type { ServiceSpec } from '../config/effective.ts'
-import { bootId } from '../os/boot-id.ts'
 import { guarded } from '../os/guarded.ts'
 import { monotonicMillis } from '../os/monotonic-clock.ts'
-import { type ProcessIdentity, startTimeOf } from '../os/process-identity.ts'
+import { startTimeOf } from '../os/process-identity.ts'
 import type { ChildReaper } from '../os/reap.ts'
 import { spawnProcess } from '../os/spawn.ts'
 import { poolTakesNoSigchld } from '../os/thread-pool.ts'
-import type { Lane } from './lane.ts'
-import { type LaunchRequest, type PreparationContext, type PreparedSpawn, SpawnPreparation } from './prepare-spawn.ts'
-import type { LaneIndex } from './runtime-paths.ts'
-import type { RunningProcess, ServiceRuntime } from './service-runtime.ts'
-import type { SupervisedClock } from './supervised-clock.ts'
+import type { LaunchRequest, PreparedSpawn, SpawnPreparation } from './prepare-spawn.ts'
+import type { ProcessRegistration } from './process-registration.ts'
+import type { ServiceRuntime } from './service-runtime.ts'
 import { type SpawnResult, ThreadedSpawns } from './threaded-spawns.ts'
 import type { WorkerLauncher } from './worker-launcher.ts'
-import { type WorkerRecord, writeRecord } from './worker-record.ts'
 
 /** Milliseconds in one turn of the event loop; a spawn takes 0.3 to 2. `status` is answered between two turns. */
 const TURN = 6
@@ -28,14 +22,16 @@ const WORTH_THREADS = 3
 /** An fd above this one says that few are left below 1,024, which is the limit of the whole process while threads spawn. */
 const CROWDED = 640
 
-export interface LauncherContext extends PreparationContext {
-  readonly clock: SupervisedClock
+export interface LauncherContext {
+  readonly preparation: SpawnPreparation
+  readonly registration: ProcessRegistration
+  readonly hardNoFile: number
   readonly reaper: ChildReaper
   readonly knownPids: () => Iterable<number>
   /** False: the process is somebody else's, whose limit of open files is not ours to lower while they run. */
   readonly ownsProcess: boolean
-  readonly onSpawned: (process: RunningProcess) => void
   readonly onFailed: (request: LaunchRequest, error: string) => void
+  readonly onTrouble: (request: LaunchRequest, problem: string) => void
 }
 
 export class ProcessLauncher implements WorkerLauncher {
@@ -48,11 +44,12 @@ export class ProcessLauncher implements WorkerLauncher {
   private turn: NodeJS.Immediate | null = null
   private turnEnds = 0
   private inBulk = false
-  private readonly hashes = new WeakMap<ServiceSpec, string>()
+  private readonly registration: ProcessRegistration
 
   constructor(context: LauncherContext) {
     this.context = context
-    this.preparation = new SpawnPreparation(context)
+    this.preparation = context.preparation
+    this.registration = context.registration
     const { reaper, hardNoFile } = context
     const softNoFile = Math.min(1_024, hardNoFile)
     const { knownPids: known } = context
@@ -221,81 +218,11 @@ export class ProcessLauncher implements WorkerLauncher {
       if (typeof result !== 'number') return this.context.onFailed(spawn.request, result.message)
       this.context.reaper.watch(result)
       // /proc/PID/stat may be gone already; a pid of ours that is not reaped can not be another process.
-      this.complete(spawn, { pid: result, startTime: startTime ?? startTimeOf(result) ?? 0 })
+      const identity = { pid: result, startTime: startTime ?? startTimeOf(result) ?? 0 }
+      this.registration.register({ ...spawn, notifyFd: 3 + spawn.spec.sockets.length }, identity)
     } catch (error) {
       // A bug met by one must not leave the others without their record.
       this.context.onTrouble(spawn.request, error instanceof Error ? (error.stack ?? error.message) : String(error))
-    }
-  }
-
-  /** Before anybody can hear of its death: the record, and the news. */
-  private complete({ request, spec, lane, id, closeChannel }: PreparedSpawn, identity: ProcessIdentity): void {
-    const { slot, number, generation } = request
-    lane.belongsTo(identity.pid, 3 + spec.sockets.length)
-    this.leaveRecord(request, lane, this.record(request, spec, lane.index, id, identity))
-    this.context.onSpawned({
-      service: spec.name,
-      slot,
-      number,
-      generation,
-      spec,
-      lane,
-      identity,
-      pid: identity.pid,
-      inside: null,
-      id,
-      startedAt: this.context.clock.now(),
-      vitals: null,
-      lastSeen: null,
-      message: '',
-      requests: null,
-      busyMillis: null,
-      notify: null,
-      stopProbe: null,
-      closeChannel,
-    })
-  }
-
-  /** The process runs already: a disk that takes no record must not make it one that nobody knows. */
-  private leaveRecord(request: LaunchRequest, { index, output }: Lane, record: WorkerRecord): void {
-    const { service, slot, pid } = record
-    try {
-      request.service.heartbeats.begin(slot, index, pid, output.owner)
-      writeRecord(this.context.paths.record(service, slot, index), record)
-    } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error)
-      this.context.onTrouble(request, `no record of pid ${record.pid} for a later supervisor: ${problem}`)
-    }
-  }
-
-  private record(
-    { slot, number, generation }: LaunchRequest,
-    spec: ServiceSpec,
-    lane: LaneIndex,
-    id: string,
-    identity: { pid: number; startTime: number },
-  ): WorkerRecord {
-    const hash = this.hashes.get(spec) ?? specHash(spec)
-    this.hashes.set(spec, hash)
-    const { stop, session, cwd, user, sockets } = spec
-    const startedAt = new Date().toISOString()
-    return {
-      version: 1,
-      service: spec.name,
-      slot,
-      lane,
-      number,
-      generation,
-      id,
-      ...identity,
-      bootId: bootId(),
-      startedAt,
-      specHash: hash,
-      sockets,
-      stop,
-      session,
-      cwd,
-      user,
     }
   }
 }

@@ -143,6 +143,72 @@ export interface LockReport {
   health: { state: 'ok' | 'degraded' | 'unreachable'; problem: string | null }
 }
 
+/** An older generation of a forkserver, that is kept for the workers that were forked from it. */
+export interface OtherForkserverReport {
+  /** Null: it does not run. */
+  pid: number | null
+  /** Which one it is. */
+  generation: number
+  /** Whether it could fork. */
+  ready: boolean
+  /** That live, and were forked from it. */
+  workers: number
+}
+
+/** A process that has loaded an application, and forks workers from itself. */
+export interface ForkserverReport {
+  /** As in the config. */
+  name: string
+  /** As in the config. */
+  description: string
+  /** `own`: it has a command of its own. */
+  runtime: 'node' | 'python' | 'perl' | 'ruby' | 'own'
+  /** False: the operator starts and stops it. */
+  auto: boolean
+  /** Of the newest one, as all that follows. */
+  state: WorkerStateName
+  /** Whether it has loaded. */
+  ready: boolean
+  /** Null: it does not run. */
+  pid: number | null
+  /** Counts up with each restart; 0: there was none. */
+  generation: number
+  /** Since when it is in `state`, ISO 8601. */
+  since: string | null
+  /** When its process was started, ISO 8601. */
+  startedAt: string | null
+  /** That live, and were forked from it. */
+  workers: number
+  /** Forks that became workers. */
+  forks: number
+  /** Forks that came to nothing. */
+  failedForks: number
+  /** Workers that were started without it, because it could not fork them. */
+  coldStarts: number
+  /** That it has loaded; null: it has not. */
+  modules: number | null
+  /** Milliseconds that this took. */
+  loadMillis: number | null
+  /** How often it was started in place of one that had died. */
+  restarts: number
+  /** Deaths in a row that counted as failures. */
+  failures: number
+  /** When it is started after a back-off, ISO 8601. */
+  nextRetryAt: string | null
+  /** How the process before this one ended. */
+  lastExit: ExitReport | null
+  /** Bytes. */
+  rss: number | null
+  /** Bytes, only where memory was asked for. */
+  pss?: number | null
+  /** Since its start. */
+  cpuSeconds: number | null
+  /** Why it does not do what it should; empty where all is well. */
+  message: string
+  /** Older ones that workers still come from. */
+  others: OtherForkserverReport[]
+}
+
 /** What `holdfast status --json` prints, and `GET /v1/status` answers. */
 export interface StatusReport {
   /** Of the server, where it was made with the library; `startedAt` is ISO 8601. */
@@ -160,8 +226,8 @@ export interface StatusReport {
   services: ServiceReport[]
   /** Declared ones, and those on demand. */
   sockets: SocketReport[]
-  /** Not available yet. */
-  forkservers: never[]
+  /** In the order of the config. */
+  forkservers: ForkserverReport[]
   /** One for each service with `slots`. */
   locks: LockReport[]
 }

@@ -192,8 +192,15 @@ function ownMessage(state: ServiceState, slot: SlotState, process: RunningProces
     case 'exited':
       return slot.lastExit === null ? '' : describeExit(slot.lastExit)
     default:
-      return expectedTurn(state, slot.slot) === null ? (process?.message ?? '') : 'waits for its turn'
+      if (expectedTurn(state, slot.slot) !== null) return 'waits for its turn'
+      return process?.message ?? waitsForForkserver(state, slot)
   }
+}
+
+function waitsForForkserver(state: ServiceState, { phase }: SlotState): string {
+  const live = currentOf(phase)
+  const forkserver = live === null ? null : specOf(state, live.generation).forkserver
+  return phase.is === 'starting' && forkserver !== null ? `waits for forkserver ${forkserver.name}` : ''
 }
 
 function rolloutReason(state: ServiceState): string {

@@ -1,5 +1,6 @@
 import { readJournal } from '../logs/journal-file.ts'
 import type { JournalEntry, WhyReport } from './engine-api.ts'
+import { targetName } from './forkserver-name.ts'
 import type { Interpreter } from './interpreter.ts'
 import type { Journal } from './journal.ts'
 import type { ResolvedTarget } from './targets.ts'
@@ -22,6 +23,8 @@ export async function explainWorkers(
         last: 500,
         filter: (entry) => entry.service === service,
       })
+      if (service.startsWith(targetName('')))
+        return [answer(entries.findLast(({ worker }) => worker)?.worker ?? service, entries)]
       const known = interpreter.services.get(service)?.state.slots.map(({ slot }) => slot) ?? []
       const asked = slots ?? (known.length > 0 ? known : [0])
       return asked.map((slot) => answer(`${service}/${slot}`, entries))

@@ -34,3 +34,9 @@ export function requestEntry(
   const { name } = service.state
   return { kind: 'worker', service: name, worker: `${name}/${slot}`, generation, event, reason }
 }
+
+/** @param gap milliseconds */
+export function gapEntry(gap: number): Omit<JournalEntry, 'at' | 'seq'> {
+  const reason = `the supervisor did not run for ${(gap / 1000).toFixed(1)}s; all deadlines move by that`
+  return { kind: 'supervisor', event: 'gap', reason }
+}

@@ -10,6 +10,8 @@ test('a service that says only what to run gets every default', async () => {
     name: 'web',
     description: '',
     tags: [],
+    forkserver: null,
+    entry: null,
     command: ['node', 'server.js'],
     instances: 1,
     autostart: true,
@@ -87,6 +89,7 @@ test('the supervisor gets its defaults from the directory, the environment and t
         v6only: true,
       },
     },
+    forkservers: {},
     services: {},
   })
 })

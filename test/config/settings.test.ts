@@ -65,6 +65,7 @@ describe('the settings', () => {
         'stdout',
         'stderr',
         'locks.type',
+        'runtime',
       ].some((key) => name.endsWith(key))
       expect(isAbsence || isKnown, `${name}: ${String(row.default)}`).toBe(true)
     }
@@ -79,9 +80,6 @@ describe('the settings', () => {
         'cgroup',
         'control.console',
         'control.http',
-        'entry',
-        'forkserver',
-        'forkservers',
         'health',
         'hooks',
         'locks.endpoints',

@@ -71,14 +71,12 @@ describe('keys whose engine comes later', () => {
   test('all are listed, each at its place', async () => {
     const problems = await loadProblems(`logging: {}
 control: { http: { listen: x }, console: c.sock }
-forkservers: { app: { runtime: node } }
 locks: { main: { type: etcd, ttl: 10s } }
 sockets:
   http: { listen: 'tcp://:0', queues: 2 }
 services:
   web:
-    forkserver: app
-    entry: a.js
+    command: x
     scaling: { min: 1 }
     health: { tcp: 80 }
     recycle: { maxMemory: 1GB }
@@ -95,24 +93,12 @@ services:
       '1:1 logging',
       '2:12 control.http',
       '2:33 control.console',
-      '3:1 forkservers',
-      '4:18 locks.main.type',
-      '4:30 locks.main.ttl',
-      '6:31 sockets.http.queues',
-      ...[
-        'forkserver',
-        'entry',
-        'scaling',
-        'health',
-        'recycle',
-        'schedule',
-        'overlap',
-        'watch',
-        'hooks',
-        'notify',
-        'cgroup',
-        'logs',
-      ].map((key, index) => `${9 + index}:5 services.web.${key}`),
+      '3:18 locks.main.type',
+      '3:30 locks.main.ttl',
+      '5:31 sockets.http.queues',
+      ...['scaling', 'health', 'recycle', 'schedule', 'overlap', 'watch', 'hooks', 'notify', 'cgroup', 'logs'].map(
+        (key, index) => `${9 + index}:5 services.web.${key}`,
+      ),
     ])
   })
 

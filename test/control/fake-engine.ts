@@ -48,6 +48,7 @@ export class FakeEngine {
       stateDir: directory,
       control: { socket: `${directory}/control.sock`, mode: 0o600, allow: [] },
       sockets: {},
+      forkservers: {},
       services: {},
     }
   }

@@ -28,6 +28,8 @@ export function serviceSpec({ restart, pace, earlyDeath, stop, rollout, ...rest 
     description: '',
     tags: [],
     command: ['good'],
+    forkserver: null,
+    entry: null,
     instances: 1,
     autostart: true,
     dependsOn: {},

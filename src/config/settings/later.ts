@@ -1,13 +1,11 @@
 // Keys whose engine is not built yet: known, their values checked as far as they are settled, refused by `check` and `up`.
 import { type SettingOptions, type SettingTable, setting } from '../setting.ts'
 import type { ValueType } from '../value-type.ts'
-import { listOf, objectOf, recordOf } from '../values/collections.ts'
+import { objectOf } from '../values/collections.ts'
 import { command } from '../values/command.ts'
 import { positiveDuration } from '../values/duration.ts'
-import { nameKeys, nameOf } from '../values/names.ts'
-import { account, anyScalar, anything, boolean, decimal, filledText, integer, oneOf, path } from '../values/scalars.ts'
+import { anyScalar, anything, decimal, filledText, integer, oneOf, path } from '../values/scalars.ts'
 import { size } from '../values/size.ts'
-import { environmentKeys } from './environment.ts'
 
 function later<Out, In>(type: ValueType<Out, In>, doc: string) {
   return setting(type, { doc, laterEngine: true } as const satisfies SettingOptions<In>)
@@ -34,26 +32,11 @@ export const laterControlSettings = {
   console: later(path, 'Unix socket for the one-line command language.'),
 } as const
 
-const forkserver = rows({
-  runtime: row(oneOf(['node', 'python', 'perl', 'ruby']), 'Language.'),
-  preload: row(listOf(filledText), 'Modules to load before forking.'),
-  command: row(command, 'Own forkserver program.'),
-  env: row(recordOf(environmentKeys, anyScalar), 'Environment.'),
-  user: row(account, 'User.'),
-  auto: row(boolean, 'Start with the supervisor.'),
-})
-
 export const laterSupervisorSettings = {
   logging: later(anything, 'Appenders, categories and layouts of all logs.'),
-  forkservers: later(
-    recordOf(nameKeys('forkserver'), forkserver),
-    'Processes that load an application once and fork workers from it.',
-  ),
 } as const
 
 export const laterServiceSettings = {
-  forkserver: later(nameOf('forkserver'), 'Fork the workers from this forkserver.'),
-  entry: later(filledText, 'What a forked worker runs.'),
   scaling: later(
     rows({
       min: row(integer({ min: 0 }), 'Fewest workers.'),

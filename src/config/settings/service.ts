@@ -8,7 +8,18 @@ import { instances } from '../values/instances.ts'
 import { nameKeys, nameOf } from '../values/names.ts'
 import { permissionBits } from '../values/octal.ts'
 import { output, standardInput } from '../values/output.ts'
-import { account, anyScalar, boolean, integer, nullable, oneOf, path, text, withWords } from '../values/scalars.ts'
+import {
+  account,
+  anyScalar,
+  boolean,
+  filledText,
+  integer,
+  nullable,
+  oneOf,
+  path,
+  text,
+  withWords,
+} from '../values/scalars.ts'
 import { isObject, plainValue } from '../written-scalar.ts'
 import { earlyDeathSettings } from './early-death.ts'
 import { environmentKeys } from './environment.ts'
@@ -49,6 +60,16 @@ export const serviceSettings = {
     required: true,
     doc: 'What to run. A list is run as it is. A text is split at blanks, and run by `/bin/sh -c` only if it contains something that means something to a shell (one of ``|&;<>()$`\\"\'*?[]#~=%!{}`` or a newline).',
     knownElsewhereAs: ['cmd', 'exec', 'script', 'ExecStart', 'run', 'entrypoint', 'program', 'executable'],
+  }),
+  forkserver: setting(nullable(nameOf('forkserver')), {
+    default: null,
+    doc: 'In place of `command`: the workers are forked from this one of `forkservers`, and share what it has loaded.',
+    knownElsewhereAs: ['proxy', 'mold', 'zygote'],
+  }),
+  entry: setting(nullable(filledText), {
+    default: null,
+    doc: 'What a forked worker runs: a file, or a function in it (`./worker.js#main`, `shop.worker:main`); see docs/forkservers.md. Left out: what the last `preload` exports to be run.',
+    knownElsewhereAs: ['main', 'target', 'callable'],
   }),
   description: setting(text, { default: '', doc: 'One line for `status`.' }),
   tags: setting(listOf(nameOf('tag', ['all'])), {

@@ -3,6 +3,7 @@ import { listOf, objectOf, oneOrMore, recordOf } from '../values/collections.ts'
 import { nameKeys, nameOf } from '../values/names.ts'
 import { permissionBits } from '../values/octal.ts'
 import { account, filledText, path, text } from '../values/scalars.ts'
+import { forkserver } from './forkserver.ts'
 import { insteadOfServices, insteadOfSockets } from './instead.ts'
 import { laterControlSettings, laterSupervisorSettings } from './later.ts'
 import { service } from './service.ts'
@@ -48,7 +49,11 @@ export const includedSettings = {
     doc: 'What to run, by name.',
     knownElsewhereAs: ['programs', 'apps', 'processes', 'daemons'],
   }),
-  forkservers: laterSupervisorSettings.forkservers,
+  forkservers: setting(recordOf(nameKeys('forkserver'), forkserver), {
+    default: {},
+    doc: 'Processes that load an application once and fork workers from themselves, by name, for `forkserver` of a service.',
+    knownElsewhereAs: ['proxies', 'proxy', 'molds', 'zygotes'],
+  }),
   locks: setting(recordOf(nameKeys('lock'), lock), {
     default: {},
     doc: 'Locks that decide who is main, by name, for `slots.lock`.',
