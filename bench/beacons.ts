@@ -58,8 +58,8 @@ export class Beacons {
   }
 
   /** Once it has reported for the first time. */
-  async living(tag: number): Promise<Life> {
-    return this.lives.get(tag) ?? (await this.next(tag))
+  async living(tag: number, patience = PATIENCE): Promise<Life> {
+    return this.lives.get(tag) ?? (await this.next(tag, patience))
   }
 
   close(): void {
@@ -67,11 +67,11 @@ export class Beacons {
   }
 
   /** The next one to report. */
-  next(tag: number): Promise<Life> {
+  next(tag: number, patience = PATIENCE): Promise<Life> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
-        () => reject(new Error(`beacon ${tag} did not come (back) within ${PATIENCE} ms`)),
-        PATIENCE,
+        () => reject(new Error(`beacon ${tag} did not come (back) within ${patience} ms`)),
+        patience,
       )
       this.waiting.set(tag, (life) => {
         clearTimeout(timer)

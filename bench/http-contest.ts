@@ -28,13 +28,27 @@ export interface Contestant {
   readonly start: (round: number) => Promise<HttpServer>
 }
 
-interface Sample {
+export interface LoadFigures {
   readonly perSecond: number
+  readonly p99Millis: number
+}
+
+export interface Sample extends LoadFigures {
   /** CPU time of the server for each request, in microseconds: what a busy machine distorts least. */
   readonly cpuMicros: number
 }
 
-type Load = (port: number, seconds: number) => Promise<number>
+export type Load = (port: number, seconds: number) => Promise<LoadFigures>
+
+/** wrk, where it is there. The load has a session of its own, too. */
+export function loadOf(run: BenchRun, connections = CONNECTIONS): { readonly load: Load; readonly generator: string } {
+  const wrk = (process.env.PATH ?? '')
+    .split(delimiter)
+    .map((directory) => join(directory, 'wrk'))
+    .find(existsSync)
+  if (wrk !== undefined) return { load: wrkLoad(run, wrk, connections), generator: wrk }
+  return { load: ownLoad(run, connections), generator: 'bench/c/http-clients.c (wrk is not installed)' }
+}
 
 /** The first is ours, the second the one that it has to keep up with. */
 export async function httpContest(
@@ -43,11 +57,7 @@ export async function httpContest(
   contestants: readonly [Contestant, Contestant, ...Contestant[]],
 ): Promise<Section> {
   const { quick, progress } = run
-  const wrk = (process.env.PATH ?? '')
-    .split(delimiter)
-    .map((directory) => join(directory, 'wrk'))
-    .find(existsSync)
-  const load = wrk === undefined ? ownLoad(run) : wrkLoad(run, wrk)
+  const { load, generator } = loadOf(run)
   const found = contestants.map((contestant) => ({ ...contestant, samples: [] as Sample[] }))
 
   // How the connections fall to the two workers is luck, and so is what V8 makes of the code in each process (up to a fifth of the
@@ -61,20 +71,19 @@ export async function httpContest(
     for (const { start, samples } of [...found.slice(shift), ...found.slice(0, shift)]) {
       const server = await start(round)
       await load(server.port, quick ? 1 : WARM_UP_SECONDS)
-      samples.push(await sample(server, load, seconds))
+      samples.push(await sampleOf(server, load, seconds))
       await run.scratch.endMeasurement()
     }
   }
-  const generator = wrk ?? 'bench/c/http-clients.c (wrk is not installed)'
   const heading = `${title}, ${CONNECTIONS} keep-alive connections, ${rounds} rounds of ${seconds} s with new processes`
   return section(heading, found, `load from ${generator}, which shares the cores with the servers`)
 }
 
-async function sample({ port, pids }: HttpServer, load: Load, seconds: number): Promise<Sample> {
+export async function sampleOf({ port, pids }: HttpServer, load: Load, seconds: number): Promise<Sample> {
   const cpu = (): number => pids.reduce((sum, pid) => sum + activity(pid).cpuMillis, 0)
   const before = cpu()
-  const perSecond = await load(port, seconds)
-  return { perSecond, cpuMicros: ((cpu() - before) * 1_000) / (perSecond * seconds) }
+  const found = await load(port, seconds)
+  return { ...found, cpuMicros: ((cpu() - before) * 1_000) / (found.perSecond * seconds) }
 }
 
 function section(
@@ -132,23 +141,27 @@ export function portOf(listen: string): number {
   return port
 }
 
-function wrkLoad({ scratch }: BenchRun, wrk: string): Load {
+function wrkLoad({ scratch }: BenchRun, wrk: string, connections: number): Load {
+  const units: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1_000 }
   return async (port, seconds) => {
-    const args = ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, `http://127.0.0.1:${port}/`]
+    const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', `http://127.0.0.1:${port}/`]
     const { stdout, stderr } = await scratch.run(wrk, args, OWN_SESSION)
-    const rate = Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1])
-    if (!(rate > 0)) throw new Error(`wrk: ${stdout}${stderr}`)
-    return rate
+    const perSecond = Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1])
+    const [, late, unit = ''] = /^\s+99%\s+([\d.]+)(us|ms|s)$/m.exec(stdout) ?? []
+    const p99Millis = Number(late) * (units[unit] ?? Number.NaN)
+    if (!(perSecond > 0 && p99Millis > 0)) throw new Error(`wrk: ${stdout}${stderr}`)
+    return { perSecond, p99Millis }
   }
 }
 
-function ownLoad({ scratch, programs }: BenchRun): Load {
+function ownLoad({ scratch, programs }: BenchRun, connections: number): Load {
   return async (port, seconds) => {
     const { stdout } = await scratch.run(
       programs['http-clients'],
-      [port, seconds, 0, CONNECTIONS, 0].map(String),
+      [port, seconds, 0, connections, 0].map(String),
       OWN_SESSION,
     )
-    return (JSON.parse(stdout) as { perSecond: number }).perSecond
+    const { perSecond, p99Ms } = JSON.parse(stdout) as { perSecond: number; p99Ms: number }
+    return { perSecond, p99Millis: p99Ms }
   }
 }

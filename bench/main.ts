@@ -7,6 +7,11 @@ import { compilePrograms } from './c-programs.ts'
 import { fileSystemOf } from './file-system.ts'
 import { measureFailover } from './measure/failover.ts'
 import { measureFootprint } from './measure/footprint.ts'
+import { measureForkHttp } from './measure/fork-http.ts'
+import { measureForkMemory } from './measure/fork-memory.ts'
+import { measureForkRestart } from './measure/fork-restart.ts'
+import { measureForkStart } from './measure/fork-start.ts'
+import { measureForkTime } from './measure/fork-time.ts'
 import { measureLibraryMemory } from './measure/library-memory.ts'
 import { measureLibraryRestart } from './measure/library-restart.ts'
 import { measureRestart } from './measure/restart.ts'
@@ -28,6 +33,11 @@ const MEASUREMENTS: Readonly<Record<string, (run: BenchRun) => Promise<Section>>
   'library-http': measureLibraryThroughput,
   'library-memory': measureLibraryMemory,
   failover: measureFailover,
+  'fork-start': measureForkStart,
+  'fork-memory': measureForkMemory,
+  'fork-http': measureForkHttp,
+  'fork-restart': measureForkRestart,
+  'fork-time': measureForkTime,
 }
 
 const HELP = `npm run bench -- [--quick] [--only NAME,…] [--cli FILE]

@@ -3,8 +3,17 @@ import { readdirSync, readFileSync } from 'node:fs'
 
 /** Proportional share of the anonymous memory, in KiB: what the process costs beyond the files it maps. */
 export function anonymousPss(pid: number): number {
-  const match = /^Pss_Anon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))
-  if (match?.[1] === undefined) throw new Error(`no Pss_Anon of process ${pid}`)
+  return rollupOf(pid, 'Pss_Anon')
+}
+
+/** Proportional share of all its memory, in KiB: what it shares with others counts for each of them in part. */
+export function pss(pid: number): number {
+  return rollupOf(pid, 'Pss')
+}
+
+function rollupOf(pid: number, field: string): number {
+  const match = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))
+  if (match?.[1] === undefined) throw new Error(`no ${field} of process ${pid}`)
   return Number(match[1])
 }
 

@@ -1,0 +1,11 @@
+// A worker of the benchmark application below Holdfast: forked from a forkserver that has loaded server.cjs, or spawned.
+const { worker } = require('holdfast/worker')
+const { server, ready } = require('./server.cjs')
+
+async function main() {
+  await worker.listen('http', server())
+  worker.ready()
+  await ready(worker.slot)
+}
+
+void main()
