@@ -172,6 +172,14 @@ export class ServerWorkerContext<Config> implements WorkerContext<Config> {
     this.#worker.onPromote(fn)
   }
 
+  beforeFork(fn: () => unknown): void {
+    this.#worker.beforeFork(fn)
+  }
+
+  afterFork(fn: () => unknown): void {
+    this.#worker.afterFork(fn)
+  }
+
   fencingToken(): string | null {
     return this.#worker.fencingToken()
   }

@@ -28,6 +28,9 @@ export const VARIABLES = {
   lockFds: 'HOLDFAST_LOCK_FDS',
   /** In a worker of a server made with the library: ends when the server does. */
   lifelineFd: 'HOLDFAST_LIFELINE_FD',
+  /** In a forkserver, and not in its workers: its name, and where it is told what to fork. */
+  forkserver: 'HOLDFAST_FORKSERVER',
+  forkCommands: 'HOLDFAST_FORK_COMMANDS',
 } as const
 
 /** `HOLDFAST_SOCKET_ADMIN_API` for a socket named `admin-api`. */

@@ -1,4 +1,5 @@
 import type { CommandMessage } from '../wire/command-messages.ts'
+import { forkMeeting } from './fork-meeting.ts'
 import { GracefulStop } from './graceful-stop.ts'
 import { HeartbeatWriter } from './heartbeat-writer.ts'
 import { HttpAccounting } from './http-accounting.ts'
@@ -9,7 +10,16 @@ import { type Environment, readEnvironment, type WorkerSetting } from './read-en
 import { Reload } from './reload.ts'
 import { RequestAccounting } from './request-accounting.ts'
 import { ThreadLink, threadGift } from './thread-link.ts'
-import type { BoundAddress, Listenable, ListenFallback, Promotion, Role, StopRequest, Worker } from './worker.ts'
+import type {
+  BoundAddress,
+  Listenable,
+  ListenFallback,
+  Promotion,
+  Role,
+  StopRequest,
+  Worker,
+  WorkerLogger,
+} from './worker.ts'
 import type { WorkerLink } from './worker-link.ts'
 
 /** A loop that calls `tick` a million times a second need not look at the command FIFO each time. */
@@ -28,7 +38,13 @@ export interface EndableWorker extends Worker {
 /** The SDK over one environment. Where that does not say HOLDFAST=1 nothing is opened, written or listened for. */
 export function createWorker(env: Environment, link?: WorkerLink): EndableWorker {
   const setting = readEnvironment(env)
-  return new NodeWorker(env, setting, link ?? linkOf(env, setting))
+  return new NodeWorker(env, setting, link ?? linkOf(env, setting), new AbortController())
+}
+
+/** That of a forked process, with what the program took of `worker` before the fork. */
+export function createForkedWorker(env: Environment, logger: WorkerLogger, aborter: AbortController): EndableWorker {
+  const setting = readEnvironment(env)
+  return new NodeWorker(env, setting, new ProcessLink(env, setting, logger), aborter)
 }
 
 function linkOf(env: Environment, setting: WorkerSetting): WorkerLink {
@@ -48,7 +64,7 @@ class NodeWorker implements EndableWorker {
   readonly #role: MainRole
   readonly #reload: Reload
   readonly #stop: GracefulStop
-  readonly #aborter = new AbortController()
+  readonly #aborter: AbortController
   readonly #listening = new Set<string>()
   #beatTimer: NodeJS.Timeout | null = null
   #autoHeartbeat = true
@@ -59,10 +75,11 @@ class NodeWorker implements EndableWorker {
   /** The program looks at `signal` or `tick`: it will end by itself. */
   #endsItself = false
 
-  constructor(env: Environment, setting: WorkerSetting, link: WorkerLink) {
+  constructor(env: Environment, setting: WorkerSetting, link: WorkerLink, aborter: AbortController) {
     this.#env = env
     this.#setting = setting
     this.#link = link
+    this.#aborter = aborter
     this.logger = link.logger
     this.logger.level = setting.logLevel
     this.#heartbeat = new HeartbeatWriter(link.heartbeat, {
@@ -236,6 +253,14 @@ class NodeWorker implements EndableWorker {
   onPromote(fn: (promotion: Promotion) => unknown): void {
     this.#role.onPromote(fn)
     this.#stayForPromotion()
+  }
+
+  beforeFork(fn: () => unknown): void {
+    forkMeeting().before.push(fn)
+  }
+
+  afterFork(fn: () => unknown): void {
+    forkMeeting().after.push(fn)
   }
 
   fencingToken(): string | null {

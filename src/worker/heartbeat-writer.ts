@@ -1,8 +1,12 @@
 import { type HeartbeatSlot, SLOT_BYTES, type SlotState, writeSlot } from '../wire/heartbeat-slot.ts'
 import type { HeartbeatPlace } from './worker-link.ts'
 
-/** `performance.now()` counts CLOCK_MONOTONIC from here. */
-const originNanos = Number(process.hrtime.bigint()) - performance.now() * 1e6
+/** `performance.now()` counts CLOCK_MONOTONIC from here; in a forked process perhaps from another moment than before. */
+let originNanos = clockOrigin()
+
+function clockOrigin(): number {
+  return Number(process.hrtime.bigint()) - performance.now() * 1e6
+}
 
 /** Nanoseconds of CLOCK_MONOTONIC as a number; twice for each request, so without an allocation. */
 export function monotonicNanos(): number {
@@ -21,6 +25,7 @@ export class HeartbeatWriter {
     place: HeartbeatPlace | null,
     setting: { readonly generation: number; readonly timeoutMillis: number | null },
   ) {
+    originNanos = clockOrigin()
     this.#place = place
     this.#timeout = (setting.timeoutMillis ?? 0) * 1e6
     this.#slot = {

@@ -1,6 +1,9 @@
 import { createWorker } from './create-worker.ts'
+import { forkMeeting, forkserverName } from './fork-meeting.ts'
+import { UnforkedWorker } from './unforked-worker.ts'
 import type { Worker } from './worker.ts'
 
+export { BeforeForkError } from './before-fork-error.ts'
 export { NotMainError } from './main-role.ts'
 export type {
   BoundAddress,
@@ -19,7 +22,7 @@ export type {
 const key = Symbol.for('holdfast.worker')
 const shared = globalThis as { [key]?: Worker }
 
-shared[key] ??= createWorker(process.env)
+shared[key] ??= workerOfThisProcess()
 /**
  * This worker: what it says to its supervisor, and hears from it.
  * @example
@@ -34,3 +37,11 @@ shared[key] ??= createWorker(process.env)
  * ```
  */
 export const worker: Worker = shared[key]
+
+function workerOfThisProcess(): Worker {
+  const forkserver = forkserverName(process.env)
+  if (forkserver === null) return createWorker(process.env)
+  const unforked = new UnforkedWorker(forkserver)
+  forkMeeting().adopt.push(() => unforked.adopt(process.env))
+  return unforked
+}

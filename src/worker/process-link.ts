@@ -7,6 +7,7 @@ import { inheritedFd } from './inherited-fd.ts'
 import { createLogger } from './logger.ts'
 import { NotifyChannel } from './notify-channel.ts'
 import { count, type Environment, type WorkerSetting } from './read-environment.ts'
+import type { WorkerLogger } from './worker.ts'
 import type { GivenSockets, HeartbeatPlace, LinkEars, WorkerLink } from './worker-link.ts'
 import { isWrapped, wrappedNote } from './wrapped-process.ts'
 
@@ -21,15 +22,16 @@ export class ProcessLink implements WorkerLink {
   readonly problems: string[] = []
   readonly heartbeat: HeartbeatPlace | null
   readonly sockets: GivenSockets
-  readonly logger = createLogger()
+  readonly logger: WorkerLogger
   readonly #supervised: boolean
   readonly #notify: NotifyChannel
   readonly #commandFd: number | null
   #commands: CommandChannel | null = null
   #ears: LinkEars | null = null
 
-  constructor(env: Environment, setting: WorkerSetting) {
+  constructor(env: Environment, setting: WorkerSetting, logger = createLogger()) {
     const { supervised } = setting
+    this.logger = logger
     // Threads share the process's descriptors and its slot, which belong to the main thread; signals never reach them.
     const isOpen = supervised && builtins.workerThreads().isMainThread
     const notifyFd = isOpen ? this.#given(VARIABLES.notifyFd, setting.notifyFd) : null

@@ -83,7 +83,8 @@ export interface WorkerLogger {
 
 /**
  * What a Node worker says to its supervisor, and hears from it. Outside Holdfast every call is harmless: `listen` binds a
- * port of its own, `tick` is true, the rest does nothing.
+ * port of its own, `tick` is true, the rest does nothing. In a forkserver it is there before there is a worker: what is registered
+ * and set then counts for every worker that is forked, and what only a worker can do or know throws a BeforeForkError.
  * @example
  * ```ts
  * import { worker } from 'holdfast/worker'
@@ -158,6 +159,19 @@ export interface Worker {
   onReload(fn: (config: unknown) => unknown): void
   /** Called once this worker is main: at once where it is main from the start. Until then the process does not end for want of work. */
   onPromote(fn: (promotion: Promotion) => unknown): void
+
+  /**
+   * For a program that a forkserver loads: called there before each fork, and awaited. Close what must not be shared: connections,
+   * watchers. Last registered, first called. When it throws, the start of that worker fails. Nowhere else is it ever called.
+   * (before_fork of unicorn and pitchfork.)
+   */
+  beforeFork(fn: () => unknown): void
+  /**
+   * For a program that a forkserver loads: called in each worker that was forked, and awaited, before its entry runs: open what each
+   * needs for itself. In order of registration; one that throws ends the worker with code 1. In a worker that was not forked it is
+   * never called. (after_fork of unicorn and pitchfork.)
+   */
+  afterFork(fn: () => unknown): void
 
   /** Hand it to what you write to, so that it can refuse a former main. Null without a lock. */
   fencingToken(): string | null

@@ -1,0 +1,37 @@
+// Where this package and the program that forks meet, whichever is loaded first. That program reads the same three lists.
+import { VARIABLES } from '../wire/worker-environment.ts'
+import { builtins } from './builtins.ts'
+import { inheritedFd } from './inherited-fd.ts'
+import { count, type Environment } from './read-environment.ts'
+
+type Hook = () => unknown
+
+export interface ForkMeeting {
+  /** In the forkserver, before each fork: last registered, first called. */
+  readonly before: Hook[]
+  /** In each worker, once it is one: in order. */
+  readonly after: Hook[]
+  /** In each worker, first of all. By then `process.pid`, `process.env`, the clocks and the descriptors are its own. */
+  readonly adopt: Hook[]
+}
+
+const key = Symbol.for('holdfast.fork')
+
+export function forkMeeting(): ForkMeeting {
+  const shared = globalThis as { [key]?: ForkMeeting }
+  shared[key] ??= { before: [], after: [], adopt: [] }
+  return shared[key]
+}
+
+/** Null: this process is none. Its environment reaches what it starts, too, but its descriptors do not. */
+export function forkserverName(env: Environment): string | null {
+  const name = env[VARIABLES.forkserver]
+  const commands = count(env[VARIABLES.forkCommands])
+  if (name === undefined || commands === null || !builtins.workerThreads().isMainThread) return null
+  try {
+    inheritedFd(VARIABLES.forkCommands, commands, 'fifo')
+    return name
+  } catch {
+    return null
+  }
+}

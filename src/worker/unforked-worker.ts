@@ -1,0 +1,169 @@
+import { BeforeForkError } from './before-fork-error.ts'
+import { builtins } from './builtins.ts'
+import { createForkedWorker, type EndableWorker } from './create-worker.ts'
+import { forkMeeting } from './fork-meeting.ts'
+import { createLogger } from './logger.ts'
+import { NotMainError } from './main-role.ts'
+import type { Environment } from './read-environment.ts'
+import type { BoundAddress, Listenable, ListenFallback, Promotion, Role, StopRequest, Worker } from './worker.ts'
+
+/**
+ * `worker` in a forkserver, where no worker is yet, and in each worker that is forked from it, where it is that worker: the program
+ * keeps the object, its logger and its signal. Until then nothing is opened, no timer runs and no signal is listened to. What is
+ * registered meanwhile is registered with the worker in each process.
+ */
+export class UnforkedWorker implements Worker {
+  readonly supervised = true
+  readonly logger = createLogger()
+  readonly #forkserver: string
+  readonly #givenLevel = this.logger.level
+  readonly #aborter = new AbortController()
+  readonly #registered: ((worker: EndableWorker) => void)[] = []
+  #autoHeartbeat = true
+  #exitOnStop = true
+  #worker: EndableWorker | null = null
+
+  constructor(forkserver: string) {
+    this.#forkserver = forkserver
+    // What the worker needs first: loaded here it is shared.
+    for (const load of Object.values(builtins)) load()
+  }
+
+  /** In the forked process, once. */
+  adopt(env: Environment): void {
+    const { level } = this.logger
+    const worker = createForkedWorker(env, this.logger, this.#aborter)
+    // What the program has set counts more than the environment, as in a worker that was not forked.
+    if (level !== this.#givenLevel) this.logger.level = level
+    this.#worker = worker
+    worker.exitOnStop = this.#exitOnStop
+    if (!this.#autoHeartbeat) worker.autoHeartbeat = false
+    for (const register of this.#registered) register(worker)
+  }
+
+  get service(): string {
+    return this.#forked('service').service
+  }
+
+  get slot(): number {
+    return this.#forked('slot').slot
+  }
+
+  get generation(): number {
+    return this.#forked('generation').generation
+  }
+
+  get role(): Role {
+    return this.#forked('role').role
+  }
+
+  get id(): string {
+    return this.#forked('id').id
+  }
+
+  get config(): unknown {
+    return this.#worker?.config
+  }
+
+  get signal(): AbortSignal {
+    this.#register((worker) => void worker.signal)
+    return this.#aborter.signal
+  }
+
+  get autoHeartbeat(): boolean {
+    return this.#autoHeartbeat
+  }
+
+  set autoHeartbeat(on: boolean) {
+    this.#autoHeartbeat = on
+    if (this.#worker !== null) this.#worker.autoHeartbeat = on
+  }
+
+  get exitOnStop(): boolean {
+    return this.#exitOnStop
+  }
+
+  set exitOnStop(on: boolean) {
+    this.#exitOnStop = on
+    if (this.#worker !== null) this.#worker.exitOnStop = on
+  }
+
+  async listen(name: string, server: Listenable, fallback?: ListenFallback | number): Promise<BoundAddress> {
+    // Not put off until the fork: who awaits it while the program loads would wait for ever.
+    return this.#forked('listen').listen(name, server, fallback)
+  }
+
+  ready(): void {
+    this.#forked('ready').ready()
+  }
+
+  /** What warms a program up before the fork runs as it does in a worker. */
+  heartbeat(): void {
+    this.#worker?.heartbeat()
+  }
+
+  tick(): boolean {
+    return this.#forked('tick').tick()
+  }
+
+  status(text: string): void {
+    this.#worker?.status(text)
+  }
+
+  finishing(): void {
+    this.#forked('finishing').finishing()
+  }
+
+  request<T>(fn: () => T): T {
+    return this.#worker === null ? fn() : this.#worker.request(fn)
+  }
+
+  async stop(reason?: string): Promise<void> {
+    return this.#forked('stop').stop(reason)
+  }
+
+  onStop(fn: (request: StopRequest) => unknown): void {
+    this.#register((worker) => worker.onStop(fn))
+  }
+
+  onReload(fn: (config: unknown) => unknown): void {
+    this.#register((worker) => worker.onReload(fn))
+  }
+
+  onPromote(fn: (promotion: Promotion) => unknown): void {
+    this.#register((worker) => worker.onPromote(fn))
+  }
+
+  beforeFork(fn: () => unknown): void {
+    forkMeeting().before.push(fn)
+  }
+
+  afterFork(fn: () => unknown): void {
+    forkMeeting().after.push(fn)
+  }
+
+  fencingToken(): string | null {
+    return this.#forked('fencingToken').fencingToken()
+  }
+
+  assertMain(): void {
+    if (this.#worker === null) throw new NotMainError('this process is no worker yet: it is a forkserver')
+    this.#worker.assertMain()
+  }
+
+  /** For a server made with the library: the configuration that the worker starts with. */
+  begin(config: unknown): void {
+    this.#register((worker) => worker.begin(config))
+  }
+
+  #register(register: (worker: EndableWorker) => void): void {
+    if (this.#worker === null) this.#registered.push(register)
+    else register(this.#worker)
+  }
+
+  /** @throws BeforeForkError */
+  #forked(what: string): EndableWorker {
+    if (this.#worker === null) throw new BeforeForkError(what, this.#forkserver)
+    return this.#worker
+  }
+}
