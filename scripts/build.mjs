@@ -70,7 +70,7 @@ async function bundleAll(outdir) {
     bundle: true,
     platform: 'node',
     target: 'node20.19',
-    external: ['koffi', './run-worker.js'],
+    external: ['koffi', './run-worker.js', './fork-worker.js'],
     define: { __HOLDFAST_VERSION__: JSON.stringify(version) },
     legalComments: 'none',
     logLevel: 'warning',
@@ -124,14 +124,16 @@ async function bundleAll(outdir) {
       plugins: [neighbours(), builtinsByName()],
       banner: { js: requireShim },
     }),
-    build({
-      ...common,
-      format: 'esm',
-      entryPoints: ['src/server/run-worker.ts'],
-      outfile: join(outdir, 'run-worker.js'),
-      plugins: [builtinsByName()],
-      banner: { js: requireShim },
-    }),
+    ...['run-worker', 'fork-worker'].map((name) =>
+      build({
+        ...common,
+        format: 'esm',
+        entryPoints: [`src/server/${name}.ts`],
+        outfile: join(outdir, `${name}.js`),
+        plugins: [builtinsByName()],
+        banner: { js: requireShim },
+      }),
+    ),
     build({ ...common, format: 'esm', entryPoints: ['src/worker/index.ts'], outfile: join(outdir, 'worker.js') }),
     build({ ...cjs, entryPoints: ['src/worker/index.ts'], outfile: join(outdir, 'worker.cjs') }),
   ])

@@ -1,5 +1,6 @@
 // The library's face: a program becomes its own prefork server.
 import { HoldfastError } from '../errors/holdfast-error.ts'
+import { forkStage } from './fork-stage.ts'
 import type { ProgramCommand } from './program-command.ts'
 import { isModule, programOfThisProcess } from './program-file.ts'
 import type { RunningServer } from './running-server.ts'
@@ -70,9 +71,10 @@ export function defineServer<Config = unknown>(given: ServerOptions<Config>): Se
   // Whatever was given: what is wrong with it is said by who is asked for something.
   const name = String((given as ServerOptions<Config> | undefined | null)?.name)
   const tier = tierOfThisProcess()
+  const isInWorker = tier.is === 'worker' || tier.is === 'forkserver'
 
   const command = async (word: string | undefined, args: readonly string[]): Promise<number> => {
-    if (tier.is === 'worker') return tier.server === name ? work() : 0
+    if (isInWorker) return tier.server === name ? work() : 0
     if (tier.is === 'server') return tier.server === name ? serve(tier.above) : 0
     const { parseProgramCommand, Program, refuseUnplaceable, refuseWhatCanNotBe } = await import('./server-bundle.ts')
     const asked = parseProgramCommand(word)
@@ -98,8 +100,13 @@ export function defineServer<Config = unknown>(given: ServerOptions<Config>): Se
 
   const work = async (): Promise<never> => {
     const { worker: definition } = given
-    if (definition === undefined || isModule(definition) || tier.is !== 'worker')
-      throw new Error(`server "${name}" has no worker here (bug)`)
+    if (definition === undefined || isModule(definition)) throw new Error(`server "${name}" has no worker here (bug)`)
+    const stage = forkStage()
+    if (stage !== null) {
+      stage.take(definition)
+      return new Promise(() => {})
+    }
+    if (tier.is !== 'worker') throw new Error(`server "${name}" has no worker here (bug)`)
     const [{ runWorker }, { worker }] = await Promise.all([import('./worker-program.ts'), import('../worker/index.ts')])
     return runWorker(definition, tier, worker)
   }
@@ -124,7 +131,7 @@ export function defineServer<Config = unknown>(given: ServerOptions<Config>): Se
     command: (word, args = []) => told(word, args),
     async open() {
       // A worker of a server that was opened so comes here again.
-      if (tier.is === 'worker' && tier.server === name) return work()
+      if (isInWorker && tier.server === name) return work()
       const { openGuestServer, refuseWhatCanNotBe } = await import('./server-bundle.ts')
       const program = programOfThisProcess()
       const environment = { ...process.env }

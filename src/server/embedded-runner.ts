@@ -8,13 +8,13 @@ import type {
 import type { CommandMessage } from '../wire/command-messages.ts'
 import { createWorker, type EndableWorker } from '../worker/create-worker.ts'
 import { EmbeddedLink } from './embedded-link.ts'
-import type { Tier } from './tier.ts'
+import type { WorkerTier } from './tier.ts'
 import type { WorkerDefinition } from './worker-definition.ts'
 import { runWorker } from './worker-program.ts'
 
 export interface EmbeddedProgram {
   readonly definition: WorkerDefinition<never>
-  tier(): Extract<Tier, { is: 'worker' }>
+  tier(): WorkerTier
 }
 
 const NOT_KILLED =
@@ -73,7 +73,7 @@ class EmbeddedWorker implements InProcessWorker {
         ran()
         this.worker.leave(code)
       }
-      await runWorker(definition, tier(), this.worker, { exit, ran })
+      await runWorker(definition, tier(), this.worker, { body: { exit, ran } })
     } catch (error) {
       this.returned = true
       this.worker.logger.error(error)

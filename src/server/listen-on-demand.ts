@@ -113,16 +113,21 @@ interface Wish {
 
 const DEFAULT_BACKLOG = 1_024
 
+export interface ListenHost {
+  /** Where sockets are asked for. */
+  readonly desk: DeskPlace | null
+  /** One of them is listened on. */
+  listens(): void
+}
+
 export class ListenOnDemand {
   readonly #worker: Worker
-  readonly #desk: DeskPlace | null
-  readonly #onListening: () => void
+  readonly #host: ListenHost
   readonly #times = new Map<string, number>()
 
-  constructor(worker: Worker, desk: DeskPlace | null, onListening: () => void) {
+  constructor(worker: Worker, host: ListenHost) {
     this.#worker = worker
-    this.#desk = desk
-    this.#onListening = onListening
+    this.#host = host
   }
 
   async tcp(host: string, port: number, options: ListenTcpOptions): Promise<SocketOnDemand> {
@@ -164,15 +169,16 @@ export class ListenOnDemand {
         if (of === undefined) closeFd(fd)
         throw error
       }
-      this.#onListening()
+      this.#host.listens()
     }
     return { fd, address: socket.address }
   }
 
   async #ask(wish: Parameters<typeof askForSocket>[1]): ReturnType<typeof askForSocket> {
-    if (this.#desk === null) throw new Error('this worker has no server that could open a socket')
+    const { desk } = this.#host
+    if (desk === null) throw new Error('this worker has no server that could open a socket')
     try {
-      return await askForSocket(this.#desk, wish)
+      return await askForSocket(desk, wish)
     } catch (error) {
       const { address } = wish
       const where =

@@ -11,6 +11,7 @@ import type { InProcessRunner } from '../supervisor/in-process-worker.ts'
 import type { StatusReport } from '../supervisor/status-report.ts'
 import { VARIABLES } from '../wire/worker-environment.ts'
 import type { DeskPlace } from './ask-for-sockets.ts'
+import { FORK_PROGRAM } from './fork-program.ts'
 import { HookCaller } from './hook-caller.ts'
 import { callHook } from './hook-failure.ts'
 import { inProcessRunner } from './in-process-runner.ts'
@@ -24,7 +25,8 @@ import { signalFor } from './signal-maps.ts'
 import type { DumpableThread } from './thread-dump.ts'
 import { ThreadRunner } from './thread-runner.ts'
 import { TIER_VARIABLES, tierOfThisProcess } from './tier.ts'
-import { titleOf } from './titles.ts'
+import { type Title, titleOf } from './titles.ts'
+import { forkProgram } from './worker-command.ts'
 
 /** How the server is stopped depends on what it runs in: a process of its own, or somebody's program. */
 export interface ServerBody {
@@ -148,10 +150,9 @@ export class LiveServer<Config> implements RunningServer<Config> {
     // USR1 is how a process is asked for its debugger, which a dump from outside needs; HUP is its reload.
     const asked = signalFor('dump', signals)
     const dumpSignal = asked === 'USR1' || asked === 'HUP' ? null : asked
+    const isOwnProcess = workerType === 'process' || workerType === 'fork'
     const base = {
-      [TIER_VARIABLES.server]: this.name,
-      [TIER_VARIABLES.tier]: 'worker',
-      [TIER_VARIABLES.pid]: String(process.pid),
+      ...this.tierEnvironment('worker'),
       // One that worked on beside the next main would be a second one.
       [TIER_VARIABLES.orphans]: this.role.lockFds.length > 0 ? 'die' : orphans,
       [TIER_VARIABLES.desk]: this.desk.path,
@@ -170,21 +171,45 @@ export class LiveServer<Config> implements RunningServer<Config> {
       },
       exited: (process, reason) => this.hooks.exited(process, reason),
       beat: (process) => this.hooks.beat(process),
-      inherited: () => (workerType === 'process' ? [this.lifeline.read, ...this.role.lockFds] : []),
+      inherited: () => (isOwnProcess ? [this.lifeline.read, ...this.role.lockFds] : []),
       environment: ({ slot }) => {
         this.startedWith.set(slot, this.config)
-        if (!isModule(worker)) this.hooks.ofWorker('beforeFork', { workerId: slot, pid: null })
-        const text = workerType === 'embedded' ? undefined : JSON.stringify(this.config)
-        const config = text === undefined ? {} : { [TIER_VARIABLES.config]: text }
+        // The forkserver calls it, which is about to fork.
+        if (!isModule(worker) && workerType !== 'fork') this.hooks.ofWorker('beforeFork', { workerId: slot, pid: null })
         // Any other program may be a server of its own, and would take itself for a worker of ours.
-        const level = { ...config, [VARIABLES.logLevel]: this.inForce.logLevel }
+        const level = this.configEnvironment()
         if (workerType === 'embedded' || workerType === 'spawn') return level
         // What is no process of its own can not have a title.
-        const title = workerType === 'process' ? titleOf('worker', this.options, slot) : null
-        const named = title === null ? {} : { [TIER_VARIABLES.title]: JSON.stringify(title) }
+        const named = isOwnProcess ? this.titleEnvironment(titleOf('worker', this.options, slot)) : {}
         return { ...base, ...level, ...named, ...this.role.giftsFor(slot) }
       },
+      forkserverEnvironment: () => ({
+        ...this.tierEnvironment('forkserver'),
+        ...this.configEnvironment(),
+        ...this.titleEnvironment(titleOf('forkserver', this.options, 0)),
+      }),
     }
+  }
+
+  private tierEnvironment(tier: 'worker' | 'forkserver'): Readonly<Record<string, string>> {
+    // A worker that can not be forked loads the program itself.
+    const forked = this.options.workerType === 'fork'
+    return {
+      [TIER_VARIABLES.server]: this.name,
+      [TIER_VARIABLES.tier]: tier,
+      [TIER_VARIABLES.pid]: String(process.pid),
+      ...(forked ? { [FORK_PROGRAM]: JSON.stringify(forkProgram(this.options, this.program)) } : {}),
+    }
+  }
+
+  private configEnvironment(): Readonly<Record<string, string>> {
+    const text = this.options.workerType === 'embedded' ? undefined : JSON.stringify(this.config)
+    const config = text === undefined ? {} : { [TIER_VARIABLES.config]: text }
+    return { ...config, [VARIABLES.logLevel]: this.inForce.logLevel }
+  }
+
+  private titleEnvironment(title: Title | null): Readonly<Record<string, string>> {
+    return title === null ? {} : { [TIER_VARIABLES.title]: JSON.stringify(title) }
   }
 
   /** @param open false: it can be asked, but not ended yet */

@@ -8,7 +8,10 @@ import type { ServerHooks } from './server-hooks.ts'
 import type { OwnSignalMap, SignalMapName } from './signal-maps.ts'
 import type { WorkerDefinition } from './worker-definition.ts'
 
-/** How a worker runs: a Node process of its own, a thread of the server, in the event loop of the server; any program; a fork. */
+/**
+ * How a worker runs: a Node process of its own, a thread of the server, in the event loop of the server; any program; forked from a
+ * process that has loaded the program once.
+ */
 export type WorkerType = 'process' | 'thread' | 'embedded' | 'spawn' | 'fork'
 
 /** What the server gives each worker by itself. */
@@ -151,7 +154,9 @@ export interface TitleSettings {
   readonly supervisor?: string
   /** Default `%n: server`. */
   readonly server?: string
-  /** Of workers of type `process`. Default `%n: worker %s`. */
+  /** With workers of type `fork`. Default `%n: forkserver`. */
+  readonly forkserver?: string
+  /** Of workers of type `process` and `fork`. Default `%n: worker %s`. */
   readonly worker?: string
   /** Of a server that waits for its promotion, and of its workers. Default `%t - standby`. */
   readonly standby?: string

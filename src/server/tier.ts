@@ -10,14 +10,14 @@ export const TIER_VARIABLES = {
   /** Name of the server that this process belongs to. */
   server: 'HOLDFAST_SERVER',
   tier: 'HOLDFAST_TIER',
-  /** For a worker: the configuration at its start, as JSON. */
+  /** For a worker, or the forkserver of workers: the configuration at its start, as JSON. */
   config: 'HOLDFAST_CONFIG',
-  /** For a worker: pid of its server. */
+  /** For both: pid of their server. */
   pid: 'HOLDFAST_SERVER_PID',
   orphans: 'HOLDFAST_ORPHANS',
   /** For a worker: the signal that asks it for a dump, as it does its server. */
   dump: 'HOLDFAST_DUMP_SIGNAL',
-  /** For a worker: what ps shows of it, as JSON. */
+  /** For both: what ps shows of it, as JSON. */
   title: 'HOLDFAST_TITLE',
   /** For a worker: an fd that ends when its server does. */
   lifeline: VARIABLES.lifelineFd,
@@ -43,13 +43,10 @@ export type Tier =
   | { readonly is: 'program' }
   /** `above`: null without a supervisor. */
   | { readonly is: 'server'; readonly server: string; readonly above: Above | null }
-  | {
+  /** It has loaded the program, and forks the workers. */
+  | ({ readonly is: 'forkserver' } & BelowServer)
+  | ({
       readonly is: 'worker'
-      readonly server: string
-      readonly serverPid: number
-      readonly config: unknown
-      /** Null: it keeps its command line. */
-      readonly title: Title | null
       /** `die`: at once. */
       readonly orphans: 'finish' | 'stay' | 'die'
       /** Ends with the server; null: there is none. */
@@ -58,7 +55,17 @@ export type Tier =
       readonly desk: DeskPlace | null
       /** `SIGCONT`; null: none. */
       readonly dumpSignal: NodeJS.Signals | null
-    }
+    } & BelowServer)
+
+export type WorkerTier = Extract<Tier, { is: 'worker' }>
+
+interface BelowServer {
+  readonly server: string
+  readonly serverPid: number
+  readonly config: unknown
+  /** Null: it keeps its command line. */
+  readonly title: Title | null
+}
 
 /** The supervisor of a server. */
 export interface Above {
@@ -77,6 +84,12 @@ export function tierOfThisProcess(environment: NodeJS.ProcessEnv = process.env):
   return shared[key]
 }
 
+/** In a process that was forked from another, and has its own environment now. */
+export function tierAfterFork(environment: NodeJS.ProcessEnv = process.env): Tier {
+  if (shared[key]?.is === 'forkserver') delete shared[key]
+  return tierOfThisProcess(environment)
+}
+
 function take(environment: NodeJS.ProcessEnv): Tier {
   const given = Object.fromEntries(
     Object.entries(TIER_VARIABLES).map(([name, variable]) => {
@@ -89,13 +102,17 @@ function take(environment: NodeJS.ProcessEnv): Tier {
   if (server === undefined) return { is: 'program' }
   if (tier === 'server')
     return { is: 'server', server, above: above === undefined ? null : { directory: above, secret: handover } }
-  if (tier !== 'worker') return { is: 'program' }
-  return {
-    is: 'worker',
+  if (tier !== 'worker' && tier !== 'forkserver') return { is: 'program' }
+  const common = {
     server,
     serverPid: Number(pid),
     config: config === undefined ? undefined : JSON.parse(config),
     title: title === undefined ? null : JSON.parse(title),
+  }
+  if (tier === 'forkserver') return { is: 'forkserver', ...common }
+  return {
+    is: 'worker',
+    ...common,
     orphans: orphans === 'stay' || orphans === 'die' ? orphans : 'finish',
     lifelineFd: lifeline === undefined ? null : Number(lifeline),
     desk: desk === undefined ? null : { path: desk, secret },

@@ -22,13 +22,14 @@ export function showTitle(title: Title | null, role: 'main' | 'standby'): () => 
 const DEFAULTS: Required<TitleSettings> = {
   supervisor: '%n: supervisor',
   server: '%n: server',
+  forkserver: '%n: forkserver',
   worker: '%n: worker %s',
   standby: '%t - standby',
 }
 
 /** Null: it keeps its command line. @param slot number of the worker, or of the server, from 0 */
 export function titleOf(
-  which: 'supervisor' | 'server' | 'worker',
+  which: 'supervisor' | 'server' | 'forkserver' | 'worker',
   { name, titles = {} }: Pick<ServerOptions, 'name' | 'titles'>,
   slot: number,
 ): Title | null {

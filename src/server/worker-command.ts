@@ -2,6 +2,7 @@
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { workerDumpFlags } from './dump-worker.ts'
+import type { ForkProgram } from './fork-program.ts'
 import { isModule } from './program-file.ts'
 import type { ServerOptions } from './server-options.ts'
 import type { ThreadProgram } from './thread-runner.ts'
@@ -13,6 +14,12 @@ export function workerCommand({ worker, workerType = 'process', command }: Serve
   const node = [process.execPath, ...nodeFlags()]
   if (isModule(worker)) return [...node, workerModuleRunner(), moduleUrl(worker)]
   return [...node, program, ...process.argv.slice(2)]
+}
+
+/** What the forkserver of a server is told to load. */
+export function forkProgram({ worker }: Pick<ServerOptions, 'worker'>, program: string): ForkProgram {
+  if (isModule(worker)) return { is: 'module', module: moduleUrl(worker) }
+  return { is: 'program', file: program, args: process.argv.slice(2) }
 }
 
 /** A server's process, which runs the same program. */

@@ -7,8 +7,8 @@ import type {
   StopRequest,
   Worker,
 } from '../worker/worker.ts'
-import type { DeskPlace } from './ask-for-sockets.ts'
 import {
+  type ListenHost,
   ListenOnDemand,
   type ListenTcpOptions,
   type ListenUdpOptions,
@@ -18,13 +18,9 @@ import {
 } from './listen-on-demand.ts'
 import type { WorkerContext } from './worker-definition.ts'
 
-interface ContextHost<Config> {
-  readonly config: () => Config
+interface ContextHost<Config> extends ListenHost {
+  readonly config: Config
   readonly server: { readonly name: string; readonly pid: number }
-  /** Where sockets are asked for. */
-  readonly desk: DeskPlace | null
-  /** The first `listen` is bound. */
-  readonly onListening: () => void
 }
 
 /** The SDK's worker, with what a worker of a server has besides. */
@@ -36,7 +32,7 @@ export class ServerWorkerContext<Config> implements WorkerContext<Config> {
   constructor(worker: Worker, host: ContextHost<Config>) {
     this.#worker = worker
     this.#host = host
-    this.#onDemand = new ListenOnDemand(worker, host.desk, () => host.onListening())
+    this.#onDemand = new ListenOnDemand(worker, host)
   }
 
   get workerId(): number {
@@ -44,7 +40,7 @@ export class ServerWorkerContext<Config> implements WorkerContext<Config> {
   }
 
   get config(): Config {
-    return this.#host.config()
+    return this.#host.config
   }
 
   get server(): { readonly name: string; readonly pid: number } {
@@ -102,7 +98,7 @@ export class ServerWorkerContext<Config> implements WorkerContext<Config> {
   async listen(name: string, server: Listenable, fallback?: ListenFallback | number): Promise<BoundAddress> {
     await this.#promoted()
     const address = await this.#worker.listen(name, server, fallback)
-    this.#host.onListening()
+    this.#host.listens()
     return address
   }
 

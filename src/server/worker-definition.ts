@@ -54,6 +54,8 @@ export interface WorkerStart {
 /**
  * `initialize`, `run`, `stop` and `reload` are called in the worker, `beforeFork` and `afterStart` in the server: not those of a
  * module, which workers alone load. A worker whose `initialize` or `run` throws says why, and exits with code 1.
+ * With `workerType: 'fork'` two of them are called in the forkserver, which has loaded the program or the module: `initialize`, once for
+ * all workers that are forked from it, and `beforeFork` (where ServerEngine calls them, in the process that forks).
  * @example
  * ```ts
  * // shop-worker.mts, for `worker: new URL('./shop-worker.mjs', import.meta.url)`
@@ -76,9 +78,15 @@ export interface WorkerStart {
  * ```
  */
 export interface WorkerDefinition<Config = unknown> {
-  /** Before `run`. */
+  /**
+   * Before `run`. With `workerType: 'fork'` in the forkserver: what it loads is shared by all workers, and what only a worker can do or
+   * know (`ctx.listen`, `ctx.workerId` …) throws a BeforeForkError there. `ctx` is the same in the worker.
+   */
   initialize?(ctx: WorkerContext<Config>): unknown
-  /** In the server, before each start of a worker. */
+  /**
+   * In the server, before each start of a worker. With `workerType: 'fork'` in the forkserver, awaited: close what must not be shared. One
+   * that throws there lets that start fail. It is not called where a worker starts cold.
+   */
   beforeFork?(start: WorkerStart): unknown
   /**
    * The work. It may return while servers that it opened go on; a worker with nothing left to do ends, and is started again.

@@ -2,16 +2,15 @@
 import type { EndableWorker } from '../worker/create-worker.ts'
 import { writeDump } from '../worker/process-dump.ts'
 import type { Worker } from '../worker/worker.ts'
-import type { Tier } from './tier.ts'
+import type { WorkerTier } from './tier.ts'
 import { showTitle } from './titles.ts'
-import { ServerWorkerContext } from './worker-context.ts'
+import type { ServerWorkerContext } from './worker-context.ts'
 import type { WorkerDefinition } from './worker-definition.ts'
+import { WorkerSeat } from './worker-seat.ts'
 
 /** Milliseconds after which a worker counts as ready that says nothing and listens nowhere. */
 const READY_AFTER = 1_000
 const LONGEST_TIMER = 2 ** 31 - 1
-
-type WorkerTier = Extract<Tier, { is: 'worker' }>
 
 /** What a worker runs in: a process or a thread of its own, or the event loop of its server. */
 export interface WorkerBody {
@@ -22,31 +21,34 @@ export interface WorkerBody {
 
 const OWN_BODY: WorkerBody = { exit: (code) => process.exit(code) }
 
+export interface RunWorkerOptions<Config> {
+  /** Default: the process is the worker's. */
+  readonly body?: WorkerBody
+  /** Of a worker that was initialized before it was forked. */
+  readonly seat?: WorkerSeat<Config> | null
+}
+
 /** Resolves never: the process ends when its work has. */
 export async function runWorker<Config>(
   definition: WorkerDefinition<Config>,
   tier: WorkerTier,
   worker: Worker & Partial<Pick<EndableWorker, 'begin'>>,
-  body: WorkerBody = OWN_BODY,
+  { body = OWN_BODY, seat: initialized = null }: RunWorkerOptions<Config> = {},
 ): Promise<never> {
-  let config = tier.config as Config
-  const ctx = new ServerWorkerContext<Config>(worker, {
-    config: () => config,
-    server: { name: tier.server, pid: tier.serverPid },
-    desk: tier.desk,
-    onListening: () => worker.ready(),
-  })
+  const seat = initialized ?? new WorkerSeat<Config>(worker, tier)
+  seat.take(tier)
+  const { ctx } = seat
   // HUP from somebody else brings no configuration: then it is the one in force, once more.
-  worker.begin?.(config)
+  worker.begin?.(seat.config)
   worker.onReload(async (next) => {
     await definition.reload?.(next as Config, ctx)
-    config = next as Config
+    seat.config = next as Config
   })
   endWithServer(worker, tier)
   if (body === OWN_BODY && tier.dumpSignal !== null) process.on(tier.dumpSignal, () => dump(worker))
   worker.onPromote(showTitle(tier.title, worker.role))
   try {
-    await definition.initialize?.(ctx)
+    if (initialized === null) await definition.initialize?.(ctx)
     const readySoon = setTimeout(() => worker.ready(), READY_AFTER)
     // A `run` that waits for nothing but `ctx.signal` has not ended; Node would end the process, with code 13.
     const standing = body === OWN_BODY ? setInterval(() => {}, LONGEST_TIMER) : undefined

@@ -8,6 +8,8 @@ import type { Listeners } from './listeners.ts'
 export interface WorkerHost {
   /** Called before each start: what the new process finds in its environment besides. */
   environment(worker: { readonly service: string; readonly slot: number }): Readonly<Record<string, string>>
+  /** Called before each start of a forkserver: what it finds in its environment besides. */
+  forkserverEnvironment?(): Readonly<Record<string, string>>
   /**
    * Fds of ours that each new process is given besides, and each forkserver, whose workers have them at the same numbers; the first
    * one's number is in HOLDFAST_LIFELINE_FD. They stay open here.

@@ -22,7 +22,7 @@ export class BeforeForkError extends Error {
   constructor(what: string, forkserver: string) {
     super(
       `worker.${what} is for workers, and this process is the forkserver "${forkserver}", which loads the program and forks them: ` +
-        'leave it to the entry, or to worker.afterFork(() => { … })',
+        'do it in the worker: in its entry (in `run`, for a server made with the library), or in worker.afterFork(() => { … })',
     )
     this.name = 'BeforeForkError'
   }

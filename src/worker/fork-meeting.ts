@@ -6,9 +6,15 @@ import { count, type Environment } from './read-environment.ts'
 
 type Hook = () => unknown
 
+/** What a hook before the fork is told of the worker. */
+export interface ForkOrder {
+  /** `web/0` */
+  readonly id?: string
+}
+
 export interface ForkMeeting {
   /** In the forkserver, before each fork: last registered, first called. */
-  readonly before: Hook[]
+  readonly before: ((order?: ForkOrder) => unknown)[]
   /** In each worker, once it is one: in order. */
   readonly after: Hook[]
   /** In each worker, first of all. By then `process.pid`, `process.env`, the clocks and the descriptors are its own. */

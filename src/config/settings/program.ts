@@ -17,7 +17,13 @@ const row = <Out, In>(type: ValueType<Out, In>, ...knownElsewhereAs: readonly st
 /** Looked at where its meaning is known. */
 export const elsewhere: ValueType<unknown> = { name: 'a value', schema: {}, read: () => ({}) }
 
-const titles = objectOf({ supervisor: row(text), server: row(text), worker: row(text), standby: row(text) })
+const titles = objectOf({
+  supervisor: row(text),
+  server: row(text),
+  forkserver: row(text),
+  worker: row(text),
+  standby: row(text),
+})
 
 export const ownSettings = {
   name: row(serverName, 'ident', 'serverName'),
