@@ -29,15 +29,23 @@ export function forkMeeting(): ForkMeeting {
   return shared[key]
 }
 
-/** Null: this process is none. Its environment reaches what it starts, too, but its descriptors do not. */
+/**
+ * Null: this process is none. Its environment reaches what it starts, too; but neither who forks in it, if that was here before us, nor its
+ * descriptors do.
+ */
 export function forkserverName(env: Environment): string | null {
   const name = env[VARIABLES.forkserver]
-  const commands = count(env[VARIABLES.forkCommands])
-  if (name === undefined || commands === null || !builtins.workerThreads().isMainThread) return null
+  if (name === undefined || !builtins.workerThreads().isMainThread) return null
+  const isThere = (globalThis as { [key]?: ForkMeeting })[key] !== undefined
+  return isThere || isOpen(count(env[VARIABLES.forkCommands])) ? name : null
+}
+
+function isOpen(commands: number | null): boolean {
+  if (commands === null) return false
   try {
     inheritedFd(VARIABLES.forkCommands, commands, 'fifo')
-    return name
+    return true
   } catch {
-    return null
+    return false
   }
 }

@@ -204,6 +204,19 @@ test('loaded after the fork it is as in any worker, and the hooks are never call
   expect(program.output).not.toContain('never')
 })
 
+test('who forks may have been there before, and have closed the pipe that it was given', async () => {
+  const source = `
+    globalThis[Symbol.for('holdfast.fork')] = { before: [], after: [], adopt: [] }
+    const { worker } = require(${JSON.stringify(`${workshop.directory}/worker.cjs`)})
+    try { worker.ready() } catch ({ code }) { console.log('is', code) }
+  `
+  const program = workshop.start({
+    program: [process.execPath, '-e', source],
+    env: { HOLDFAST_FORKSERVER: 'app', HOLDFAST_FORK_COMMANDS: '9' },
+  })
+  await program.printed('is HF_BEFORE_FORK')
+})
+
 test('a program that one in a forkserver starts is no forkserver', async () => {
   const program = workshop.start({
     program: workshop.program(`console.log('is', worker.service, worker.tick())`),
