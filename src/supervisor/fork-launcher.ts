@@ -100,7 +100,8 @@ export class ForkLauncher {
     this.context.lost.end(process.id, open, () => {
       for (const fork of open) {
         fork.settle(false)
-        if (hung) this.startCold(instance, fork.request, 'its forkserver did not answer')
+        // Nobody else knows how to start what a program of somebody's own forks: then it waits for that to come back.
+        if (hung && isOurs(instance)) this.startCold(instance, fork.request, 'its forkserver did not answer')
         else this.request(fork.request)
       }
     })
@@ -192,7 +193,7 @@ export class ForkLauncher {
     instance.counts.failed++
     fork.settle(false)
     this.context.noteForkserver(instance, 'fork-failed', error)
-    if (unsound && instance.spec.command === null) this.startCold(instance, fork.request, error)
+    if (unsound && isOurs(instance)) this.startCold(instance, fork.request, error)
     else this.context.onFailed(fork.request, `forkserver ${instance.spec.name}: ${error}`)
     this.forgetEnded()
   }
@@ -233,4 +234,8 @@ export class ForkLauncher {
     }
     if (this.context.forkservers.all.some(({ orders, hung }) => orders.size > 0 && !hung)) this.armTimer()
   }
+}
+
+function isOurs({ spec }: ForkserverInstance): boolean {
+  return spec.command === null
 }
