@@ -138,6 +138,7 @@ async function bundleAll(outdir) {
     build({ ...cjs, entryPoints: ['src/worker/index.ts'], outfile: join(outdir, 'worker.cjs') }),
   ])
   cpSync(join(root, 'src/config/evaluate-module.mjs'), join(outdir, 'evaluate-module.mjs'))
+  cpSync(join(root, 'src/forkserver/python/holdfast_fork.py'), join(outdir, 'fork-python.py'))
   writeNotices(outdir, bundles)
 }
 

@@ -1,0 +1,160 @@
+import { execFileSync } from 'node:child_process'
+import { chmodSync, readFileSync, statSync } from 'node:fs'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { Driver } from './driver/driver.ts'
+import { ForkScene, forEachLanguage } from './languages.ts'
+import { limitOf, signalsIn, statOf, statusOf, titleOf } from './worker-facts.ts'
+
+const isRoot = process.getuid?.() === 0
+const SIGINT = 2
+const SIGUSR1 = 10
+const SIGUSR2 = 12
+const SIGPIPE = 13
+const SIGTERM = 15
+const SIGCHLD = 17
+
+forEachLanguage('the process of a worker', (language) => {
+  let scene: ForkScene
+  let driver: Driver
+
+  beforeAll(async () => {
+    scene = new ForkScene(language)
+    chmodSync(scene.directory, 0o777)
+    driver = scene.forkserver({
+      env: { KEPT: 'kept', REPLACED: 'old', NOTIFY_SOCKET: '/x', _CFK_A: '1', LISTEN_FDS: '9' },
+    })
+    await driver.loaded()
+  })
+  afterAll(() => scene.end())
+
+  it('is the supervisor’s child, with its own pid, and runs what was loaded before', async () => {
+    const report = await scene.report(driver)
+    expect(report.ppid).toBe(statOf(driver.pid, 'ppid'))
+    expect(report.loadedBy).toBe(driver.pid)
+    expect(driver.statuses).toContainEqual({ started: { token: expect.any(String), pid: report.pid } })
+  })
+
+  it('has the environment of the forkserver, less its own words, and what it is given', async () => {
+    const env = {
+      GIVEN: 'é\n"$',
+      REPLACED: 'new',
+      KEPT: null,
+      NUMBER: 7,
+      'with.dot-and-dash': '1',
+      HOLDFAST_ID: 'w',
+      EMPTY: '',
+    }
+    const report = await scene.report(driver, { env })
+    expect(report.env).toMatchObject({
+      GIVEN: 'é\n"$',
+      REPLACED: 'new',
+      NUMBER: '7',
+      'with.dot-and-dash': '1',
+      HOLDFAST_ID: 'w',
+      EMPTY: '',
+    })
+    const own = Object.keys(report.env).filter((name) => /^(HOLDFAST|_CFK|NOTIFY|LISTEN|KEPT)/.test(name))
+    expect(own).toEqual(['HOLDFAST_ID'])
+    expect((await scene.report(driver)).env).toMatchObject({ KEPT: 'kept', REPLACED: 'old' })
+  })
+
+  it.each<[string, unknown]>([
+    ['a session of its own', true],
+    ['a session of its own', undefined],
+    ['a group of its own', 'group'],
+    ['neither', false],
+  ])('has %s with session: %s', async (_, session) => {
+    const { pid } = await scene.report(driver, { session })
+    const [group, ownSession] = [statOf(pid, 'group'), statOf(pid, 'session')]
+    const [outerGroup, outerSession] = [statOf(driver.pid, 'group'), statOf(driver.pid, 'session')]
+    const own = session ?? true
+    expect(group).toBe(own === false ? outerGroup : pid)
+    expect(ownSession).toBe(own === true ? pid : outerSession)
+  })
+
+  it('has its directory, umask, nice value and limits', async () => {
+    const { pid } = await scene.report(driver, {
+      cwd: scene.path('sub'),
+      // Relative paths are those of its directory.
+      entry: language.call('report', '../'),
+      umask: 0o27,
+      nice: 3,
+      limits: {
+        nofile: { soft: 100, hard: 200 },
+        core: { soft: 0, hard: null },
+        cpu: { soft: 1000 },
+        locks: { soft: 9, hard: 9 },
+      },
+    })
+    expect(readFileSync(`/proc/${pid}/status`, 'utf8')).toMatch(/^Umask:\s*0027$/m)
+    expect(execFileSync('readlink', [`/proc/${pid}/cwd`], { encoding: 'utf8' }).trim()).toBe(scene.path('sub'))
+    expect(statOf(pid, 'nice')).toBe(statOf(driver.pid, 'nice') + 3)
+    expect(limitOf(pid, 'Max open files')).toEqual(['100', '200'])
+    expect(limitOf(pid, 'Max core file size')).toEqual(['0', 'unlimited'])
+    expect(limitOf(pid, 'Max cpu time')).toEqual(['1000', 'unlimited'])
+    expect(limitOf(pid, 'Max file locks')).toEqual(['9', '9'])
+    // The next one is as before.
+    const next = await scene.report(driver)
+    expect(limitOf(next.pid, 'Max open files')).toEqual(limitOf(driver.pid, 'Max open files'))
+    expect(statusOf(next.pid, 'Umask')).toBe(statusOf(driver.pid, 'Umask'))
+  })
+
+  it('makes files before its umask is set', async () => {
+    await driver.exit(await driver.start({ entry: language.call('returns'), stdout: scene.path('made'), umask: 0o77 }))
+    expect(statSync(scene.path('made')).mode & 0o777).toBe(0o666 & ~Number.parseInt(statusOf(driver.pid, 'Umask'), 8))
+  })
+
+  it('fails if a limit may not be set', async () => {
+    const hard = 2 ** 40
+    const answer = await driver.ask({ entry: language.call('returns'), limits: { nofile: { soft: hard, hard } } })
+    expect(answer.failed?.error).toBeTruthy()
+    expect(answer.failed?.unsound).toBeUndefined()
+  })
+
+  it.runIf(isRoot).each<[string, unknown, { uid: number; gid: number; groups: number[] }]>([
+    ['a name', 'nobody', { uid: 65534, gid: 65534, groups: [65534] }],
+    ['numbers', { uid: 1, gid: 2, groups: [3, 4] }, { uid: 1, gid: 2, groups: [3, 4] }],
+    ['numbers without groups', { uid: 1, gid: 2, groups: [] }, { uid: 1, gid: 2, groups: [] }],
+    ['a group alone', { gid: 5, groups: [] }, { uid: 0, gid: 5, groups: [] }],
+  ])('is the user that it should be: %s', async (_, user, expected) => {
+    const { pid } = await scene.report(driver, { user, stdout: scene.path('as-user'), stderr: scene.path('as-user') })
+    const four = (id: number) => [id, id, id, id].join('\t')
+    expect(statusOf(pid, 'Uid')).toBe(four(expected.uid))
+    expect(statusOf(pid, 'Gid')).toBe(four(expected.gid))
+    expect(statusOf(pid, 'Groups').split(' ').filter(Boolean).map(Number)).toEqual(expected.groups)
+    if (expected.uid !== 0) expect(BigInt(`0x${statusOf(pid, 'CapEff')}`)).toBe(0n)
+    // Its own /proc belongs to it, /dev/stdout with it.
+    expect(statSync(`/proc/${pid}/fd`).uid).toBe(expected.uid)
+    process.kill(pid, 'SIGKILL')
+    await driver.exit(pid)
+  })
+
+  it.runIf(isRoot)('has the supplementary groups of its user', async () => {
+    const user = 'www-data'
+    const groups = execFileSync('id', ['-G', user], { encoding: 'utf8' }).trim().split(' ').map(Number)
+    const { pid } = await scene.report(driver, { user })
+    expect(statusOf(pid, 'Groups').split(' ').map(Number).sort()).toEqual(groups.sort())
+  })
+
+  it('has default signals, as its language has them, and blocks none', async () => {
+    const { pid } = await scene.report(driver)
+    expect(signalsIn(pid, 'SigBlk')).toEqual([])
+    const [caught, ignored] = [signalsIn(pid, 'SigCgt'), signalsIn(pid, 'SigIgn')]
+    for (const signal of [SIGUSR1, SIGUSR2, SIGTERM, SIGCHLD]) {
+      if (language.name === 'ruby' && (signal === SIGTERM || signal === SIGUSR1 || signal === SIGUSR2)) continue
+      expect([...caught, ...ignored]).not.toContain(signal)
+    }
+    expect(caught.includes(SIGINT)).toBe(language.name !== 'perl')
+    expect(ignored).toEqual(language.name === 'python' ? [SIGPIPE, 25] : [])
+    process.kill(pid, 'SIGTERM')
+    expect((await driver.exit(pid)).signal).toBe(SIGTERM)
+  })
+
+  it('is called what it is', async () => {
+    const entry = language.call('report')
+    const { pid } = await scene.report(driver, { id: 'web/7' })
+    expect(titleOf(pid)).toBe(`holdfast web/7 ${entry}`)
+    expect(readFileSync(`/proc/${pid}/comm`, 'utf8')).toMatch(/^holdfast web\/7/)
+    expect(titleOf(driver.pid)).not.toContain('web/7')
+  })
+})
