@@ -1,8 +1,9 @@
-// The Node runner by itself, driven over two pipes as the supervisor drives it.
-import type { ChildProcess } from 'node:child_process'
+// The Node runner by itself, driven over two FIFOs as the supervisor drives it.
+import { spawnSync } from 'node:child_process'
+import { closeSync, constants, openSync, writeSync } from 'node:fs'
+import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import type { Writable } from 'node:stream'
 import type { BenchRun } from '../bench-run.ts'
 
 interface Loaded {
@@ -19,32 +20,49 @@ interface Status {
 }
 
 const PATIENCE = 60_000
+/** In the forkserver. */
+const COMMANDS = 3
+const STATUS = 4
+
+let made = 0
 
 export class NodeForkserver {
-  private readonly child: ChildProcess
-  private readonly commands: Writable
+  private readonly commands: number
   private readonly messages: AsyncIterator<string>
+  /** Is rejected then. */
+  private readonly ended: Promise<never>
   private tokens = 0
 
   constructor({ root, scratch }: BenchRun, preload: string, environment: Readonly<Record<string, string>>) {
+    const directory = scratch.makeDirectory(`forkserver-${++made}`)
+    const commands = makeFifo(join(directory, 'commands'))
+    const status = makeFifo(join(directory, 'status'))
+    const { O_RDWR, O_NONBLOCK } = constants
+    const theirs = [openSync(commands, O_RDWR), openSync(status, O_RDWR)]
+    this.commands = openSync(commands, O_RDWR)
+    const reader = new Socket({ fd: openSync(status, O_RDWR | O_NONBLOCK), readable: true, writable: false })
+    scratch.defer(() => {
+      reader.destroy()
+      closeSync(this.commands)
+    })
+    this.messages = createInterface({ input: reader })[Symbol.asyncIterator]()
     const runner = join(root, 'dist/fork-node.cjs')
     const args = ['--single-threaded', '--max-old-space-size=4096', runner, '--preload', preload]
     const env = {
       ...environment,
       HOLDFAST: '1',
       HOLDFAST_FORKSERVER: 'bench',
-      HOLDFAST_FORK_COMMANDS: '3',
-      HOLDFAST_FORK_STATUS: '4',
+      HOLDFAST_FORK_COMMANDS: String(COMMANDS),
+      HOLDFAST_FORK_STATUS: String(STATUS),
     }
-    this.child = scratch.spawnServer(process.execPath, args, {
+    const child = scratch.spawnServer(process.execPath, args, {
       env,
-      stdio: ['ignore', 'ignore', 'inherit', 'pipe', 'pipe'],
+      stdio: ['ignore', 'ignore', 'inherit', ...theirs],
     })
-    const [, , , commands, status] = this.child.stdio
-    if (commands == null || status == null || !('write' in commands) || !('read' in status))
-      throw new Error('the forkserver did not start')
-    this.commands = commands
-    this.messages = createInterface({ input: status })[Symbol.asyncIterator]()
+    this.ended = new Promise((_, reject) => child.once('exit', () => reject(new Error('the forkserver has ended'))))
+    // Nobody may be listening.
+    this.ended.catch(() => {})
+    for (const fd of theirs) closeSync(fd)
   }
 
   /** @throws where it can not fork */
@@ -57,9 +75,10 @@ export class NodeForkserver {
 
   /** Starts a worker, which runs what the last preload exports, and kills it. @returns milliseconds from the order to the answer */
   async forkOnce(): Promise<number> {
-    const began = performance.now()
     const token = String(++this.tokens)
-    this.commands.write(`${JSON.stringify({ start: { id: `bench/${token}`, token, stdout: null, stderr: null } })}\n`)
+    const order = { start: { id: `bench/${token}`, token, stdout: null, stderr: null } }
+    const began = performance.now()
+    writeSync(this.commands, `${JSON.stringify(order)}\n`)
     const { started, ...other } = await this.next()
     const millis = performance.now() - began
     if (started?.token !== token) throw new Error(`no worker: ${JSON.stringify(other)}`)
@@ -71,10 +90,15 @@ export class NodeForkserver {
     const late = new Promise<never>((_, reject) => {
       setTimeout(() => reject(new Error('the forkserver says nothing')), PATIENCE).unref()
     })
-    const { value, done } = await Promise.race([this.messages.next(), late])
-    if (done === true) throw new Error('the forkserver has ended')
+    const { value } = await Promise.race([this.messages.next(), late, this.ended])
     const status = JSON.parse(value) as Status
     if (status.error !== undefined) throw new Error(`the forkserver: ${status.error}`)
     return status
   }
+}
+
+function makeFifo(path: string): string {
+  const { status, stderr } = spawnSync('mkfifo', [path], { encoding: 'utf8' })
+  if (status !== 0) throw new Error(`mkfifo: ${stderr}`)
+  return path
 }
