@@ -8,6 +8,12 @@ const OF_OUR_RUNNERS = ['runtime', 'preload', 'executable', 'arguments', 'allow'
 
 export function checkForkserver(declared: DeclaredForkserver, spec: ForkserverSpec, findings: Findings): void {
   if (findings.isRefused(declared.at())) return
+  if (spec.refork.length > 0 && (spec.command !== null || spec.runtime !== 'node')) {
+    findings.error(declared.at('refork'), 'value', 'HF_CONFIG_CONFLICT', {
+      problem: 'refork is for runtime: node',
+      mend: 'Leave it out.',
+    })
+  }
   if (spec.command !== null) {
     const unused = OF_OUR_RUNNERS.find((key) => declared.settings[key] !== undefined)
     if (unused === undefined) return

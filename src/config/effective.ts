@@ -195,6 +195,8 @@ export interface ForkserverSpec {
   /** False: started and stopped by the operator alone. */
   readonly auto: boolean
   readonly allow: readonly Shareable[]
+  /** Requests of one worker after which it becomes the next forkserver: the first number once, then the second … */
+  readonly refork: readonly number[]
   readonly startTimeout: Millis
   readonly forkTimeout: Millis
   readonly restart: RestartSpec

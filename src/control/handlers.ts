@@ -53,7 +53,7 @@ const HANDLERS: Readonly<Record<RouteName, Handler>> = {
     const targets = (options.target ?? []) as readonly string[]
     const memory = options.memory === true
     if (options.table !== true) return sendJson(response, 200, engine.status({ targets, memory }))
-    const report = engine.status({ targets, memory, brief: true })
+    const report = engine.status({ targets, memory, brief: !memory })
     const paint = paintFor(options.color === true, false, {})
     const width = typeof options.width === 'number' ? options.width : null
     const text = statusText(report, { paint, width, now: Date.now() })

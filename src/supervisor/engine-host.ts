@@ -15,8 +15,6 @@ export interface WorkerHost {
    * one's number is in HOLDFAST_LIFELINE_FD. They stay open here.
    */
   inherited?(): readonly number[]
-  /** Called before each start of a forkserver: what it finds in its environment besides. */
-  forkserverEnvironment?(): Readonly<Record<string, string>>
   /** What a reload tells the workers. JSON, or undefined. */
   config(): unknown
   logLevel(): LogLevel

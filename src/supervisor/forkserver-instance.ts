@@ -54,6 +54,8 @@ export class ForkserverInstance {
   held = false
   /** On its way out: nothing more is forked from it. */
   ending = false
+  /** How often one was made of a worker, since the application was loaded. */
+  reforks = 0
   /** It was killed because it did not answer. */
   hung = false
   private frames = new LineFrames(LONGEST_LINE)

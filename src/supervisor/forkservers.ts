@@ -86,10 +86,11 @@ export class Forkservers {
     return instance
   }
 
-  /** One that loads now, whatever there is. Held: nobody forks from it yet. */
-  renew(spec: ForkserverSpec): ForkserverInstance {
+  /** One that loads now, whatever there is. Held: nobody forks from it yet. @param before it is started */
+  renew(spec: ForkserverSpec, before: (instance: ForkserverInstance) => void = () => {}): ForkserverInstance {
     const instance = this.make(spec)
     instance.held = true
+    before(instance)
     this.ensureStarted(instance)
     return instance
   }
@@ -103,6 +104,26 @@ export class Forkservers {
     if (this.offered.get(instance.spec.name) === instance) this.offered.delete(instance.spec.name)
   }
 
+  /** The generations of services that fork from it. */
+  usersOf(instance: ForkserverInstance): [string, number][] {
+    return [...this.chosen].flatMap(([service, ofService]) =>
+      [...ofService]
+        .filter(([, one]) => one === instance)
+        .map(([generation]): [string, number] => [service, generation]),
+    )
+  }
+
+  /** The same generations fork from another one from now on. @returns the workers that come from the old one */
+  handOver(from: ForkserverInstance, to: ForkserverInstance): { service: string; slots: number[] }[] {
+    return this.usersOf(from).flatMap(([service, generation]) => {
+      const runtime = this.context.services.get(service)
+      if (runtime === undefined || generation !== runtime.state.goal) return []
+      this.chosen.get(service)?.set(generation, to)
+      const slots = [...runtime.slots].filter(([, { processes }]) => processes.size > 0).map(([slot]) => slot)
+      return slots.length === 0 ? [] : [{ service, slots }]
+    })
+  }
+
   /** Living workers that were forked from any of that name, or that would have been. */
   workersFrom(forkserver: string): number {
     return [...this.context.services.values()]
@@ -113,11 +134,10 @@ export class Forkservers {
 
   /** Of this one, that live. */
   workersOf(instance: ForkserverInstance): number {
-    let count = 0
-    for (const [service, ofService] of this.chosen)
-      for (const [generation, one] of ofService)
-        if (one === instance) count += processesOf(this.context.services.get(service), generation)
-    return count
+    return this.usersOf(instance).reduce(
+      (sum, [service, generation]) => sum + processesOf(this.context.services.get(service), generation),
+      0,
+    )
   }
 
   /** Its workers live on; the next one that is wanted brings it back, if it is `auto`. */
@@ -207,12 +227,10 @@ export class Forkservers {
 
   private isNeeded(instance: ForkserverInstance): boolean {
     if (instance.waiting.length > 0 || instance.orders.size > 0) return true
-    for (const [service, ofService] of this.chosen) {
+    return this.usersOf(instance).some(([service, generation]) => {
       const runtime = this.context.services.get(service)
-      for (const [generation, one] of ofService)
-        if (one === instance && runtime !== undefined && needsForkserver(runtime, generation)) return true
-    }
-    return false
+      return runtime !== undefined && needsForkserver(runtime, generation)
+    })
   }
 }
 

@@ -132,6 +132,7 @@ export class Interpreter {
       clock: this.clock,
       reaper: this.reaper,
       services: this.services,
+      heartbeats: this.heartbeats,
       knownPids: () => [...this.byPid.keys(), ...parts.children.pids],
       isKnown: (pid) => this.byPid.has(pid) || parts.children.owns(pid),
       add: (spec, generation) => this.registry.addForkserver(spec, generation),
@@ -145,6 +146,7 @@ export class Interpreter {
       onNotify: (request, chunk) => this.onNotify(request, chunk),
       onIpcReady: (request) => this.tellRequest(request, { is: 'ready', at: this.clock.now() }),
       onReady: (process) => this.tell(process, { is: 'ready', at: this.clock.now() }),
+      replace: (name, slots, cause) => this.dispatch(name, { is: 'restart', slots, mode: 'rolling', cause }),
       kill: (process, why) => this.effects.kill(process, why),
       note: (request, event, reason) => parts.journal.write(requestEntry(request, event, reason)),
       noteForkserver: ({ name, generation }, event, reason) =>
@@ -247,7 +249,7 @@ export class Interpreter {
   }
 
   private announceChanges(): void {
-    this.news.announce(() => this.guarded('', () => this.forkservers.review()))
+    this.news.announce(() => this.guarded('', () => this.launcher.review()))
   }
 
   /** After services were added, or `dependsOn` changed. */
@@ -331,7 +333,7 @@ export class Interpreter {
 
   private onNotify(request: LaunchRequest, chunk: Buffer): void {
     const process = request.service.slots.get(request.slot)?.processes.get(request.number)
-    if (process === undefined) return
+    if (process === undefined) return this.launcher.reforks.heard(request, chunk)
     if (instanceOf(process.service) !== null) return this.launcher.forks.heard(process, chunk)
     for (const message of messagesIn(process, chunk)) {
       const event = eventOf(message, this.clock.now())

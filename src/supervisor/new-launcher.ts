@@ -11,6 +11,7 @@ import { type LaunchRequest, SpawnPreparation } from './prepare-spawn.ts'
 import { inheritedEnvironment } from './process-environment.ts'
 import { ProcessLauncher } from './process-launcher.ts'
 import { ProcessRegistration } from './process-registration.ts'
+import { Reforks, type ReforksContext } from './reforks.ts'
 import type { RunningProcess, ServiceRuntime } from './service-runtime.ts'
 import type { SupervisedClock } from './supervised-clock.ts'
 import { WorkerLanes } from './worker-lanes.ts'
@@ -19,7 +20,8 @@ import type { WorkerLauncher } from './worker-launcher.ts'
 export interface LaunchersContext
   extends EngineParts,
     Pick<ForkserversContext, 'services' | 'add' | 'remove' | 'runtimeOf' | 'dispatch'>,
-    Pick<ForkLauncherContext, 'onFailed' | 'note' | 'noteForkserver' | 'onReady' | 'kill' | 'onExit'> {
+    Pick<ForkLauncherContext, 'onFailed' | 'note' | 'noteForkserver' | 'onReady' | 'kill' | 'onExit'>,
+    Pick<ReforksContext, 'heartbeats' | 'replace'> {
   readonly clock: SupervisedClock
   readonly reaper: ChildReaper
   readonly knownPids: () => Iterable<number>
@@ -35,6 +37,9 @@ export interface LaunchersContext
 export interface Launchers extends WorkerLauncher {
   readonly forkservers: Forkservers
   readonly forks: ForkLauncher
+  readonly reforks: Reforks
+  /** After any change. */
+  review(): void
 }
 
 /** Processes, spawned or forked, unless the host's workers are none. */
@@ -59,6 +64,7 @@ export function newLaunchers(parts: LaunchersContext): Launchers {
   const session: ServiceSpec['session'] = workers === undefined ? true : 'group'
   const forkservers = new Forkservers({ ...context, session })
   const lost = new LostForks(parts.isKnown)
+  const reforks = new Reforks({ ...context, forkservers, lanes, registration, lost })
   const forks = new ForkLauncher({
     ...context,
     forkservers,
@@ -66,11 +72,24 @@ export function newLaunchers(parts: LaunchersContext): Launchers {
     lost,
     preparation: new ForkPreparation({ ...context, lanes }),
     cold: spawning,
+    onReady: (process) => {
+      parts.onReady(process)
+      const instance = forkservers.named(process.service)
+      if (instance !== undefined) reforks.loaded(instance)
+    },
   })
   return {
     forkservers,
     forks,
-    request: (request) => (isForked(request) ? forks : spawning).request(request),
+    reforks,
+    review(): void {
+      forkservers.review()
+      reforks.review()
+    },
+    request(request): void {
+      if (isForked(request)) forks.request(request)
+      else if (!reforks.launch(request)) spawning.request(request)
+    },
     cancel: (service: ServiceRuntime, slot, number) =>
       forks.cancel(service, slot, number) || spawning.cancel(service, slot, number),
     bulk: (act) => spawning.bulk(act),
@@ -78,6 +97,7 @@ export function newLaunchers(parts: LaunchersContext): Launchers {
     close(): void {
       spawning.close()
       lost.close()
+      reforks.close()
       forks.close()
     },
   }

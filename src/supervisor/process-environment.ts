@@ -122,9 +122,13 @@ export function forkserverEnvironment({
     HOLDFAST: '1',
     HOLDFAST_FORKSERVER: forkserver,
     HOLDFAST_GENERATION: String(generation),
-    // Empty elements mean nothing.
-    HOLDFAST_ID: `${id}/`.padEnd(ROOM_FOR_AN_ID, '/'),
+    HOLDFAST_ID: paddedId(id),
     HOLDFAST_FORK_STATUS: String(notifyFd),
     HOLDFAST_FORK_COMMANDS: String(commandFd),
   }
+}
+
+/** Empty elements mean nothing. */
+export function paddedId(id: string): string {
+  return `${id}/`.padEnd(ROOM_FOR_AN_ID, '/')
 }

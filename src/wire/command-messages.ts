@@ -9,6 +9,21 @@ export type CommandMessage =
   | { readonly reload: { readonly config: unknown; readonly logLevel?: LogLevel } }
   | { readonly promote: { readonly slot: number; readonly token: string | null } }
   | { readonly lost: { readonly reason: string } }
+  /** To a forked worker: it finishes its work, and has the next forkserver forked from itself. */
+  | { readonly refork: ReforkOrder }
+
+/** Who the new forkserver is, and the FIFOs that it opens. */
+export interface ReforkOrder {
+  readonly name: string
+  readonly generation: number
+  /** HOLDFAST_ID, with room for that of a worker. */
+  readonly id: string
+  readonly commands: string
+  readonly status: string
+  readonly stdout: string
+  readonly stderr: string
+  readonly session: boolean | 'group'
+}
 
 type KeysOf<M> = M extends unknown ? keyof M : never
 /** What stands behind the key of one of them. */
@@ -28,12 +43,26 @@ export function parseCommandMessage(line: string): CommandMessage | null {
     return null
   }
   if (!isObject(value)) return null
-  const { stop, reload, promote, lost } = value
+  const { stop, reload, promote, lost, refork } = value
   if (isObject(stop)) return { stop: { reason: text(stop.reason), deadline: text(stop.deadline) } }
   if (isObject(reload)) return { reload: { config: reload.config, ...levelOf(reload.logLevel) } }
   if (isObject(promote)) return { promote: { slot: number(promote.slot), token: token(promote.token) } }
   if (isObject(lost)) return { lost: { reason: text(lost.reason) } }
-  return null
+  return isObject(refork) ? { refork: reforkOrder(refork) } : null
+}
+
+function reforkOrder(value: Record<string, unknown>): ReforkOrder {
+  const { name, generation, id, commands, status, stdout, stderr, session } = value
+  return {
+    name: text(name),
+    generation: number(generation),
+    id: text(id),
+    commands: text(commands),
+    status: text(status),
+    stdout: text(stdout),
+    stderr: text(stderr),
+    session: session === 'group' ? 'group' : session === true,
+  }
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

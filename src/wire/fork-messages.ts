@@ -37,13 +37,14 @@ export interface ForkOrder {
 export type ForkCommand = { readonly start: ForkOrder } | { readonly quit: Record<string, never> }
 
 export type ForkStatus =
-  /** Once, when the application is loaded. `cold`: why it can not be forked from. `rss` in bytes, `ms` of loading. */
+  /** Once, when the application is loaded. `cold`: why it can not be forked from. `pid`: its own. `rss` in bytes, `ms` of loading. */
   | {
       readonly is: 'loaded'
       readonly modules: number
       readonly ms: number
       readonly rss: number
       readonly cold: string | null
+      readonly pid: number | null
     }
   | { readonly is: 'started'; readonly token: string; readonly pid: number }
   /** `unsound`: a process was forked, and was not fit to be a worker. */
@@ -67,8 +68,15 @@ export function parseForkStatus(line: string): ForkStatus | null {
   if (!isObject(value)) return notUnderstood(line)
   const { loaded, started, failed, error } = value
   if (isObject(loaded)) {
-    const cold = typeof loaded.cold === 'string' ? loaded.cold : null
-    return { is: 'loaded', modules: amount(loaded.modules), ms: amount(loaded.ms), rss: amount(loaded.rss), cold }
+    const { modules, ms, rss, cold, pid } = loaded
+    return {
+      is: 'loaded',
+      modules: amount(modules),
+      ms: amount(ms),
+      rss: amount(rss),
+      cold: typeof cold === 'string' ? cold : null,
+      pid: isPid(pid) ? pid : null,
+    }
   }
   if (isObject(started) && isPid(started.pid)) return { is: 'started', token: text(started.token), pid: started.pid }
   if (isObject(failed)) {

@@ -298,7 +298,7 @@ class NodeWorker implements EndableWorker {
       this.#reload.ask(() => config)
     } else {
       if ('promote' in message) this.#role.promote(message.promote)
-      else this.#role.lose(message.lost.reason)
+      else if ('lost' in message) this.#role.lose(message.lost.reason)
       this.#stayForPromotion()
     }
   }

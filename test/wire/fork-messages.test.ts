@@ -3,9 +3,15 @@ import { formatForkCommand, parseForkStatus } from '../../src/wire/fork-messages
 
 describe('what a forkserver says', () => {
   test.each([
-    ['{"loaded":{"modules":3,"ms":1.5,"rss":7,"pid":1}}', { is: 'loaded', modules: 3, ms: 1.5, rss: 7, cold: null }],
-    ['{"loaded":{"cold":"no fork here"}}', { is: 'loaded', modules: 0, ms: 0, rss: 0, cold: 'no fork here' }],
-    ['{"loaded":{"modules":-1,"ms":"x","rss":null}}', { is: 'loaded', modules: 0, ms: 0, rss: 0, cold: null }],
+    [
+      '{"loaded":{"modules":3,"ms":1.5,"rss":7,"pid":9}}',
+      { is: 'loaded', modules: 3, ms: 1.5, rss: 7, cold: null, pid: 9 },
+    ],
+    [
+      '{"loaded":{"cold":"no fork here"}}',
+      { is: 'loaded', modules: 0, ms: 0, rss: 0, cold: 'no fork here', pid: null },
+    ],
+    ['{"loaded":{"modules":-1,"ms":"x","pid":1}}', { is: 'loaded', modules: 0, ms: 0, rss: 0, cold: null, pid: null }],
     ['{"started":{"token":"7","pid":42}}', { is: 'started', token: '7', pid: 42 }],
     ['{"started":{"token":7,"pid":42}}', { is: 'started', token: '7', pid: 42 }],
     ['{"failed":{"token":"7","error":"no"}}', { is: 'failed', token: '7', error: 'no', unsound: false }],

@@ -3,7 +3,7 @@ import { ComputedDefault, setting } from '../setting.ts'
 import { listOf, objectOf, oneOrMore, recordOf } from '../values/collections.ts'
 import { command } from '../values/command.ts'
 import { positiveDuration } from '../values/duration.ts'
-import { account, anyScalar, boolean, filledText, nullable, oneOf, path, text } from '../values/scalars.ts'
+import { account, anyScalar, boolean, filledText, integer, nullable, oneOf, path, text } from '../values/scalars.ts'
 import { environmentKeys } from './environment.ts'
 import { insteadOfRestart } from './instead.ts'
 import { restartSettings } from './restart.ts'
@@ -69,6 +69,12 @@ export const forkserverSettings = {
     default: [],
     doc: 'What the loaded application may hold open although all workers would share it. Otherwise it is refused, with a list of what it holds.',
     reason: 'a connection that several processes write to carries nonsense',
+  }),
+  refork: setting(oneOrMore(integer({ min: 1 })), {
+    default: [],
+    unit: 'requests',
+    doc: 'When a worker has done so many requests it becomes the new forkserver, so that code that is compiled and caches that are filled by then are shared, and the others are replaced by workers forked from it. A list: `[1000, 10000]`, once after each. Only for `runtime: node`.',
+    knownElsewhereAs: ['reforkAfter', 'refork_after'],
   }),
   startTimeout: setting(positiveDuration, {
     default: '60s',
