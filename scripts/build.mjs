@@ -136,6 +136,7 @@ async function bundleAll(outdir) {
     ),
     build({ ...common, format: 'esm', entryPoints: ['src/worker/index.ts'], outfile: join(outdir, 'worker.js') }),
     build({ ...cjs, entryPoints: ['src/worker/index.ts'], outfile: join(outdir, 'worker.cjs') }),
+    build({ ...cjs, entryPoints: ['src/forkserver/node/main.ts'], outfile: join(outdir, 'fork-node.cjs') }),
   ])
   cpSync(join(root, 'src/config/evaluate-module.mjs'), join(outdir, 'evaluate-module.mjs'))
   cpSync(join(root, 'src/forkserver/python/holdfast_fork.py'), join(outdir, 'fork-python.py'))

@@ -6,6 +6,7 @@ type Library = ReturnType<Koffi['load']>
 
 let loadedKoffi: Koffi | null = null
 let loadedLibrary: Library | null = null
+let loadedExecutable: Library | null = null
 
 export function koffi(): Koffi {
   if (loadedKoffi === null) {
@@ -46,6 +47,34 @@ export function libcFunction<A extends readonly (number | bigint | string | Uint
 }
 
 /**
+ * A function that the running program itself exports: of libuv, of Node, of V8. C++ ones by their mangled names.
+ * @throws HoldfastError at the first call, where this Node has none of that name
+ */
+export function nodeFunction<A extends readonly (number | Uint8Array)[], R>(prototype: string): (...args: A) => R {
+  let native: ((...args: A) => R) | null = null
+  return (...args) => {
+    loadedExecutable ??= koffi().load(null)
+    native ??= declare(prototype, loadedExecutable, 'this Node') as (...args: A) => R
+    return native(...args)
+  }
+}
+
+const dlsym = libcFunction<[number, string], number>('size_t dlsym(size_t handle, const char *name)')
+
+/** Where a function of the C library or of the running program lies. @throws HoldfastError where there is none of that name */
+export function functionAddress(name: string): number {
+  const address = dlsym(0, name)
+  if (address === 0)
+    throw new HoldfastError('HF_PLATFORM', { problem: `neither this system nor this Node has ${name}` })
+  return address
+}
+
+/** Calls machine code: `prototype` as for libcFunction, without the name. */
+export function callAddress(address: number, prototype: string, ...args: readonly (number | Uint8Array)[]): unknown {
+  return koffi().call(BigInt(address), koffi().proto(prototype), ...args)
+}
+
+/**
  * As libcFunction, but one of libuv's threads makes the call. Buffers among the arguments are the caller's to keep until it is
  * done. For calls that return soon: there are few threads, and the file system needs them too.
  */
@@ -60,17 +89,12 @@ export function libcFunctionInThread<A extends readonly (number | string | Uint8
   }
 }
 
-function declare(prototype: string): unknown {
-  const glibc = library()
+function declare(prototype: string, from = library(), whose = "this system's C library"): unknown {
   try {
-    return glibc.func(prototype)
+    return from.func(prototype)
   } catch (cause) {
     if (!isMissing(cause)) throw cause
-    throw new HoldfastError(
-      'HF_PLATFORM',
-      { problem: `this system's C library has no ${functionName(prototype)}` },
-      { cause },
-    )
+    throw new HoldfastError('HF_PLATFORM', { problem: `${whose} has no ${functionName(prototype)}` }, { cause })
   }
 }
 

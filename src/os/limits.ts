@@ -37,3 +37,34 @@ function limitAt(buffer: Buffer, offset: number): number {
   const value = buffer.readBigUInt64LE(offset)
   return value === UNLIMITED ? Number.POSITIVE_INFINITY : Number(value)
 }
+
+/** By the names of prlimit(1), numbers of asm-generic/resource.h. */
+const RESOURCES: Readonly<Record<string, number>> = {
+  cpu: 0,
+  fsize: 1,
+  data: 2,
+  stack: 3,
+  core: 4,
+  rss: 5,
+  nproc: 6,
+  nofile: RLIMIT_NOFILE,
+  memlock: 8,
+  as: 9,
+  locks: 10,
+  sigpending: 11,
+  msgqueue: 12,
+  nice: 13,
+  rtprio: 14,
+  rttime: 15,
+}
+
+/** Limits of this process by the names of prlimit(1); null is unlimited. @throws OsError, or Error where there is none of that name */
+export function setLimits(limits: Readonly<Record<string, { soft: number | null; hard: number | null }>>): void {
+  for (const [name, { soft, hard }] of Object.entries(limits)) {
+    const resource = RESOURCES[name]
+    if (resource === undefined) throw new Error(`there is no limit ${name}`)
+    wanted.writeBigUInt64LE(soft === null ? UNLIMITED : BigInt(soft), 0)
+    wanted.writeBigUInt64LE(hard === null ? UNLIMITED : BigInt(hard), 8)
+    checked(prlimit64(0, resource, wanted, null), 'prlimit', name)
+  }
+}

@@ -1,0 +1,51 @@
+// Runs the worker's program in this process, as if Node had been started with it.
+import Module from 'node:module'
+import { type Exports, fileOf, loadModule } from './load-module.ts'
+
+type Program = () => unknown
+
+/** Whether an entry that is an ES module still waits for something at its top level. */
+let waits = false
+
+export function entryWaits(): boolean {
+  return waits
+}
+
+/**
+ * `FILE` is a program; `FILE#name` a function that it exports; null the function that the last preload exports as its default.
+ * What goes wrong in it is an error that nobody catches, as in a program of its own.
+ */
+export async function runEntry(entry: string | null, lastPreload: Exports | null): Promise<void> {
+  if (entry === null) {
+    await functionOf(lastPreload, 'default', 'the last preload')()
+    return
+  }
+  const [, name = entry, exported] = /^(.+)#([^#/]*)$/.exec(entry) ?? []
+  const file = fileOf(name)
+  process.argv = [process.execPath, file ?? name]
+  if (exported !== undefined) {
+    await functionOf(await loadModule(name), exported || 'default', entry)()
+    return
+  }
+  if (file === null) return await untilEvaluated(loadModule(name))
+  runMain(file)
+  if (process.mainModule?.filename !== file) await untilEvaluated(loadModule(file).catch(() => {}))
+}
+
+/** Decides by the file's ending, package.json and text which kind of module it is, and makes it the main one. */
+function runMain(file: string): void {
+  const { runMain: run } = Module as unknown as { runMain: (file: string) => void }
+  run(file)
+}
+
+async function untilEvaluated(module: Promise<unknown>): Promise<void> {
+  waits = true
+  await module
+  waits = false
+}
+
+function functionOf(module: Exports | null, name: string, what: string): Program {
+  const found = module?.[name]
+  if (typeof found === 'function') return found as Program
+  throw new Error(`there is no entry, and ${what} exports no function ${name}`)
+}

@@ -1,0 +1,70 @@
+// The two pipes to whoever started this forkserver: orders come in, answers go out, one JSON object a line.
+import { closeSync, constants, openSync, readFileSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { Lines } from './lines.ts'
+
+export type Answer =
+  | { readonly loaded: Readonly<Record<string, number | string>> }
+  | { readonly started: { readonly token: string; readonly pid: number } }
+  | { readonly failed: { readonly token: string; readonly error: string; readonly unsound?: true } }
+  | { readonly error: string }
+
+export class SupervisorLink {
+  readonly #commands: Socket
+  readonly #status: Socket
+
+  /** Takes both descriptors over. `onEnd`: nobody can write orders any more. */
+  constructor(
+    fds: { readonly commands: number; readonly status: number },
+    onLine: (line: string) => void,
+    onEnd: () => void,
+  ) {
+    const lines = new Lines(onLine)
+    this.#commands = new Socket({ fd: reopen(fds.commands), readable: true, writable: false })
+    this.#commands.on('data', (chunk) => lines.take(chunk as Buffer))
+    this.#commands.on('end', onEnd)
+    this.#commands.on('error', onEnd)
+    this.#commands.pause()
+    this.#status = new Socket({ fd: reopen(fds.status), readable: false, writable: true })
+    // Nobody reads: the workers live on, and so do we as long as orders may come.
+    this.#status.on('error', () => {})
+    this.#status.unref()
+    for (const fd of new Set([fds.commands, fds.status])) closeSync(fd)
+  }
+
+  /** Orders are read from now on. */
+  listen(): void {
+    this.#commands.resume()
+  }
+
+  answer(answer: Answer): void {
+    this.#status.write(`${JSON.stringify(answer)}\n`)
+  }
+
+  /** Calls back when all that was answered is written. */
+  end(onWritten: () => void): void {
+    if (this.#status.destroyed) onWritten()
+    else this.#status.write('', () => onWritten())
+  }
+
+  /** In a forked child: it is no business of the child's. */
+  abandon(): void {
+    for (const socket of [this.#commands, this.#status]) {
+      socket.removeAllListeners('end')
+      socket.destroy()
+    }
+  }
+}
+
+/**
+ * A description of our own, not blocking, in the mode in which it was opened: one for reading and writing never comes to an end
+ * while its supervisor is away.
+ */
+function reopen(fd: number): number {
+  const flags = Number.parseInt(
+    /^flags:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1] ?? '',
+    8,
+  )
+  const mode = flags & (constants.O_RDONLY | constants.O_WRONLY | constants.O_RDWR)
+  return openSync(`/proc/self/fd/${fd}`, mode | constants.O_NONBLOCK)
+}

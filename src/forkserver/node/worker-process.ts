@@ -1,0 +1,31 @@
+// What `process` says about itself in a forked worker, where Node looked it up before the fork.
+import { pidOfThisProcess } from '../../os/own-pid.ts'
+import type { StartOrder } from './start-order.ts'
+import { isTold } from './told-variables.ts'
+
+export function takeProcessFacts(order: StartOrder): void {
+  Object.defineProperty(process, 'pid', {
+    value: pidOfThisProcess(),
+    configurable: true,
+    enumerable: true,
+    writable: false,
+  })
+  process.title = `holdfast ${order.id} ${order.entry ?? ''}`.trimEnd()
+  process.execArgv = process.execArgv.filter((flag) => flag !== '--single-threaded')
+  const bornAt = performance.now()
+  process.uptime = () => (now() - bornAt) / 1000
+  const { timeOrigin } = performance
+  const now = performance.now.bind(performance)
+  Object.defineProperty(performance, 'now', { value: () => now() - bornAt, configurable: true, writable: true })
+  Object.defineProperty(performance, 'timeOrigin', { value: timeOrigin + bornAt, configurable: true, enumerable: true })
+}
+
+/** What the forkserver was told is not for its workers, what the application has set since is. */
+export function takeEnvironment(order: StartOrder, descriptors: Readonly<Record<string, string>>): void {
+  for (const name of Object.keys(process.env)) if (isTold(name)) delete process.env[name]
+  for (const [name, value] of Object.entries({ ...order.env, ...descriptors })) {
+    if (value === null) delete process.env[name]
+    else process.env[name] = value
+  }
+  if (order.env.LISTEN_FDS !== undefined) process.env.LISTEN_PID = String(process.pid)
+}

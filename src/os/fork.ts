@@ -1,0 +1,68 @@
+// A real fork of this very process. What has to hold before and after it is in inherit-memory.ts and node-threads.ts.
+import { errno, libcFunction } from './libc.ts'
+import { checked, OsError } from './os-error.ts'
+
+const SIG_SETMASK = 2
+const SIGSET_SIZE = 128
+const WNOHANG = 1
+/** What the one between writes: the pid and errno, four bytes each. */
+export const BIRTH_LENGTH = 8
+
+const fork = libcFunction<[], number>('int fork()')
+const exit = libcFunction<[number], void>('void _exit(int status)')
+const write = libcFunction<[number, Buffer, number], number>('long write(int fd, void *bytes, size_t length)')
+const waitpid = libcFunction<[number, Buffer | null, number], number>('int waitpid(int pid, void *status, int options)')
+const sigmask = libcFunction<[number, Buffer, Buffer | null], number>(
+  'int pthread_sigmask(int how, void *set, void *old)',
+)
+
+const everySignal = Buffer.alloc(SIGSET_SIZE, 0xff)
+const noSignal = Buffer.alloc(SIGSET_SIZE)
+const maskBefore = Buffer.alloc(SIGSET_SIZE)
+const birth = Buffer.alloc(BIRTH_LENGTH)
+
+/** koffi looks up a function at its first call, and allocates: have that behind us before the first fork. */
+export function prepareFork(): void {
+  checked(sigmask(SIG_SETMASK, everySignal, maskBefore), 'pthread_sigmask')
+  checked(sigmask(SIG_SETMASK, maskBefore, null), 'pthread_sigmask')
+  write(-1, birth, 0)
+  waitpid(-1, null, WNOHANG)
+}
+
+/**
+ * Forks twice. Here it returns the pid of the process between, which ends at once, and is to be reaped (hasEnded). It writes to
+ * `birthFd` who its child is, BIRTH_LENGTH bytes: pid (-1 if it could not fork) and errno.
+ * In that child it returns 0, with every signal blocked until allowSignals: libuv's handlers would write into the parent's pipes
+ * before uv_loop_fork. `inChild` is called in both new processes first; it must allocate nothing, as `before` must not.
+ * @throws OsError where the first fork fails
+ */
+export function forkGrandchild(birthFd: number, before: () => void, inChild: () => void): number {
+  sigmask(SIG_SETMASK, everySignal, maskBefore)
+  before()
+  const between = fork()
+  if (between !== 0) {
+    const error = errno()
+    sigmask(SIG_SETMASK, maskBefore, null)
+    if (between === -1) throw new OsError('fork', error)
+    return between
+  }
+  inChild()
+  before()
+  const pid = fork()
+  if (pid === 0) return 0
+  birth.writeInt32LE(pid, 0)
+  birth.writeInt32LE(pid === -1 ? errno() : 0, 4)
+  write(birthFd, birth, BIRTH_LENGTH)
+  exit(0)
+  return -1
+}
+
+/** For the child, as soon as it can handle them: none is blocked then, whatever the parent blocked. */
+export function allowSignals(): void {
+  sigmask(SIG_SETMASK, noSignal, null)
+}
+
+/** Whether this child of ours is dead; it is reaped then. */
+export function hasEnded(pid: number): boolean {
+  return waitpid(pid, null, WNOHANG) !== 0
+}

@@ -1,0 +1,111 @@
+// A fork copies the memory of all threads, and one thread. Node's own (V8's workers, the one for delayed tasks, the one that starts the
+// inspector) are missing in the child, which waits for them sooner or later. They all stand idle most of the time: in the child the
+// same functions are started again, with the same arguments, and go on with what lies in their queues.
+import { closeSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { areaAt, memoryAreas, newPage, readMemory, writeMemory, zeroMemory } from './own-memory.ts'
+import { startThread, systemCallOf, type ThreadRecord, threadIds, threadRecords } from './thread-record.ts'
+
+type NodeThread = ThreadRecord &
+  (
+    | { readonly is: 'worker'; readonly wakeUp: number }
+    | { readonly is: 'scheduler'; readonly fds: readonly number[] }
+    | { readonly is: 'inspector' }
+  )
+
+const FUTEX = '202'
+const EPOLL = ['281', '232', '441']
+const CONDITION_SIZE = 48
+const MUTEX_SIZE = 40
+/** Behind the queue, its first member, a worker is given mutex, condition and counter of the function that started it. */
+const START_POINTERS = 3
+const POINTER = 8
+
+export class NodeThreads {
+  readonly #threads: readonly NodeThread[]
+  /** A mutex, a condition and a counter which nobody else uses, for the start of the workers. */
+  readonly #atStart = newPage()
+
+  private constructor(threads: readonly NodeThread[]) {
+    this.#threads = threads
+  }
+
+  /**
+   * Finds the threads of a Node that has just started. @throws Error saying what is not as it is in the Nodes that we know
+   */
+  static find(): NodeThreads {
+    const records = threadRecords(threadIds().filter((tid) => tid !== process.pid))
+    const threads = records.map(recognize)
+    if (!threads.some(({ is }) => is === 'worker')) throw new Error('V8 has no worker threads')
+    return new NodeThreads(threads)
+  }
+
+  get tids(): number[] {
+    return this.#threads.map(({ tid }) => tid)
+  }
+
+  /** Whether each of them waits for work: what one is in the middle of would stay half done in a child. */
+  areIdle(): boolean {
+    return this.#threads.every((thread) => {
+      const call = systemCallOf(thread.tid)
+      if (thread.is === 'scheduler') return EPOLL.includes(call?.[0] ?? '')
+      if (call?.[0] !== FUTEX) return false
+      return thread.is === 'inspector' || liesIn(Number(call[1]), thread.wakeUp)
+    })
+  }
+
+  /** In the child, at once: the conditions still count the threads that waited on them, and a signal would wait for those. */
+  forget(): void {
+    for (const thread of this.#threads) if (thread.is === 'worker') zeroMemory(thread.wakeUp, CONDITION_SIZE)
+  }
+
+  /** In the child: starts them anew. @throws OsError */
+  revive(): void {
+    for (const thread of this.#threads) {
+      if (thread.is === 'scheduler') for (const fd of thread.fds) closeSync(fd)
+      if (thread.is === 'worker') writeMemory(thread.argument + POINTER, this.#startPointers())
+      startThread(thread.start, thread.argument)
+    }
+  }
+
+  #startPointers(): Buffer {
+    const pointers = Buffer.alloc(START_POINTERS * POINTER)
+    for (let index = 0; index < START_POINTERS; index++) {
+      pointers.writeBigUInt64LE(BigInt(this.#atStart + index * 64), index * POINTER)
+    }
+    return pointers
+  }
+}
+
+function recognize(thread: ThreadRecord): NodeThread {
+  const areas = memoryAreas()
+  if (areaAt(areas, thread.start)?.access[2] !== 'x')
+    throw new Error(`thread ${thread.tid} runs nothing that can be found`)
+  const call = systemCallOf(thread.tid)
+  if (EPOLL.includes(call?.[0] ?? '')) return { is: 'scheduler', ...thread, fds: descriptorsOfLoop(Number(call?.[1])) }
+  if (call?.[0] !== FUTEX) throw new Error(`thread ${thread.tid} does not wait as Node's threads do`)
+  if (thread.argument === 0) return { is: 'inspector', ...thread }
+  const given = readMemory(thread.argument, (1 + START_POINTERS) * POINTER)
+  const [queue = 0, ...pointers] = Array.from(
+    new BigUint64Array(given.buffer, given.byteOffset, 1 + START_POINTERS),
+    Number,
+  )
+  const wakeUp = queue + MUTEX_SIZE
+  const onStack = pointers.every((pointer) => areaAt(areas, pointer)?.name === '[stack]')
+  if (!onStack || !liesIn(Number(call[1]), wakeUp)) throw new Error(`thread ${thread.tid} is none that Node starts`)
+  return { is: 'worker', ...thread, wakeUp }
+}
+
+function liesIn(address: number, condition: number): boolean {
+  return condition <= address && address < condition + CONDITION_SIZE
+}
+
+/** The loop of the delayed tasks: its epoll instance, what is watched in it, and its io_uring, which libuv opens right after. */
+function descriptorsOfLoop(epoll: number): number[] {
+  const watched = [...readFileSync(`/proc/self/fdinfo/${epoll}`, 'latin1').matchAll(/^tfd:\s*(\d+)/gm)]
+  const ring = epoll + 1
+  return [epoll, ...watched.map((match) => Number(match[1])), ...(isRing(ring) ? [ring] : [])]
+}
+
+function isRing(fd: number): boolean {
+  return readdirSync('/proc/self/fd').includes(String(fd)) && readlinkSync(`/proc/self/fd/${fd}`).includes('[io_uring]')
+}
