@@ -121,6 +121,20 @@ forEachLanguage('descriptors of a worker', (language) => {
     connection.destroy()
   })
 
+  it('are a FIFO as standard input, if that is asked for', async () => {
+    const stdin = fifo('stdin')
+    const { pid } = await scene.report(driver, { stdin, stdout: null })
+    expect(fdsOf(pid)[0]).toBe(stdin)
+    expect(fdFlags(pid, 0) & 3).toBe(constants.O_RDWR)
+  })
+
+  it('are what else the forkserver was given: its number stays', async () => {
+    const lifeline = scene.forkserver({ sockets: 1, extra: scene.write('lifeline', '') })
+    await lifeline.loaded()
+    const { pid } = await scene.report(lifeline, { stdout: null, stderr: null })
+    expect(ownFds(pid)).toEqual({ 0: '/dev/null', 1: '/dev/null', 2: '/dev/null', 6: scene.path('lifeline') })
+  })
+
   it('are a FIFO that outlives its reader: no write fails, none is lost', async () => {
     const out = fifo('outlives')
     const worker = await driver.start({ entry: language.call('writes'), stdout: out })

@@ -3,7 +3,7 @@ import { chmodSync, readFileSync, statSync } from 'node:fs'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Driver } from './driver/driver.ts'
 import { ForkScene, forEachLanguage } from './languages.ts'
-import { limitOf, signalsIn, statOf, statusOf, titleOf } from './worker-facts.ts'
+import { environmentOf, limitOf, signalsIn, statOf, statusOf, titleOf } from './worker-facts.ts'
 
 const isRoot = process.getuid?.() === 0
 const SIGINT = 2
@@ -21,7 +21,14 @@ forEachLanguage('the process of a worker', (language) => {
     scene = new ForkScene(language)
     chmodSync(scene.directory, 0o777)
     driver = scene.forkserver({
-      env: { KEPT: 'kept', REPLACED: 'old', NOTIFY_SOCKET: '/x', _CFK_A: '1', LISTEN_FDS: '9' },
+      env: {
+        HOLDFAST_ID: `forkserver${'/'.repeat(40)}`,
+        KEPT: 'kept',
+        REPLACED: 'old',
+        NOTIFY_SOCKET: '/x',
+        _CFK_A: '1',
+        LISTEN_FDS: '9',
+      },
     })
     await driver.loaded()
   })
@@ -148,6 +155,18 @@ forEachLanguage('the process of a worker', (language) => {
     expect(ignored).toEqual(language.name === 'python' ? [SIGPIPE, 25] : [])
     process.kill(pid, 'SIGTERM')
     expect((await driver.exit(pid)).signal).toBe(SIGTERM)
+  })
+
+  it('shows its own HOLDFAST_ID to who looks from outside, if there is room for it', async () => {
+    const { pid, env } = await scene.report(driver, { env: { HOLDFAST_ID: 'id-of-worker' } })
+    expect(env.HOLDFAST_ID).toBe('id-of-worker')
+    expect(environmentOf(pid).find((variable) => variable.startsWith('HOLDFAST_ID='))).toMatch(
+      /^HOLDFAST_ID=id-of-worker\/+$/,
+    )
+    expect(environmentOf(pid)).toContain('KEPT=kept')
+    expect(environmentOf(driver.pid)).toContain(`HOLDFAST_ID=forkserver${'/'.repeat(40)}`)
+    const long = await scene.report(driver, { env: { HOLDFAST_ID: 'x'.repeat(80) } })
+    expect(environmentOf(long.pid)).toContain(`HOLDFAST_ID=forkserver${'/'.repeat(40)}`)
   })
 
   it('is called what it is', async () => {

@@ -43,3 +43,8 @@ export function signalsIn(pid: number, field: 'SigBlk' | 'SigIgn' | 'SigCgt'): n
     (number) => number !== 32 && number !== 33 && (mask >> BigInt(number - 1)) & 1n,
   )
 }
+
+/** What /proc shows of a process's environment. */
+export function environmentOf(pid: number): string[] {
+  return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
+}

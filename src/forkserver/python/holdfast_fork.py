@@ -8,7 +8,7 @@ X is a file or a module, E a file, a module (run as with -m), `module:function` 
 
 JSON lines on HOLDFAST_FORK_COMMANDS and HOLDFAST_FORK_STATUS; ControlFreak's messages where _CFK_COMMAND_FD is set instead.
 A preloaded module may define holdfast_before_fork(), called in the forkserver before each fork, and holdfast_after_fork(), called
-in each worker before its entry.
+in each worker before its entry, in one that starts cold, too.
 
 A worker is forked twice. The process between ends at once, so that the worker is the supervisor's child. The worker sets itself up,
 reports, and runs nothing of the application before `started` is written: a worker that the supervisor was not told of ends.
@@ -280,9 +280,9 @@ def is_open(fd):
         return False
 
 
-def inherited_descriptors():
-    """What came with exec: the interpreter's own have the flag that ends them there."""
-    return [fd for fd in open_descriptors() if fd > 2 and os.get_inheritable(fd)]
+def inherited_sockets():
+    """What came with exec: anything of the interpreter's own has the flag that would have ended it there."""
+    return [fd for fd in open_descriptors() if fd > 2 and os.get_inheritable(fd) and stat.S_ISSOCK(os.fstat(fd).st_mode)]
 
 
 def close(fd):
@@ -508,6 +508,7 @@ class Order:
         self.cwd = None
         #: A path; None: /dev/null; an open descriptor; missing: the forkserver's own.
         self.output = {}
+        #: A path; None: /dev/null; a socket that was given.
         self.stdin = None
         self.notify = None
         self.commands = None
@@ -537,9 +538,11 @@ def read_order(message):
         name: fd for name, fd in typed(message, "sockets", dict, {}).items() if check(is_number(fd), "sockets: no number")
     }
     stdin = message.get("stdin")
-    if stdin is not None:
-        check(isinstance(stdin, dict) and stdin.get("socket") in order.sockets, "stdin: no such socket")
+    if isinstance(stdin, dict):
+        check(stdin.get("socket") in order.sockets, "stdin: no such socket")
         order.stdin = order.sockets[stdin["socket"]]
+    else:
+        order.stdin = text(message, "stdin", None)
     order.notify = text(message, "notify", None)
     order.commands = text(message, "commands", None)
     order.user = message.get("user")
@@ -594,10 +597,11 @@ def as_text(value, name):
 class Worker:
     """The forked process, from the fork to its entry."""
 
-    def __init__(self, order, application, inherited, own, report=None, go=None):
+    def __init__(self, order, application, given, own, report=None, go=None):
         self._order = order
         self._application = application
-        self._inherited = inherited
+        #: Sockets that the forkserver was given: the worker keeps those that are its own.
+        self._given = given
         #: The forkserver's own descriptors.
         self._own = own
         self._report = report
@@ -616,6 +620,7 @@ class Worker:
         self._set_environment()
         # While it may still do all that: the memory is root's until the user changes.
         set_title(order.title, "holdfast " + order.name)
+        set_first_environment("HOLDFAST_ID", os.environ.get("HOLDFAST_ID", ""))
         if order.nice:
             os.nice(order.nice)
         for name, limit in order.limits.items():
@@ -634,7 +639,7 @@ class Worker:
         order = self._order
         places = {name: self._place(name) for name in order.sockets}
         check(len(set(places.values())) == len(places), "sockets: two at one place")
-        given = set(self._inherited)
+        given = set(self._given).difference(self._own)
         # Beyond all places, so that any permutation works.
         beyond = max([2, *places.values(), *given]) + 1
         high = {}
@@ -681,11 +686,13 @@ class Worker:
 
     def _open_stdin(self, given):
         source = self._order.stdin
-        if source is not None:
+        if source is None:
+            replace(0, os.open(os.devnull, os.O_RDONLY))
+        elif isinstance(source, int):
             check(source in given, "stdin: the forkserver was not given fd %d" % source)
             os.dup2(source, 0)
         else:
-            replace(0, os.open(os.devnull, os.O_RDONLY))
+            replace(0, open_path(source, os.O_RDONLY))
 
     def _open_outputs(self):
         for number, target in self._order.output.items():
@@ -747,16 +754,17 @@ def reset_signals():
 
 
 def open_output(path):
-    if path is None:
-        return os.open(os.devnull, os.O_WRONLY)
+    return open_path(path or os.devnull, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+
+def open_path(path, flags):
     try:
-        is_fifo = stat.S_ISFIFO(os.stat(path).st_mode)
+        if stat.S_ISFIFO(os.stat(path).st_mode):
+            # It holds the other end itself: a write waits for the next reader, and never fails, a read never ends.
+            flags = os.O_RDWR
     except FileNotFoundError:
-        is_fifo = False
-    if is_fifo:
-        # It holds a reading end itself: a write waits for the next reader, and never fails.
-        return os.open(path, os.O_RDWR | os.O_NOCTTY)
-    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOCTTY, 0o666)
+        pass
+    return os.open(path, flags | os.O_NOCTTY, 0o666)
 
 
 def replace(number, fd):
@@ -816,16 +824,43 @@ def set_title(title, name):
     try:
         with open("/proc/self/comm", "wb", buffering=0) as file:
             file.write(name.encode()[:15])
-        with open("/proc/self/stat", "rb") as file:
-            # Behind the name, which may hold anything: field 3 is the first.
-            fields = file.read().rpartition(b")")[2].split()
-        start, end = int(fields[48 - 3]), int(fields[49 - 3])
+        start, end = own_memory(48)
         with open("/proc/self/mem", "r+b", buffering=0) as memory:
             memory.seek(start)
             # The last byte stays zero: otherwise the kernel reads on into the environment.
             memory.write(title.encode()[: end - start - 1].ljust(end - start, b"\0"))
     except (OSError, ValueError, IndexError):
         pass
+
+
+def set_first_environment(name, value):
+    """
+    What /proc shows as the environment is what the forkserver began with. By this variable the supervisor finds whose descendant a
+    process is, one that was forked and executed nothing as well; it leaves room there.
+    """
+    try:
+        start, end = own_memory(50)
+        with open("/proc/self/mem", "r+b", buffering=0) as memory:
+            memory.seek(start)
+            block = b"\0" + memory.read(end - start)
+            place = block.find(b"\0" + name.encode() + b"=")
+            if place < 0:
+                return
+            first = place + len(name) + 2
+            room = block.index(b"\0", first) - first
+            if len(value.encode()) <= room:
+                memory.seek(start + first - 1)
+                memory.write(value.encode().ljust(room, b"/"))
+    except (OSError, ValueError, IndexError):
+        pass
+
+
+def own_memory(field):
+    """Two addresses of /proc/self/stat."""
+    with open("/proc/self/stat", "rb") as file:
+        # Behind the name, which may hold anything: field 3 is the first.
+        fields = file.read().rpartition(b")")[2].split()
+    return int(fields[field - 3]), int(fields[field - 2])
 
 
 def reseed():
@@ -843,15 +878,14 @@ def reseed():
 class Forker:
     """What both protocols share: descriptors of its own, children, forks."""
 
-    def __init__(self, application, inherited, allowed, timeout):
+    def __init__(self, application, given, allowed, timeout):
         self.application = application
-        self.inherited = inherited
+        self.given = given
         self.allowed = allowed
         self.timeout = timeout
         self.loop = Loop()
         self.own = set()
         self.children = {}
-        self.collected = False
 
     def pipe(self):
         ends = os.pipe()
@@ -894,7 +928,7 @@ class Forker:
     def refuse_unsafe(self):
         found = [
             thing
-            for thing in unsafe_things(self.own.union(self.inherited))
+            for thing in unsafe_things(self.own.union(self.given))
             if thing[0] not in self.allowed
         ]
         if found:
@@ -985,14 +1019,10 @@ class ForkServer(Forker):
         super().__init__(*rest)
         self.pid = os.getpid()
         self._commands = commands
-        self._own_descriptors(commands, status)
+        self.own.update((commands, status))
         self._outbox = Outbox(self.loop, status)
         self._lines = Lines()
         self._pending = set()
-
-    def _own_descriptors(self, *fds):
-        self.own.update(fds)
-        self.inherited = [fd for fd in self.inherited if fd not in fds]
 
     def serve(self, began):
         try:
@@ -1120,7 +1150,7 @@ class ForkServer(Forker):
             # Whatever happened, none but the worker goes on from here.
             if pid != 0:
                 os._exit(0)
-        worker = Worker(order, self.application, self.inherited, self.own, report, go)
+        worker = Worker(order, self.application, self.given, self.own, report, go)
         set_up = False
         try:
             self.forked()
@@ -1270,7 +1300,6 @@ class ControlFreakProxy(Forker):
         self._streams = {}
         self._ending = None
         self.own.update(fd for fd in (commands, status, log) if fd is not None)
-        self.inherited = [fd for fd in self.inherited if fd not in self.own]
 
     def serve(self, began):
         try:
@@ -1396,7 +1425,7 @@ class ControlFreakProxy(Forker):
         self.children[pid] = lambda status: self._stopped(name, pid, status)
 
     def _become(self, order):
-        worker = Worker(order, self.application, self.inherited, self.own)
+        worker = Worker(order, self.application, self.given, self.own)
         set_up = False
         try:
             self.forked()
@@ -1497,25 +1526,23 @@ def main():
         if options.cold:
             application.load()
             check(application.has_entry(options.entry), "no entry: the last preload has no function main")
-            runs = application.run
-            entry = [options.entry]
+            worker = Worker(Order("", options.entry), application, (), ())
         else:
-            runs = serve(options, application, began).run
-            entry = []
+            worker = serve(options, application, began)
     except Refusal as refusal:
         print("holdfast: %s" % refusal, file=sys.stderr)
         sys.exit(2 if isinstance(refusal, Usage) else 1)
     # Outside of any `except`: an error of the application has no other behind it.
-    runs(*entry)
+    worker.run()
 
 
 def serve(options, application, began):
     """Returns in workers only."""
-    inherited = inherited_descriptors()
-    for fd in inherited:
-        # What a preload starts is not to hold our pipes and sockets.
+    given = inherited_sockets()
+    for fd in given:
+        # What a preload starts is not to hold them.
         os.set_inheritable(fd, False)
-    rest = (application, inherited, options.allowed, options.timeout)
+    rest = (application, given, options.allowed, options.timeout)
     if "HOLDFAST_FORK_COMMANDS" in os.environ:
         server = ForkServer(descriptor("HOLDFAST_FORK_COMMANDS"), descriptor("HOLDFAST_FORK_STATUS"), *rest)
     elif "_CFK_COMMAND_FD" in os.environ:
@@ -1532,6 +1559,7 @@ def serve(options, application, began):
 def descriptor(name):
     value = os.environ.get(name, "")
     check(value.isdigit() and is_open(int(value)), "%s names no open file" % name, Usage)
+    os.set_inheritable(int(value), False)
     return int(value)
 
 

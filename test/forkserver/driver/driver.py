@@ -64,6 +64,8 @@ class Driver:
             env.update(("_CFK_SOCK_s%d" % index, str(3 + index)) for index in range(len(listeners)))
         moves = [(high[-2], 0), (high[-1], 1), (high[-1], 2)]
         moves += [(fd, 3 + index) for index, fd in enumerate(high[:-2]) if names[2] or index < len(given) - 1]
+        if "extra" in self.spec:
+            moves.append((os.open(self.spec["extra"], os.O_RDONLY), moves[-1][1] + 1))
         os.chdir(self.spec["cwd"])
         self.forkserver = os.posix_spawnp(
             self.spec["command"][0],
@@ -174,6 +176,12 @@ class Driver:
 
 
 def main():
+    for fd in map(int, os.listdir("/proc/self/fd")):
+        try:
+            # What our starter left open is not to be mistaken for the forkserver's.
+            os.set_inheritable(fd, fd < 3)
+        except OSError:
+            pass
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     Driver(json.loads(sys.argv[1])).run()
 

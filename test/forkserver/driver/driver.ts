@@ -34,6 +34,8 @@ export interface DriverOptions {
   readonly env?: Record<string, string>
   /** How many listening sockets it is given, from fd 3 on. */
   readonly sockets?: number
+  /** A file that it is given as well, after its pipes. */
+  readonly extra?: string
   readonly protocol?: 'holdfast' | 'controlfreak'
 }
 
