@@ -5,11 +5,11 @@ import { humanDuration, humanSize } from './human-units.ts'
 import type { StatusTextOptions } from './status-text.ts'
 import { type Cell, tableText } from './table-text.ts'
 
-const HEADER = ['FORKSERVER', 'STATE', 'WORKERS', 'PID', 'UPTIME', 'RESTARTS', 'MEMORY', 'MESSAGE']
-
 export function forkserverTable(forkservers: readonly ForkserverReport[], options: StatusTextOptions): string {
   const rows = forkservers.flatMap((forkserver) => [newestRow(forkserver, options), ...olderRows(forkserver)])
-  return tableText(HEADER, rows, { ...options, expendable: ['MEMORY', 'UPTIME', 'RESTARTS', 'PID'] })
+  const memory = forkservers.some(({ pss }) => typeof pss === 'number') ? 'PSS' : 'MEMORY'
+  const header = ['FORKSERVER', 'STATE', 'WORKERS', 'PID', 'UPTIME', 'RESTARTS', memory, 'MESSAGE']
+  return tableText(header, rows, { ...options, expendable: [memory, 'UPTIME', 'RESTARTS', 'PID'] })
 }
 
 function newestRow(forkserver: ForkserverReport, { now }: StatusTextOptions): Cell[] {

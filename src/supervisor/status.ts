@@ -132,6 +132,7 @@ function reportBriefly(runtime: ServiceRuntime, slot: SlotState, sources: Status
     startedAt: process === null ? null : iso(process.startedAt),
     restarts: slot.restarts,
     rss: usage?.rss ?? null,
+    ...(sources.pssOf === null ? {} : { pss: pid === null ? null : sources.pssOf(pid) }),
     cpuSeconds: usage?.cpuSeconds ?? null,
     message: messageOf(runtime, slot, process),
     nextRetryAt: nextStart(runtime.state, slot, iso),

@@ -52,6 +52,7 @@ describe('status', () => {
     expect(report).toMatchObject({ forkservers: [], locks: [] })
     const { out } = await scene.holdfast('status', '--memory', '--json')
     expect(JSON.parse(out).services[0].workers[0].pss).toBeGreaterThan(0)
+    expect((await scene.holdfast('status', '--memory')).out).toMatch(/^SERVICE .* PSS /m)
   })
 
   test('exit codes and targets', async () => {
