@@ -11,7 +11,7 @@ export interface SlotName {
 
 export interface FifoHolder extends ProcessIdentity, SlotName {}
 
-const FIFO = /^([A-Za-z][\w-]*(?::[\w-]+@\d+)?)\/(\d+)\.[ab]\.(?:out|err|notify|command)(?: \(deleted\))?$/
+const FIFO = /^([A-Za-z][\w-]*(?::[\w-]+@\d+)?)\/(\d+)\.[ab]\.(?:out|err|notify|command|log)(?: \(deleted\))?$/
 const ACCESS_MODE = 3
 const READ_WRITE = 2
 

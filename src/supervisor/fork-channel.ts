@@ -1,4 +1,4 @@
-// Orders to a forkserver, through its command FIFO. What does not fit waits here: nobody waits for a forkserver that does not read.
+// Lines into a FIFO, as orders to a forkserver. What does not fit waits here: nobody waits for a forkserver that does not read.
 import { closeSync, writeSync } from 'node:fs'
 import { type OpenFifoOptions, openFifo, readAvailable } from '../os/fifo.ts'
 
@@ -12,10 +12,10 @@ export class ForkChannel {
   private timer: NodeJS.Timeout | null = null
   private closed = false
 
-  /** Empties it first: what the process before has left unread is not for this one. @throws OsError */
-  constructor(path: string, options: OpenFifoOptions) {
+  /** `empty` it first: what the process before has left unread is not for this one. @throws OsError */
+  constructor(path: string, options: OpenFifoOptions, { empty }: { readonly empty: boolean }) {
     this.fd = openFifo(path, options)
-    while (readAvailable(this.fd, scratch) > 0);
+    while (empty && readAvailable(this.fd, scratch) > 0);
   }
 
   send(line: string): void {

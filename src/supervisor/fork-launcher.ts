@@ -1,11 +1,14 @@
 // Has workers forked by their forkservers. Where one can not be forked from, or a fork came to nothing, the worker is started by
 // itself: slower, and sharing nothing, but there.
+import { constants } from 'node:os'
+import type { ServiceSpec } from '../config/effective.ts'
 import { monotonicMillis } from '../os/monotonic-clock.ts'
-import { startTimeOf } from '../os/process-identity.ts'
+import { statOf } from '../os/process-identity.ts'
 import type { WaitStatus } from '../os/reap.ts'
+import { signalProcess } from '../os/send-signal.ts'
 import { type ForkStatus, parseForkStatus } from '../wire/fork-messages.ts'
 import { ForkChannel } from './fork-channel.ts'
-import type { ForkserverInstance } from './forkserver-instance.ts'
+import type { ForkserverInstance, Order } from './forkserver-instance.ts'
 import type { Forkservers } from './forkservers.ts'
 import type { Lane } from './lane.ts'
 import type { LostForks } from './lost-forks.ts'
@@ -17,6 +20,8 @@ import type { WorkerLauncher } from './worker-launcher.ts'
 
 /** Milliseconds beyond `forkTimeout` after which it is the forkserver itself that hangs. */
 const GRACE = 2_000
+/** Whether one that loads has loaded. */
+const LOOK_AGAIN = 1_000
 /** The supervisor itself did not run: what is overdue by so much gets another turn. */
 const OWN_PAUSE = 1_000
 
@@ -54,7 +59,7 @@ export class ForkLauncher {
     if (spec === undefined) return this.context.onFailed(request, `generation ${generation} is not known any more`)
     try {
       const instance = this.context.forkservers.choose(service.state.name, generation, spec)
-      if (instance.loaded !== null) return this.launch(instance, request)
+      if (instance.takesOrders) return this.launch(instance, request)
       instance.waiting.push(request)
       this.context.note(request, 'forkserver', `waits for forkserver ${instance.spec.name}, which is loading`)
     } catch (error) {
@@ -67,8 +72,16 @@ export class ForkLauncher {
     const isIt = (request: LaunchRequest): boolean =>
       request.service === service && request.slot === slot && request.number === number
     for (const instance of this.context.forkservers.all) {
-      if (!instance.waiting.some(isIt)) continue
-      instance.waiting = instance.waiting.filter((request) => !isIt(request))
+      if (instance.waiting.some(isIt)) {
+        instance.waiting = instance.waiting.filter((request) => !isIt(request))
+        return true
+      }
+      const order = [...instance.orders.values()].find(({ fork }) => isIt(fork.request))
+      if (order === undefined) continue
+      // It takes milliseconds, unless it is still loading.
+      if (instance.loaded !== null) return false
+      instance.orders.delete(order.fork.token)
+      instance.calledBack.set(order.fork.token, order.fork)
       return true
     }
     return false
@@ -78,7 +91,9 @@ export class ForkLauncher {
   began(process: RunningProcess): void {
     const instance = this.context.forkservers.named(process.service)
     const lane = process.lane as Lane
-    instance?.begin(process, new ForkChannel(lane.path('command'), lane.options))
+    if (instance === undefined) return
+    instance.begin(process, new ForkChannel(lane.path('command'), lane.options, { empty: true }))
+    if (instance.takesOrders) for (const request of instance.waiting.splice(0)) this.launch(instance, request)
   }
 
   /** What the process of a forkserver says. */
@@ -96,23 +111,21 @@ export class ForkLauncher {
     const instance = this.context.forkservers.named(process.service)
     if (instance === undefined || instance.process !== process) return
     const { loaded, lastError, hung } = instance
+    const why = lastError === null ? reason : `${reason}: ${lastError}`
+    const failure = `forkserver ${instance.spec.name} could not load: ${why}`
+    const lastOutput = process.lane.lastOutput(20)
     const open = instance.end()
     this.context.lost.end(process.id, open, () => {
       for (const fork of open) {
         fork.settle(false)
+        if (loaded === null) this.context.onFailed(fork.request, failure, lastOutput)
         // Nobody else knows how to start what a program of somebody's own forks: then it waits for that to come back.
-        if (hung && isOurs(instance)) this.startCold(instance, fork.request, 'its forkserver did not answer')
+        else if (hung && isOurs(instance)) this.startCold(instance, fork.request, 'its forkserver did not answer')
         else this.request(fork.request)
       }
     })
     if (loaded !== null) return
-    const why = lastError === null ? reason : `${reason}: ${lastError}`
-    for (const request of instance.waiting.splice(0))
-      this.context.onFailed(
-        request,
-        `forkserver ${instance.spec.name} could not load: ${why}`,
-        process.lane.lastOutput(20),
-      )
+    for (const request of instance.waiting.splice(0)) this.context.onFailed(request, failure, lastOutput)
   }
 
   /** A child that nobody knows. */
@@ -154,9 +167,15 @@ export class ForkLauncher {
       case 'loaded':
         return this.loaded(instance, process, status)
       case 'started':
-        return this.started(instance, status.token, status.pid)
+        return void this.started(instance, status.token, status.pid)
       case 'failed':
         return this.failed(instance, status)
+      case 'proxy-started':
+        return this.startedByProxy(instance, process, status)
+      case 'proxy-stopped':
+        // Its last words first.
+        ;(process.lane as Lane).drainLog()
+        return instance.proxy?.stopped(status.name, status.status)
       case 'error':
         instance.lastError = status.error
         return this.context.noteForkserver(instance, 'trouble', status.error)
@@ -166,7 +185,7 @@ export class ForkLauncher {
   private loaded(instance: ForkserverInstance, process: RunningProcess, status: ForkStatus & { is: 'loaded' }): void {
     const { modules, ms, cold } = status
     if (instance.loaded !== null) return
-    instance.loaded = { modules, ms, cold }
+    instance.loaded = { at: monotonicMillis(), modules, ms, cold }
     const reason = `${modules} modules in ${Math.round(ms)} ms`
     this.context.noteForkserver(instance, 'loaded', reason)
     if (cold !== null)
@@ -175,19 +194,41 @@ export class ForkLauncher {
     for (const request of instance.waiting.splice(0)) this.launch(instance, request)
   }
 
-  private started(instance: ForkserverInstance, token: string, pid: number): void {
+  private started(instance: ForkserverInstance, token: string, pid: number): RunningProcess | null {
+    if (this.wasCalledBack(instance, token)) {
+      // It is our child, and nobody waits for it.
+      signalProcess({ pid, startTime: statOf(pid)?.startTime ?? 0 }, constants.signals.SIGKILL)
+      return null
+    }
     const fork = this.answered(instance, token)
-    if (fork === null) return
+    if (fork === null) return null
     instance.counts.forks++
     const status = this.ended.get(pid)
     fork.settle(true)
-    const identity = { pid, startTime: startTimeOf(pid) ?? 0 }
-    const worker = this.context.registration.register({ ...fork, notifyFd: null, closeChannel: null }, identity)
+    const stat = statOf(pid)
+    const identity = { pid, startTime: stat?.startTime ?? 0 }
+    // Of a forkserver of somebody's own one may not lead its group, whatever was asked for: then it has none to signal.
+    const spec = stat !== null && stat.processGroup !== pid ? withoutGroup(fork.spec) : fork.spec
+    const worker = this.context.registration.register({ ...fork, spec, notifyFd: null, closeChannel: null }, identity)
     if (status !== undefined) this.context.onExit(worker, status)
     this.forgetEnded()
+    return worker
+  }
+
+  /** It never says that it has loaded. */
+  private startedByProxy(
+    instance: ForkserverInstance,
+    process: RunningProcess,
+    { name, pid }: ForkStatus & { is: 'proxy-started' },
+  ): void {
+    this.loaded(instance, process, { is: 'loaded', modules: 0, ms: 0, rss: 0, cold: null, pid: null })
+    const forks = [...[...instance.orders.values()].map(({ fork }) => fork), ...instance.calledBack.values()]
+    const worker = this.started(instance, forks.find(({ proxyName }) => proxyName === name)?.token ?? name, pid)
+    if (worker !== null) instance.proxy?.started(name, worker)
   }
 
   private failed(instance: ForkserverInstance, { token, error, unsound }: ForkStatus & { is: 'failed' }): void {
+    if (this.wasCalledBack(instance, token)) return
     const fork = this.answered(instance, token)
     if (fork === null) return
     instance.counts.failed++
@@ -196,6 +237,13 @@ export class ForkLauncher {
     if (unsound && isOurs(instance)) this.startCold(instance, fork.request, error)
     else this.context.onFailed(fork.request, `forkserver ${instance.spec.name}: ${error}`)
     this.forgetEnded()
+  }
+
+  private wasCalledBack(instance: ForkserverInstance, token: string): boolean {
+    const fork = instance.calledBack.get(token)
+    instance.calledBack.delete(token)
+    fork?.settle(false)
+    return fork !== undefined
   }
 
   private answered(instance: ForkserverInstance, token: string): PreparedFork | null {
@@ -212,8 +260,8 @@ export class ForkLauncher {
 
   private armTimer(): void {
     if (this.timer !== null) return
-    const due = this.context.forkservers.all.flatMap(({ orders, spec }) =>
-      [...orders.values()].map(({ askedAt }) => askedAt + spec.forkTimeout + GRACE),
+    const due = this.context.forkservers.all.flatMap((instance) =>
+      [...instance.orders.values()].map((order) => dueOf(instance, order) ?? monotonicMillis() + LOOK_AGAIN),
     )
     if (due.length === 0) return
     const at = Math.min(...due)
@@ -227,8 +275,8 @@ export class ForkLauncher {
     const late = now - due > OWN_PAUSE ? GRACE : 0
     for (const instance of this.context.forkservers.all) {
       const { forkTimeout } = instance.spec
-      const overdue = [...instance.orders.values()].filter(({ askedAt }) => now - askedAt - late >= forkTimeout + GRACE)
-      if (overdue.length === 0 || instance.process === null || instance.hung) continue
+      const isOverdue = (order: Order): boolean => (dueOf(instance, order) ?? now + 1) + late <= now
+      if (instance.process === null || instance.hung || ![...instance.orders.values()].some(isOverdue)) continue
       instance.hung = true
       this.context.kill(instance.process, `no answer to a fork for ${((forkTimeout + GRACE) / 1000).toFixed(1)}s`)
     }
@@ -236,6 +284,15 @@ export class ForkLauncher {
   }
 }
 
+/** Null: it is loading, which has a deadline of its own. */
+function dueOf({ loaded, spec }: ForkserverInstance, { askedAt }: Order): number | null {
+  return loaded === null ? null : Math.max(askedAt, loaded.at) + spec.forkTimeout + GRACE
+}
+
 function isOurs({ spec }: ForkserverInstance): boolean {
   return spec.command === null
+}
+
+function withoutGroup(spec: ServiceSpec): ServiceSpec {
+  return { ...spec, session: false, stop: { ...spec.stop, group: false } }
 }

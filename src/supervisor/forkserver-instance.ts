@@ -5,12 +5,15 @@ import type { ForkChannel } from './fork-channel.ts'
 import { instanceName } from './forkserver-name.ts'
 import type { PreparedFork } from './prepare-fork.ts'
 import type { LaunchRequest } from './prepare-spawn.ts'
+import type { ProxyWorkers } from './proxy-workers.ts'
 import type { RunningProcess } from './service-runtime.ts'
 
 /** A path and a stack fit in; nobody says a megabyte of anything else. */
 const LONGEST_LINE = 1_048_576
 
 export interface Loaded {
+  /** Milliseconds of the monotonic clock. */
+  readonly at: number
   readonly modules: number
   /** Milliseconds. */
   readonly ms: number
@@ -43,10 +46,14 @@ export class ForkserverInstance {
   /** By name: which of our descriptors it was given, and its own number for it. */
   readonly sockets: ReadonlyMap<string, { readonly ours: number; readonly theirs: number }>
   readonly orders = new Map<string, Order>()
+  /** Nobody wants them any more, and it has not been told: it may still fork them. */
+  readonly calledBack = new Map<string, PreparedFork>()
   readonly counts: ForkCounts = { forks: 0, failed: 0, cold: 0 }
   waiting: LaunchRequest[] = []
   process: RunningProcess | null = null
   channel: ForkChannel | null = null
+  /** Null: it is ours, and no proxy of ControlFreak. */
+  readonly proxy: ProxyWorkers | null
   loaded: Loaded | null = null
   /** The last that it said went wrong. */
   lastError: string | null = null
@@ -65,7 +72,9 @@ export class ForkserverInstance {
     generation: number,
     since: number,
     sockets: ReadonlyMap<string, { readonly ours: number; readonly theirs: number }>,
+    proxy: ProxyWorkers | null,
   ) {
+    this.proxy = proxy
     this.name = instanceName(spec.name, generation)
     this.generation = generation
     this.spec = spec
@@ -86,7 +95,10 @@ export class ForkserverInstance {
   /** @returns the orders that are not answered any more */
   end(): PreparedFork[] {
     const open = [...this.orders.values()].map(({ fork }) => fork)
+    for (const fork of this.calledBack.values()) fork.settle(false)
+    this.calledBack.clear()
     this.orders.clear()
+    this.proxy?.close()
     this.channel?.close()
     this.channel = null
     this.process = null
@@ -96,6 +108,11 @@ export class ForkserverInstance {
 
   linesIn(chunk: Buffer): string[] {
     return this.frames.push(chunk)
+  }
+
+  /** Whether it is known to be able to take orders: somebody's own may never say that it has loaded. */
+  get takesOrders(): boolean {
+    return this.loaded !== null || (this.proxy !== null && this.channel !== null)
   }
 
   /** Its own numbers for the sockets. */

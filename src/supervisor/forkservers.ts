@@ -4,10 +4,12 @@ import { isDeepStrictEqual } from 'node:util'
 import type { ForkserverSpec, ServiceSpec } from '../config/effective.ts'
 import { isDown } from '../rollout/service-state.ts'
 import { ForkserverInstance } from './forkserver-instance.ts'
+import { instanceName } from './forkserver-name.ts'
 import { serviceOfForkserver } from './forkserver-spec.ts'
 import type { Happening } from './happening.ts'
 import type { Listeners } from './listeners.ts'
 import { socketsOf } from './prepare-fork.ts'
+import type { ProxyWorkers } from './proxy-workers.ts'
 import type { ServiceRuntime } from './service-runtime.ts'
 
 export interface ForkserversContext {
@@ -15,6 +17,8 @@ export interface ForkserversContext {
   readonly listeners: Listeners
   /** Of forkservers themselves: workers of a library's server stay in its session. */
   readonly session: ServiceSpec['session']
+  /** For one that is not ours. */
+  readonly newProxy: (instance: string) => ProxyWorkers
   /** Makes it known, without starting it. */
   readonly add: (spec: ServiceSpec, generation: number) => void
   readonly remove: (name: string) => void
@@ -194,7 +198,8 @@ export class Forkservers {
     const generation = (this.lastGeneration.get(spec.name) ?? 0) + 1
     this.lastGeneration.set(spec.name, generation)
     const sockets = this.socketsFor(spec.name)
-    const instance = new ForkserverInstance(spec, generation, ++this.events, sockets)
+    const proxy = spec.command === null ? null : this.context.newProxy(instanceName(spec.name, generation))
+    const instance = new ForkserverInstance(spec, generation, ++this.events, sockets, proxy)
     const { session } = this.context
     this.instances.set(instance.name, instance)
     this.context.add(serviceOfForkserver(spec, generation, { sockets: [...sockets.keys()], session }), generation)

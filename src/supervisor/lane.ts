@@ -14,7 +14,7 @@ import {
 import type { FifoPlaces, FifoReader } from '../os/fifo-reader.ts'
 import type { FifoReaders } from '../os/fifo-readers.ts'
 import { instanceOf } from './forkserver-name.ts'
-import type { LaneIndex, RuntimePaths } from './runtime-paths.ts'
+import type { FifoEnd, LaneIndex, RuntimePaths } from './runtime-paths.ts'
 import type { ServiceOutput } from './service-runtime.ts'
 
 export interface LaneContext {
@@ -47,8 +47,6 @@ export interface LaneFds {
   readonly close: () => void
 }
 
-type FifoEnd = 'out' | 'err' | 'notify' | 'command'
-
 /** As `trusted` of openFifo. Kept by every reader: one object for all. */
 const TRUSTED = { trusted: true }
 const UNTRUSTED = { trusted: false }
@@ -62,6 +60,9 @@ export class Lane implements FifoPlaces<FifoEnd> {
   private out: StreamCapture | null = null
   private err: StreamCapture | null = null
   private notify: FifoReader | null = null
+  private log: FifoReader | null = null
+  /** Bytes read, 0: there is nothing. */
+  private readLog: (() => number) | null = null
   private writer: number | null = null
   private notifyFdOfWriter: number | null = null
   private commandUsed = false
@@ -130,6 +131,26 @@ export class Lane implements FifoPlaces<FifoEnd> {
     }
   }
 
+  /** For the lane of a proxy: its end of a FIFO that is read here, too. @throws OsError */
+  openLog(onLog: (chunk: Buffer) => void): { readonly fd: number; readonly close: () => void } {
+    const fd = openFifoForChild(this.fifo('log'), this.options)
+    this.log ??= this.reader('log')
+    const read = (): number => {
+      const length = this.log?.read(scratch) ?? 0
+      if (length > 0) onLog(scratch.subarray(0, length))
+      return length
+    }
+    this.readLog = read
+    this.log.listen({ onReadable: () => void read() })
+    this.log.letGo()
+    return { fd, close: () => closeSync(fd) }
+  }
+
+  /** What its proxy has written so far of its workers is handed on. */
+  drainLog(): void {
+    for (let reads = 0; reads < READS_AT_END && (this.readLog?.() ?? 0) > 0; reads++);
+  }
+
   /** What is said from now on is for a process that nobody knows yet: it waits until `letGo`. */
   hold(): void {
     for (const end of [this.out, this.err, this.notify]) end?.hold()
@@ -164,6 +185,7 @@ export class Lane implements FifoPlaces<FifoEnd> {
   /** Its process is dead: all output, the unfinished line too. */
   endOfProcess(): void {
     for (let reads = 0; reads < READS_AT_END && this.readNotify() > 0; reads++);
+    this.drainLog()
     this.onNotify = null
     this.out?.endOfProcess()
     this.err?.endOfProcess()
@@ -208,6 +230,9 @@ export class Lane implements FifoPlaces<FifoEnd> {
     this.out?.close()
     this.err?.close()
     this.notify?.close()
+    this.log?.close()
+    this.log = null
+    this.readLog = null
     this.out = null
     this.err = null
     this.notify = null

@@ -5,12 +5,14 @@ import type { EngineParts } from './engine-parts.ts'
 import { ForkLauncher, type ForkLauncherContext } from './fork-launcher.ts'
 import { Forkservers, type ForkserversContext } from './forkservers.ts'
 import { InProcessLauncher } from './in-process-launcher.ts'
+import type { Lane } from './lane.ts'
 import { LostForks } from './lost-forks.ts'
 import { ForkPreparation } from './prepare-fork.ts'
 import { type LaunchRequest, SpawnPreparation } from './prepare-spawn.ts'
 import { inheritedEnvironment } from './process-environment.ts'
 import { ProcessLauncher } from './process-launcher.ts'
 import { ProcessRegistration } from './process-registration.ts'
+import { ProxyWorkers } from './proxy-workers.ts'
 import { Reforks, type ReforksContext } from './reforks.ts'
 import type { RunningProcess, ServiceRuntime } from './service-runtime.ts'
 import type { SupervisedClock } from './supervised-clock.ts'
@@ -57,12 +59,29 @@ export function newLaunchers(parts: LaunchersContext): Launchers {
   // A server made with the library has nobody who could take its workers over.
   const lanes = new WorkerLanes({ ...context, endsForkservers: workers !== undefined })
   const registration = new ProcessRegistration(context)
-  const preparation = new SpawnPreparation({ ...context, lanes })
+  const proxyLog = (name: string): ((chunk: Buffer) => void) | null => {
+    const { proxy } = forkservers.named(name) ?? {}
+    if (proxy == null) return null
+    return (chunk) => {
+      const lane = forkservers.named(name)?.process?.lane
+      if (lane !== undefined) proxy.wrote(chunk, lane as Lane)
+    }
+  }
+  const preparation = new SpawnPreparation({ ...context, lanes, proxyLog })
   const spawning = workers?.inProcess
     ? new InProcessLauncher({ ...context, runner: workers.inProcess, workers, inherited })
     : new ProcessLauncher({ ...context, preparation, registration })
   const session: ServiceSpec['session'] = workers === undefined ? true : 'group'
-  const forkservers = new Forkservers({ ...context, session })
+  const newProxy = (name: string): ProxyWorkers =>
+    new ProxyWorkers({
+      onReady: parts.onReady,
+      onExit: parts.onExit,
+      onTrouble: (reason) => {
+        const instance = forkservers.named(name)
+        if (instance !== undefined) parts.noteForkserver(instance, 'trouble', reason)
+      },
+    })
+  const forkservers: Forkservers = new Forkservers({ ...context, session, newProxy })
   const lost = new LostForks(parts.isKnown)
   const reforks = new Reforks({ ...context, forkservers, lanes, registration, lost })
   const forks = new ForkLauncher({

@@ -1,6 +1,7 @@
 // All that comes before a worker is forked: its lane, and the order to its forkserver.
 import type { ServiceSpec } from '../config/effective.ts'
 import { type ForkOrder, formatForkCommand } from '../wire/fork-messages.ts'
+import { proxyOrderOf } from '../wire/proxy-messages.ts'
 import { VARIABLES } from '../wire/worker-environment.ts'
 import type { EngineHost } from './engine-host.ts'
 import { accountEnvironment, forkUserOf } from './exec-settings.ts'
@@ -16,6 +17,8 @@ export interface PreparedFork {
   readonly lane: Lane
   readonly id: string
   readonly token: string
+  /** What it is called among the workers of a proxy. */
+  readonly proxyName: string
   /** A line for the forkserver. */
   readonly order: string
   settle(isRunning: boolean): void
@@ -72,7 +75,13 @@ export class ForkPreparation {
         session: spec.session,
         sockets: Object.fromEntries(socketsOf(spec).map((name) => [name, fdOf(fds, name)])),
       }
-      return { request, spec, lane, id, token, order: formatForkCommand({ start }), settle }
+      const proxyName = `${start.id}.${number}`
+      // One that is not ours may be a proxy of ControlFreak.
+      const asProxy =
+        spec.forkserver?.command == null
+          ? {}
+          : proxyOrderOf(proxyName, { ...start, env: asOfControlFreak(start.env, proxyName) })
+      return { request, spec, lane, id, token, proxyName, order: formatForkCommand({ start, ...asProxy }), settle }
     } catch (error) {
       settle(false)
       throw error
@@ -100,6 +109,10 @@ export class ForkPreparation {
     if ((host.workers?.inherited?.() ?? []).length > 0) ours[VARIABLES.lifelineFd] = String(3 + fds.size + 2)
     return { ...accountEnvironment(spec), ...spec.env, ...ours }
   }
+}
+
+function asOfControlFreak(env: Readonly<Record<string, string>>, name: string): Record<string, string> {
+  return { ...env, CONTROL_FREAK_ENABLED: '1', CONTROL_FREAK_SERVICE: name }
 }
 
 /** The forkserver has become that user already, and may not be allowed to set even its own groups. */

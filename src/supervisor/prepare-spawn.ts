@@ -15,7 +15,7 @@ import { type IpcChannel, openIpcChannel } from './ipc-channel.ts'
 import type { Lane } from './lane.ts'
 import type { Listeners } from './listeners.ts'
 import { starterKey } from './listeners.ts'
-import { forkserverEnvironment, giftEnvironment, type ProcessGifts } from './process-environment.ts'
+import { forkserverEnvironment, giftEnvironment, type ProcessGifts, proxyEnvironment } from './process-environment.ts'
 import type { LockGift } from './service-election.ts'
 import type { ServiceRuntime } from './service-runtime.ts'
 import type { WorkerLanes } from './worker-lanes.ts'
@@ -55,6 +55,8 @@ export interface PreparationContext {
   readonly lanes: WorkerLanes
   readonly onNotify: (request: LaunchRequest, chunk: Buffer) => void
   readonly onIpcReady: (request: LaunchRequest) => void
+  /** Of a forkserver that is not ours: what it writes of its workers if it is a proxy of ControlFreak. Null: it is ours. */
+  readonly proxyLog: (forkserver: string) => ((chunk: Buffer) => void) | null
 }
 
 export class SpawnPreparation {
@@ -81,9 +83,11 @@ export class SpawnPreparation {
     const onNotify = (chunk: Buffer): void => context.onNotify(request, chunk)
     const { lane, opened: fds } = context.lanes.take(request, spec, (one) => one.open(spec, onNotify))
     let channel: IpcChannel | null = null
+    let log: ReturnType<Lane['openLog']> | null = null
     const settle = (isRunning: boolean): void => {
       context.lanes.giveBack(lane)
       fds.close()
+      log?.close()
       lane.letGo()
       channel?.closeChildEnd()
       if (isRunning) return
@@ -96,11 +100,16 @@ export class SpawnPreparation {
       const fullId = context.outerId === null ? id : `${context.outerId}/${id}`
       const own = context.host.workers
       const forkserver = instanceOf(spec.name)
+      const onLog = forkserver === null ? null : context.proxyLog(spec.name)
+      log = onLog === null ? null : lane.openLog(onLog)
+      if (log !== null) layout.fds.push(log.fd)
+      const asProxy = log === null ? {} : proxyEnvironment(layout.gifts, layout.fds.length - 1)
       const ours =
         forkserver === null
           ? workerEnvironment(request, spec, lane, fullId, layout.gifts, own)
           : {
               ...forkserverEnvironment({ ...forkserver, id: fullId, ...layout.gifts }),
+              ...asProxy,
               ...own?.forkserverEnvironment?.(),
             }
       const { path, shellUnsafe } = context.environment.of(spec)

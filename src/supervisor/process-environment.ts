@@ -4,7 +4,7 @@ import { backlogVariable, socketVariable, VARIABLES } from '../wire/worker-envir
 
 /** Set by whoever started us for us, not for what we start. */
 const NOT_HANDED_ON =
-  /^(NOTIFY_SOCKET$|LISTEN_|SERVER_STARTER_|WATCHDOG_|NODE_CHANNEL_|HOLDFAST|FENCING_TOKEN$|UV_THREADPOOL_SIZE$)/
+  /^(NOTIFY_SOCKET$|_CFK_|LISTEN_|SERVER_STARTER_|WATCHDOG_|NODE_CHANNEL_|HOLDFAST|FENCING_TOKEN$|UV_THREADPOOL_SIZE$)/
 
 /** Names that stand for something between a supervisor and its workers. */
 export function isOurs(name: string): boolean {
@@ -125,6 +125,19 @@ export function forkserverEnvironment({
     HOLDFAST_ID: paddedId(id),
     HOLDFAST_FORK_STATUS: String(notifyFd),
     HOLDFAST_FORK_COMMANDS: String(commandFd),
+  }
+}
+
+/** What a proxy of ControlFreak looks for, where a forkserver is not ours: it may be one. */
+export function proxyEnvironment(
+  { notifyFd, commandFd, sockets }: Pick<ProcessGifts, 'notifyFd' | 'commandFd' | 'sockets'>,
+  logFd: number,
+): Record<string, string> {
+  return {
+    _CFK_COMMAND_FD: String(commandFd),
+    _CFK_STATUS_FD: String(notifyFd),
+    _CFK_LOG_FD: String(logFd),
+    ...Object.fromEntries(sockets.map(({ name, fd }) => [`_CFK_SOCK_${name}`, String(fd)])),
   }
 }
 

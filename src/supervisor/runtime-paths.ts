@@ -3,6 +3,8 @@ import { join } from 'node:path'
 
 /** A slot has two lanes, so that its current process and the other one never share a FIFO, a record or a heartbeat. */
 export type LaneIndex = 0 | 1
+/** `log`: what a forkserver of another kind writes of its workers. */
+export type FifoEnd = 'out' | 'err' | 'notify' | 'command' | 'log'
 const LANE_NAMES = ['a', 'b'] as const
 
 /** Put together by hand: path.join() takes 1 us, and a start asks for twenty paths. */
@@ -34,7 +36,7 @@ export class RuntimePaths {
     return `${this.records}/${name}.${slot}.${LANE_NAMES[lane]}.json`
   }
 
-  fifo(name: string, slot: number, lane: LaneIndex, end: 'out' | 'err' | 'notify' | 'command'): string {
+  fifo(name: string, slot: number, lane: LaneIndex, end: FifoEnd): string {
     return `${this.services}/${name}/${slot}.${LANE_NAMES[lane]}.${end}`
   }
 }

@@ -1,5 +1,6 @@
 // What a supervisor and a forkserver say to each other: JSON lines, whose single key says what each is. docs/forkservers.md has it
 // for those who write a forkserver of their own.
+import { type ProxyOrder, type ProxyStatus, proxyStatusOf } from './proxy-messages.ts'
 
 /** Whom a forked worker has to become. `groups` are all of its supplementary groups. */
 export interface ForkUser {
@@ -34,9 +35,13 @@ export interface ForkOrder {
   readonly sockets: Readonly<Record<string, number>>
 }
 
-export type ForkCommand = { readonly start: ForkOrder } | { readonly quit: Record<string, never> }
+/** With the same order for a proxy beside it, where it may be one. */
+export type ForkCommand =
+  | ({ readonly start: ForkOrder } & Partial<ProxyOrder>)
+  | { readonly quit: Record<string, never> }
 
 export type ForkStatus =
+  | ProxyStatus
   /** Once, when the application is loaded. `cold`: why it can not be forked from. `pid`: its own. `rss` in bytes, `ms` of loading. */
   | {
       readonly is: 'loaded'
@@ -88,7 +93,8 @@ export function parseForkStatus(line: string): ForkStatus | null {
       unsound: unsound === true,
     }
   }
-  return typeof error === 'string' ? { is: 'error', error } : notUnderstood(line)
+  if (typeof error === 'string') return { is: 'error', error }
+  return proxyStatusOf(value) ?? notUnderstood(line)
 }
 
 const LONGEST_QUOTE = 200

@@ -1,0 +1,89 @@
+// Workers of a program that was written as a proxy of ControlFreak. They are its children, so that it tells of their ends; what they
+// write comes through it; and they have no way to say that they are ready.
+import { decodeWaitStatus, type WaitStatus } from '../os/reap.ts'
+import { LineFrames } from '../wire/line-frames.ts'
+import { parseProxyLogLine } from '../wire/proxy-messages.ts'
+import { ForkChannel } from './fork-channel.ts'
+import type { Lane } from './lane.ts'
+import type { RunningProcess } from './service-runtime.ts'
+
+/** Milliseconds, ControlFreak's `startwait_secs`: who lives so long is up. */
+const START_WAIT = 1_000
+const LONGEST_LINE = 1_048_576
+
+export interface ProxyWorkersContext {
+  readonly onReady: (process: RunningProcess) => void
+  readonly onExit: (process: RunningProcess, status: WaitStatus) => void
+  readonly onTrouble: (reason: string) => void
+}
+
+interface ProxyWorker {
+  readonly process: RunningProcess
+  /** Its FIFOs: what is written there goes the way of any worker's output. */
+  readonly outlets: Map<'out' | 'err', ForkChannel>
+  readonly readiness: NodeJS.Timeout | null
+}
+
+export class ProxyWorkers {
+  private readonly context: ProxyWorkersContext
+  private readonly byName = new Map<string, ProxyWorker>()
+  private readonly frames = new LineFrames(LONGEST_LINE)
+
+  constructor(context: ProxyWorkersContext) {
+    this.context = context
+  }
+
+  started(name: string, process: RunningProcess): void {
+    const saysNothing = process.spec.ready.by === 'notify'
+    const readiness = saysNothing ? setTimeout(() => this.context.onReady(process), START_WAIT) : null
+    this.byName.set(name, { process, outlets: new Map(), readiness })
+  }
+
+  stopped(name: string, status: number): void {
+    const worker = this.byName.get(name)
+    if (worker === undefined)
+      return this.context.onTrouble(`told of the end of a worker that there is not: ${name.slice(0, 80)}`)
+    this.byName.delete(name)
+    this.forget(worker)
+    this.context.onExit(worker.process, decodeWaitStatus(status))
+  }
+
+  /** @param own the lane of the program itself */
+  wrote(chunk: Buffer, own: Lane): void {
+    for (const text of this.frames.push(chunk)) {
+      const said = parseProxyLogLine(text)
+      if (said === null) this.context.onTrouble(`wrote what is no line of a log: ${text.slice(0, 200)}`)
+      else if (said.name === null) writeTo(own, said.stream, said.line)
+      else this.writeOf(said.name, said.stream, said.line)
+    }
+  }
+
+  /** Of the process of the program. Its workers live on, as children of ours. */
+  close(): void {
+    for (const worker of this.byName.values()) this.forget(worker)
+    this.byName.clear()
+  }
+
+  private writeOf(name: string, stream: 'out' | 'err', line: string): void {
+    const worker = this.byName.get(name)
+    if (worker === undefined)
+      return this.context.onTrouble(`output of a worker that there is not: ${name.slice(0, 80)}`)
+    const { outlets, process } = worker
+    const lane = process.lane as Lane
+    const outlet = outlets.get(stream) ?? new ForkChannel(lane.path(stream), lane.options, { empty: false })
+    outlets.set(stream, outlet)
+    outlet.send(`${line}\n`)
+  }
+
+  private forget({ outlets, readiness, process }: ProxyWorker): void {
+    if (readiness !== null) clearTimeout(readiness)
+    process.lane.drain()
+    for (const outlet of outlets.values()) outlet.close()
+  }
+}
+
+function writeTo(lane: Lane, stream: 'out' | 'err', line: string): void {
+  const outlet = new ForkChannel(lane.path(stream), lane.options, { empty: false })
+  outlet.send(`${line}\n`)
+  outlet.close()
+}
