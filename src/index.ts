@@ -23,6 +23,7 @@ export type { RunningServer } from './server/running-server.ts'
 export type { ServerHooks, WorkerEnd, WorkerEvent } from './server/server-hooks.ts'
 export type {
   DynamicSettings,
+  ForkserverSettings,
   InitFileOptions,
   LogRotationSettings,
   ServerOptions,

@@ -16,6 +16,8 @@ const NOT_HERE: Readonly<Record<string, string>> = {
   dependsOn: 'A server has one kind of workers. Several, that wait for each other: services of a holdfast.yaml.',
   services: 'A server has one kind of workers. For several write a holdfast.yaml.',
   defaults: 'Write its keys beside the name.',
+  entry: 'What a forked worker runs is `worker`.',
+  forkservers: "Write workerType: 'fork'.",
   include: 'An option is what your program says.',
   locks: 'slots makes its own.',
   $schema: 'It is for config files.',

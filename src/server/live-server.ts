@@ -115,7 +115,13 @@ export class LiveServer<Config> implements RunningServer<Config> {
 
   /** Its workers are Node processes that we have started so that their debugger can be woken without harm. */
   get debuggable(): boolean {
-    return (this.options.workerType ?? 'process') === 'process'
+    return this.ownProcesses
+  }
+
+  /** Each worker is a Node process of its own. */
+  private get ownProcesses(): boolean {
+    const { workerType = 'process' } = this.options
+    return workerType === 'process' || workerType === 'fork'
   }
 
   get threads(): readonly DumpableThread[] {
@@ -150,7 +156,6 @@ export class LiveServer<Config> implements RunningServer<Config> {
     // USR1 is how a process is asked for its debugger, which a dump from outside needs; HUP is its reload.
     const asked = signalFor('dump', signals)
     const dumpSignal = asked === 'USR1' || asked === 'HUP' ? null : asked
-    const isOwnProcess = workerType === 'process' || workerType === 'fork'
     const base = {
       ...this.tierEnvironment('worker'),
       // One that worked on beside the next main would be a second one.
@@ -171,7 +176,7 @@ export class LiveServer<Config> implements RunningServer<Config> {
       },
       exited: (process, reason) => this.hooks.exited(process, reason),
       beat: (process) => this.hooks.beat(process),
-      inherited: () => (isOwnProcess ? [this.lifeline.read, ...this.role.lockFds] : []),
+      inherited: () => (this.ownProcesses ? [this.lifeline.read, ...this.role.lockFds] : []),
       environment: ({ slot }) => {
         this.startedWith.set(slot, this.config)
         // The forkserver calls it, which is about to fork.
@@ -180,7 +185,7 @@ export class LiveServer<Config> implements RunningServer<Config> {
         const level = this.configEnvironment()
         if (workerType === 'embedded' || workerType === 'spawn') return level
         // What is no process of its own can not have a title.
-        const named = isOwnProcess ? this.titleEnvironment(titleOf('worker', this.options, slot)) : {}
+        const named = this.ownProcesses ? this.titleEnvironment(titleOf('worker', this.options, slot)) : {}
         return { ...base, ...level, ...named, ...this.role.giftsFor(slot) }
       },
       forkserverEnvironment: () => ({

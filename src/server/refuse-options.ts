@@ -91,9 +91,9 @@ function refuseTier({ supervised, slots, serverProcess, upgrade }: ServerOptions
 const WITH_PID = "Write %p where the pid is to be: '/run/shop/%p'."
 
 function refuseWorker(options: ServerOptions, refuse: Refuse): void {
-  const { worker, workerType = 'process', command, commandSender, slots } = options
-  if (workerType === 'fork')
-    return refuse('workerType', 'fork is not available yet: it needs a forkserver', "Write 'process'.")
+  const { worker, workerType = 'process', command, commandSender, forkserver, slots } = options
+  if (workerType !== 'fork' && forkserver !== undefined)
+    refuse('forkserver', 'nothing is forked', "Write workerType: 'fork', or leave it out.")
   if (workerType === 'spawn') {
     if (slots !== undefined)
       refuse('slots', 'programs of any kind do not end with their server', 'Use slots of a service in a holdfast.yaml.')

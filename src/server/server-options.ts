@@ -15,7 +15,7 @@ import type { WorkerDefinition } from './worker-definition.ts'
 export type WorkerType = 'process' | 'thread' | 'embedded' | 'spawn' | 'fork'
 
 /** What the server gives each worker by itself. */
-type GivenByServer = 'instances' | 'command' | 'sockets' | 'autostart' | 'dependsOn' | 'slots'
+type GivenByServer = 'instances' | 'command' | 'forkserver' | 'entry' | 'sockets' | 'autostart' | 'dependsOn' | 'slots'
 
 /**
  * Keys of the config file that a server may set, as they are written there, with the same meaning. Durations are `'500ms'`, `'10s'`,
@@ -111,6 +111,28 @@ export interface ServerProcessSettings {
   readonly enableDetach?: boolean
   /** `detach` starts no new server: the supervisor ends, and the server finishes its work by itself. Default false. */
   readonly exitOnDetach?: boolean
+}
+
+/**
+ * The process that has loaded the program, and forks the workers. As keys of a forkserver in the config file.
+ * @example
+ * ```ts
+ * import { defineServer, type ForkserverSettings } from 'holdfast'
+ *
+ * const forkserver: ForkserverSettings = { startTimeout: '2m', allow: ['timers'] }
+ *
+ * await defineServer({ name: 'shop', workerType: 'fork', forkserver, worker: { run() {} } }).run()
+ * ```
+ */
+export interface ForkserverSettings {
+  /** What the program may hold open when it is loaded, although all workers share it: `sockets`, `timers`, `threads`. Default: nothing. */
+  readonly allow?: 'sockets' | 'timers' | 'threads' | readonly ('sockets' | 'timers' | 'threads')[]
+  /** How long loading and `initialize` may take. Default: the `startTimeout` of the workers, else 60 s. */
+  readonly startTimeout?: string | number
+  /** How long a fork may take; then that worker starts cold. Default 5 s. */
+  readonly forkTimeout?: string | number
+  /** What follows the death of the forkserver, as of a worker. The workers live on. */
+  readonly restart?: Exclude<ServerSettings['restart'], undefined>
 }
 
 /**
@@ -275,6 +297,8 @@ export interface ServerOptions<Config = unknown> extends ServerSettings {
    * (`GRACEFUL_STOP IMMEDIATE_STOP RELOAD DUMP …`). Default `signal`.
    */
   readonly commandSender?: 'signal' | 'pipe'
+  /** For `workerType: 'fork'`: how long loading and a fork may take, what may be open meanwhile, what follows its death. */
+  readonly forkserver?: ForkserverSettings
   /** What signals mean to the server. Default `holdfast`. */
   readonly signals?: SignalMapName | OwnSignalMap
   /** What workers do when their server dies (`kill -9`): finish what they have and end, or go on. Default `finish`. */

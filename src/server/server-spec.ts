@@ -12,7 +12,7 @@ import { isSameProgram } from './program-file.ts'
 import { invalidOptions, wrongOptions } from './refuse-options.ts'
 import type { DynamicSettings, ServerOptions } from './server-options.ts'
 import { serverServiceName } from './server-place.ts'
-import { workerCommand } from './worker-command.ts'
+import { forkserverConfig, workerCommand } from './worker-command.ts'
 import { requireHandable } from './worker-config.ts'
 
 /** Keys of `ServerOptions` that mean something to the server alone. */
@@ -34,6 +34,7 @@ const OF_THE_SERVER = [
   'upgrade',
   'titles',
   'commandSender',
+  'forkserver',
   'initFile',
   'quiet',
   'logLevel',
@@ -150,7 +151,19 @@ export async function loadServerConfig(
   const result = await loadConfigObject(config, dirname(program), environment)
   const problems = allProblems(result, (spec) => (host ? checkServices(spec, environment) : []))
   if (!result.ok || problems.length > 0) throw invalid(name, problems)
-  return result.spec
+  return withWorkersEnvironment(result.spec)
+}
+
+/** What the program loads finds the variables of the workers: in workers that are not forked, it is they who load it. */
+function withWorkersEnvironment(spec: SupervisorSpec): SupervisorSpec {
+  const services = Object.entries(spec.services).map(([name, service]) => {
+    const { forkserver, env } = service
+    return [name, forkserver === null ? service : { ...service, forkserver: { ...forkserver, env } }] as const
+  })
+  const forkservers = services.flatMap(([, { forkserver }]) =>
+    forkserver === null ? [] : [[forkserver.name, forkserver]],
+  )
+  return { ...spec, services: Object.fromEntries(services), forkservers: Object.fromEntries(forkservers) }
 }
 
 /** @throws HoldfastError HF_CONFIG_INVALID with all problems in `detail.problems`, but for those of what `config` returns */
@@ -202,6 +215,7 @@ function dynamicPart(config: unknown): DynamicSettings {
 /** As it would stand in a config file. A key that nobody knows is left to the service, where it is refused. */
 function written(options: ServerOptions, program: string): Record<string, unknown> {
   const { name, workers = 1 } = options
+  const forks = options.workerType === 'fork'
   const kept = (keys: readonly string[]) =>
     Object.fromEntries(Object.entries(options).filter(([key, value]) => keys.includes(key) && value !== undefined))
   const others = Object.fromEntries(
@@ -212,13 +226,20 @@ function written(options: ServerOptions, program: string): Record<string, unknow
   const service = {
     ...others,
     ...embeddedRollout(options),
-    command: workerCommand(options, program),
+    ...(forks ? { forkserver: name } : { command: workerCommand(options, program) }),
     instances: workers,
     sockets: Object.keys(options.sockets ?? {}),
   }
   // Several servers of one program share its directory of logs.
   const stateDir = join(options.logDir ?? 'log', `${name}.state`)
-  return { name, stateDir, ...kept(OF_THE_SUPERVISOR), defaults: defaultsOf(options), services: { [name]: service } }
+  return {
+    name,
+    stateDir,
+    ...kept(OF_THE_SUPERVISOR),
+    defaults: defaultsOf(options),
+    ...(forks ? { forkservers: { [name]: forkserverConfig(options) } } : {}),
+    services: { [name]: service },
+  }
 }
 
 /**
@@ -231,7 +252,8 @@ const IN_THE_SESSION_OF_THE_SERVER = { session: 'group' } as const
 function defaultsOf({ workerType = 'process', commandSender = 'signal' }: ServerOptions): Record<string, unknown> {
   const inside = { ready: 'notify', reload: { signal: 'HUP' } }
   // Node's own flags (--env-file, --import) are relative to where the program was started.
-  if (workerType === 'process') return { ...inside, ...IN_THE_SESSION_OF_THE_SERVER, cwd: process.cwd() }
+  if (workerType === 'process' || workerType === 'fork')
+    return { ...inside, ...IN_THE_SESSION_OF_THE_SERVER, cwd: process.cwd() }
   if (workerType !== 'spawn') return inside
   if (commandSender === 'signal') return IN_THE_SESSION_OF_THE_SERVER
   const words = { stdin: 'commands', reload: { signal: 'USR2' }, stop: { signals: ['TERM', 'QUIT', 'KILL'] } }
@@ -251,5 +273,6 @@ function optionPath(name: string, path: string): string {
   const servers = `services.${serverServiceName(name)}.`
   if (path.startsWith(`${servers}slots`)) return path.slice(servers.length)
   if (path.startsWith(servers)) return `serverProcess.${path.slice(servers.length)}`
+  if (path.startsWith('forkservers.')) return path.replace(`forkservers.${name}.`, 'forkserver.')
   return path.replace(`services.${name}.instances`, 'workers').replace(`services.${name}.`, '')
 }

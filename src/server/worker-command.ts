@@ -16,6 +16,19 @@ export function workerCommand({ worker, workerType = 'process', command }: Serve
   return [...node, program, ...process.argv.slice(2)]
 }
 
+/** As a forkserver of the config file. Nothing in it is of the configuration: a reload leaves it as it is. */
+export function forkserverConfig({ user, group, forkserver, startTimeout }: ServerOptions): Record<string, unknown> {
+  return {
+    preload: require.resolve('./fork-worker.js'),
+    arguments: nodeFlags(),
+    cwd: process.cwd(),
+    ...(user == null ? {} : { user }),
+    ...(group == null ? {} : { group }),
+    ...(startTimeout === undefined ? {} : { startTimeout }),
+    ...forkserver,
+  }
+}
+
 /** What the forkserver of a server is told to load. */
 export function forkProgram({ worker }: Pick<ServerOptions, 'worker'>, program: string): ForkProgram {
   if (isModule(worker)) return { is: 'module', module: moduleUrl(worker) }

@@ -167,9 +167,9 @@ export interface Worker {
    */
   beforeFork(fn: () => unknown): void
   /**
-   * For a program that a forkserver loads: called in each worker that was forked, and awaited, before its entry runs: open what each
-   * needs for itself. In order of registration; one that throws ends the worker with code 1. In a worker that was not forked it is
-   * never called. (after_fork of unicorn and pitchfork.)
+   * For a program that a forkserver loads: called in each of its workers, and awaited, before its entry runs: open what each needs for
+   * itself. In order of registration; one that throws ends the worker with code 1. Also in a worker that is started cold because it
+   * could not be forked; in one that has no forkserver it is never called. (after_fork of unicorn and pitchfork.)
    */
   afterFork(fn: () => unknown): void
 

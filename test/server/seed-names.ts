@@ -21,6 +21,7 @@ const found = (is: boolean): Found => (is ? 'there' : 'missing')
 
 const INTERFACES = {
   Engine: 'supervisor/engine-api.ts',
+  ForkserverSettings: 'server/server-options.ts',
   InitFileOptions: 'server/server-options.ts',
   LogRotationSettings: 'server/server-options.ts',
   RunningServer: 'server/running-server.ts',
@@ -93,6 +94,7 @@ function keysBelow({ table, element }: ValueType<unknown>): SettingTable {
 
 /** Options that are objects. */
 const OBJECTS: Readonly<Record<string, InterfaceName>> = {
+  forkserver: 'ForkserverSettings',
   initFile: 'InitFileOptions',
   logRotation: 'LogRotationSettings',
   serverProcess: 'ServerProcessSettings',

@@ -6,6 +6,7 @@ import type { ValueType } from '../value-type.ts'
 import { listOf, objectOf } from '../values/collections.ts'
 import { positiveDuration } from '../values/duration.ts'
 import { boolean, filledText, integer, oneOf, text } from '../values/scalars.ts'
+import { forkserverSettings } from './forkserver.ts'
 import { logRotationSettings } from './log-rotation.ts'
 import { serviceSettings } from './service.ts'
 import { slotSettings } from './slots.ts'
@@ -24,6 +25,9 @@ const titles = objectOf({
   worker: row(text),
   standby: row(text),
 })
+
+/** The others follow from the program. */
+const { allow, startTimeout, forkTimeout, restart } = forkserverSettings
 
 export const ownSettings = {
   name: row(serverName, 'ident', 'serverName'),
@@ -54,6 +58,7 @@ export const ownSettings = {
   command: row(elsewhere),
   commandSender: row(oneOf(['signal', 'pipe'])),
   signals: row(elsewhere, 'signalMap', 'signalHandlers'),
+  forkserver: row(objectOf({ allow, startTimeout, forkTimeout, restart }), 'forkserverOptions', 'fork'),
   orphans: row(oneOf(['finish', 'stay'])),
   logLevel: row(elsewhere, 'level', 'loglevel'),
   logRotation: row(objectOf(logRotationSettings), 'rotation', 'logRotate'),
@@ -73,7 +78,14 @@ export const ownSettings = {
 } as const satisfies SettingTable
 
 /** Of the service, but for what the server gives by itself: who writes those means something that is called otherwise here. */
-const { instances: _, autostart: _auto, dependsOn: _depends, ...ofTheService } = serviceSettings
+const {
+  instances: _,
+  autostart: _auto,
+  dependsOn: _depends,
+  forkserver: _name,
+  entry: _entry,
+  ...ofTheService
+} = serviceSettings
 const { runtimeDir, logDir, stateDir, control, sockets } = supervisorSettings
 
 /** All options that there are; what is a key of the config file is checked with the config. */

@@ -44,7 +44,7 @@ export class Forkserver {
     const order = this.#waiting.shift()
     this.#busy = order !== undefined
     if (order === undefined) return
-    runBeforeFork().then(
+    runBeforeFork(order).then(
       () => this.#soon(order, Date.now() + PATIENCE_WITH_THREADS),
       (error) => this.#refuse(order, `a hook before the fork: ${messageOf(error)}`),
     )

@@ -2,9 +2,15 @@
 
 type Hook = () => unknown
 
+/** What a hook before the fork is told of the worker. */
+interface ForkOrder {
+  /** `web/0` */
+  readonly id: string
+}
+
 interface ForkHooks {
   /** In the forkserver before each fork. */
-  readonly before: Hook[]
+  readonly before: ((order: ForkOrder) => unknown)[]
   /** In the child, before `after`: the SDK reads its environment again. */
   readonly adopt: Hook[]
   /** In the child, before its entry runs. */
@@ -14,17 +20,24 @@ interface ForkHooks {
 const KEY = Symbol.for('holdfast.fork')
 type Meeting = { [KEY]?: ForkHooks }
 
-function hooks(): ForkHooks {
+/** That it is there, before the application is loaded, tells the SDK that this process is no worker. */
+export function hooks(): ForkHooks {
   const meeting = globalThis as Meeting
   meeting[KEY] ??= { before: [], after: [], adopt: [] }
   return meeting[KEY]
 }
 
 /** The last registered first: what was built on something is closed before it. */
-export async function runBeforeFork(): Promise<void> {
-  for (const hook of [...hooks().before].reverse()) await hook()
+export async function runBeforeFork({ id }: ForkOrder): Promise<void> {
+  for (const hook of [...hooks().before].reverse()) await hook({ id })
 }
 
 export async function runAfterFork(): Promise<void> {
-  for (const hook of [...hooks().adopt, ...hooks().after]) await hook()
+  for (const hook of [...hooks().adopt]) hook()
+  await runInWorker()
+}
+
+/** Also in a worker that was not forked: an application opens there what each worker needs for itself. */
+export async function runInWorker(): Promise<void> {
+  for (const hook of [...hooks().after]) await hook()
 }

@@ -6,6 +6,7 @@ import type { NodeThreads } from '../../os/node-threads.ts'
 import type { RunnerArguments } from './arguments.ts'
 import { garbageCollection } from './collect-garbage.ts'
 import { Forkserver } from './forkserver.ts'
+import { hooks } from './hooks.ts'
 import { type Exports, loadModule } from './load-module.ts'
 import { prepareForks } from './prepare-forks.ts'
 import { replaceMathRandom } from './random-source.ts'
@@ -50,6 +51,7 @@ export async function runForkserver({ preload, forkTimeout }: RunnerArguments): 
   const collect = garbageCollection()
   replaceMathRandom()
 
+  hooks()
   let lastPreload: Exports | null = null
   for (const name of preload) {
     try {
