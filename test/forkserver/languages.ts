@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe } from 'vitest'
 import { Driver, type DriverOptions } from './driver/driver.ts'
+import { perlSources } from './sources/perl.ts'
 import { pythonSources } from './sources/python.ts'
 import type { Sources } from './sources/sources.ts'
 
@@ -29,6 +30,14 @@ export const languages: readonly Language[] = [
     call: (name, directory = '') => `${directory}app.py:${name}`,
     sources: pythonSources,
     raised: 1,
+  },
+  {
+    name: 'perl',
+    runner: ['perl', join(runners, 'perl/holdfast-fork.pl')],
+    extension: 'pl',
+    call: (name) => `App::${name}`,
+    sources: perlSources,
+    raised: 255,
   },
 ]
 

@@ -411,10 +411,10 @@ class Loop:
             self._poll.unregister(fd)
 
     def turn(self, seconds):
-        for fd, _ in self._poll.poll(None if seconds is None else max(0, seconds) * 1000):
-            # An earlier one of this turn may have ended it.
-            handler = self._handlers.get(fd)
-            if handler:
+        events = self._poll.poll(None if seconds is None else max(0, seconds) * 1000)
+        for fd, handler in [(fd, self._handlers[fd]) for fd, _ in events]:
+            # An earlier one of this turn may have closed it, and opened another of the same number, which has nothing to say yet.
+            if self._handlers.get(fd) is handler:
                 handler()
 
 

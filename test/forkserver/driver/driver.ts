@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { vi } from 'vitest'
 
-const PATIENCE = 20_000
+const PATIENCE = 10_000
 // Longer than any wait in it, so that the wait is what says what was missing.
 vi.setConfig({ testTimeout: 2 * PATIENCE, hookTimeout: PATIENCE })
 
