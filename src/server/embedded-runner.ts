@@ -6,7 +6,8 @@ import type {
   InProcessWorker,
 } from '../supervisor/in-process-worker.ts'
 import type { CommandMessage } from '../wire/command-messages.ts'
-import { createWorker, type EndableWorker } from '../worker/create-worker.ts'
+import { createWorker } from '../worker/create-worker.ts'
+import type { EndableWorker } from '../worker/endable-worker.ts'
 import { EmbeddedLink } from './embedded-link.ts'
 import type { WorkerTier } from './tier.ts'
 import type { WorkerDefinition } from './worker-definition.ts'

@@ -1,5 +1,5 @@
 // A worker where it runs: the definition's callbacks around the SDK.
-import type { EndableWorker } from '../worker/create-worker.ts'
+import type { EndableWorker } from '../worker/endable-worker.ts'
 import { writeDump } from '../worker/process-dump.ts'
 import type { Worker } from '../worker/worker.ts'
 import type { WorkerTier } from './tier.ts'

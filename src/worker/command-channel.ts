@@ -27,6 +27,10 @@ export class CommandChannel {
     else this.#socket.unref()
   }
 
+  close(): void {
+    this.#socket.destroy()
+  }
+
   /** Reads what lies there now, for a program that does not return to the event loop. */
   poll(): void {
     if (this.#socket.destroyed) return

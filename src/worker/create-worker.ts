@@ -1,25 +1,17 @@
 import type { CommandMessage } from '../wire/command-messages.ts'
+import type { EndableWorker, ForkedWorker, ForkedWorkerParts } from './endable-worker.ts'
 import { forkMeeting } from './fork-meeting.ts'
-import { GracefulStop } from './graceful-stop.ts'
+import { GracefulStop, StopAskedError } from './graceful-stop.ts'
 import { HeartbeatWriter } from './heartbeat-writer.ts'
 import { HttpAccounting } from './http-accounting.ts'
-import { bind, drainOf, explainKind, type Listener, listenerOf, placeOf } from './listen.ts'
+import { bind, describeAddress, drainOf, explainKind, type Listener, listenerOf, placeOf } from './listen.ts'
 import { MainRole } from './main-role.ts'
 import { ProcessLink } from './process-link.ts'
 import { type Environment, readEnvironment, type WorkerSetting } from './read-environment.ts'
 import { Reload } from './reload.ts'
 import { RequestAccounting } from './request-accounting.ts'
 import { ThreadLink, threadGift } from './thread-link.ts'
-import type {
-  BoundAddress,
-  Listenable,
-  ListenFallback,
-  Promotion,
-  Role,
-  StopRequest,
-  Worker,
-  WorkerLogger,
-} from './worker.ts'
+import type { BoundAddress, Listenable, ListenFallback, Promotion, Role, StopRequest, Worker } from './worker.ts'
 import type { WorkerLink } from './worker-link.ts'
 
 /** A loop that calls `tick` a million times a second need not look at the command FIFO each time. */
@@ -27,24 +19,17 @@ const tickMillis = 20
 const reloadPairMillis = 1_000
 const statusLimit = 1024
 
-/** A worker that its server can end without ending the process. */
-export interface EndableWorker extends Worker {
-  /** At once: what it has open is closed, what is under way is cut off. @param code default: `process.exitCode`, else 0 */
-  leave(code?: number): void
-  /** The configuration that it starts with, which a SIGHUP without a message is about. */
-  begin(config: unknown): void
-}
-
 /** The SDK over one environment. Where that does not say HOLDFAST=1 nothing is opened, written or listened for. */
 export function createWorker(env: Environment, link?: WorkerLink): EndableWorker {
   const setting = readEnvironment(env)
-  return new NodeWorker(env, setting, link ?? linkOf(env, setting), new AbortController())
+  return new NodeWorker(env, setting, link ?? linkOf(env, setting), { aborter: new AbortController() })
 }
 
-/** That of a forked process, with what the program took of `worker` before the fork. */
-export function createForkedWorker(env: Environment, logger: WorkerLogger, aborter: AbortController): EndableWorker {
+/** That of a forked process. */
+export function createForkedWorker(env: Environment, { logger, ...parts }: ForkedWorkerParts): ForkedWorker {
   const setting = readEnvironment(env)
-  return new NodeWorker(env, setting, new ProcessLink(env, setting, logger), aborter)
+  const link = new ProcessLink(env, setting, logger)
+  return new NodeWorker(env, setting, link, { ...parts, closeLink: () => link.close() })
 }
 
 function linkOf(env: Environment, setting: WorkerSetting): WorkerLink {
@@ -52,7 +37,11 @@ function linkOf(env: Environment, setting: WorkerSetting): WorkerLink {
   return gift === null ? new ProcessLink(env, setting) : new ThreadLink(gift)
 }
 
-class NodeWorker implements EndableWorker {
+interface NodeWorkerParts extends Pick<ForkedWorkerParts, 'aborter'>, Partial<Pick<ForkedWorkerParts, 'onRefork'>> {
+  readonly closeLink?: () => void
+}
+
+class NodeWorker implements ForkedWorker {
   readonly logger: Worker['logger']
   exitOnStop = true
   readonly #env: Environment
@@ -64,7 +53,7 @@ class NodeWorker implements EndableWorker {
   readonly #role: MainRole
   readonly #reload: Reload
   readonly #stop: GracefulStop
-  readonly #aborter: AbortController
+  readonly #parts: NodeWorkerParts
   readonly #listening = new Set<string>()
   #beatTimer: NodeJS.Timeout | null = null
   #autoHeartbeat = true
@@ -74,12 +63,14 @@ class NodeWorker implements EndableWorker {
   #reloadMessageAt = Number.NEGATIVE_INFINITY
   /** The program looks at `signal` or `tick`: it will end by itself. */
   #endsItself = false
+  /** What follows the stop in place of the end. */
+  #instead: ((how: 'finished' | 'time-up' | 'stopped') => void) | null = null
 
-  constructor(env: Environment, setting: WorkerSetting, link: WorkerLink, aborter: AbortController) {
+  constructor(env: Environment, setting: WorkerSetting, link: WorkerLink, parts: NodeWorkerParts) {
     this.#env = env
     this.#setting = setting
     this.#link = link
-    this.#aborter = aborter
+    this.#parts = parts
     this.logger = link.logger
     this.logger.level = setting.logLevel
     this.#heartbeat = new HeartbeatWriter(link.heartbeat, {
@@ -142,7 +133,7 @@ class NodeWorker implements EndableWorker {
 
   get signal(): AbortSignal {
     this.#endsItself = true
-    return this.#aborter.signal
+    return this.#parts.aborter.signal
   }
 
   get autoHeartbeat(): boolean {
@@ -176,7 +167,7 @@ class NodeWorker implements EndableWorker {
     try {
       const address = await bind(listener, place)
       this.#stop.addDrain(drain)
-      if (place.is === 'own') this.logger.info(`socket "${name}" listens on ${describe(address)}`)
+      if (place.is === 'own') this.logger.info(`socket "${name}" listens on ${describeAddress(address)}`)
       return address
     } catch (error) {
       this.#listening.delete(name)
@@ -283,6 +274,20 @@ class NodeWorker implements EndableWorker {
     this.#stop.abandon()
   }
 
+  finishFor(reason: string, end: (how: 'finished' | 'time-up' | 'stopped') => void): void {
+    if (this.#stop.asked) return end('stopped')
+    void this.#ask(reason, null)
+    this.#instead = end
+  }
+
+  letGo(): void {
+    if (this.#beatTimer !== null) clearInterval(this.#beatTimer)
+    this.#http.close()
+    this.#heartbeat.close()
+    this.#stop.disarm()
+    this.#parts.closeLink?.()
+  }
+
   /** With `reload: { signal: HUP }` the message comes first, then the signal: together they are one reload. */
   #hangup(): void {
     this.#link.poll()
@@ -296,7 +301,8 @@ class NodeWorker implements EndableWorker {
       this.#reloadMessageAt = performance.now()
       if (logLevel !== undefined) this.logger.level = logLevel
       this.#reload.ask(() => config)
-    } else {
+    } else if ('refork' in message) this.#parts.onRefork?.(message.refork)
+    else {
       if ('promote' in message) this.#role.promote(message.promote)
       else if ('lost' in message) this.#role.lose(message.lost.reason)
       this.#stayForPromotion()
@@ -310,6 +316,7 @@ class NodeWorker implements EndableWorker {
 
   /** @param deadline milliseconds of the wall clock; null or NaN: not said. */
   #ask(reason: string, deadline: number | null): Promise<void> {
+    this.#takeInstead()?.('stopped')
     const said = deadline !== null && !Number.isNaN(deadline)
     // The signal carries no deadline; it must not push back the one that the message brought.
     if (!said && this.#stop.asked) return this.#stop.finished
@@ -321,10 +328,18 @@ class NodeWorker implements EndableWorker {
     this.#link.send('STOPPING=1', 'keep')
     this.#link.hold(false)
     // An Error, because `fetch` and others throw the signal's reason.
-    this.#aborter.abort(new StopAskedError(request))
+    this.#parts.aborter.abort(new StopAskedError(request))
+  }
+
+  #takeInstead(): ((how: 'finished' | 'time-up' | 'stopped') => void) | null {
+    const instead = this.#instead
+    this.#instead = null
+    return instead
   }
 
   #ended(how: 'finished' | 'time-up'): void {
+    const instead = this.#takeInstead()
+    if (instead !== null) return instead(how)
     if (!this.exitOnStop) return
     const leaveItToTheProgram = this.#endsItself && !this.#stop.hasWork && this.#listening.size === 0
     if (how === 'finished' && leaveItToTheProgram) return
@@ -345,18 +360,6 @@ class NodeWorker implements EndableWorker {
     this.logger.error(`${where}:`, error)
     this.status(`${where} failed: ${messageOf(error)}`)
   }
-}
-
-class StopAskedError extends Error {
-  constructor(request: StopRequest) {
-    super(request.reason, { cause: request })
-    this.name = 'AbortError'
-  }
-}
-
-function describe(address: BoundAddress): string {
-  if (address === null || typeof address === 'string') return String(address)
-  return address.family === 'IPv6' ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`
 }
 
 function messageOf(error: unknown): string {

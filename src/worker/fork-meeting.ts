@@ -1,4 +1,5 @@
 // Where this package and the program that forks meet, whichever is loaded first. That program reads the same three lists.
+import type { ReforkOrder } from '../wire/command-messages.ts'
 import { VARIABLES } from '../wire/worker-environment.ts'
 import { builtins } from './builtins.ts'
 import { inheritedFd } from './inherited-fd.ts'
@@ -19,9 +20,23 @@ export interface ForkMeeting {
   readonly after: Hook[]
   /** In each worker, first of all. By then `process.pid`, `process.env`, the clocks and the descriptors are its own. */
   readonly adopt: Hook[]
+  /** In a forked worker: how its process becomes the next forkserver. At once, before anything is closed. */
+  refork?: (order: ReforkOrder) => Refork
+}
+
+export interface Refork {
+  /** When the worker has ended its work and let go of all that is its own. Resolves when the process may end. */
+  fork(): Promise<void>
+  /** It comes to nothing. */
+  giveUp(why: string): void
 }
 
 const key = Symbol.for('holdfast.fork')
+
+/** Whether somebody in this process forks. */
+export function hasForker(): boolean {
+  return (globalThis as { [key]?: ForkMeeting })[key] !== undefined
+}
 
 export function forkMeeting(): ForkMeeting {
   const shared = globalThis as { [key]?: ForkMeeting }
@@ -36,8 +51,7 @@ export function forkMeeting(): ForkMeeting {
 export function forkserverName(env: Environment): string | null {
   const name = env[VARIABLES.forkserver]
   if (name === undefined || !builtins.workerThreads().isMainThread) return null
-  const isThere = (globalThis as { [key]?: ForkMeeting })[key] !== undefined
-  return isThere || isOpen(count(env[VARIABLES.forkCommands])) ? name : null
+  return hasForker() || isOpen(count(env[VARIABLES.forkCommands])) ? name : null
 }
 
 function isOpen(commands: number | null): boolean {

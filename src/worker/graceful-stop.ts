@@ -6,6 +6,14 @@ const farewellMillis = 1_000
 /** From that FIN to the end of waiting: time for answers under way. */
 const lastAnswersMillis = 500
 
+/** Of `worker.signal`. */
+export class StopAskedError extends Error {
+  constructor(request: StopRequest) {
+    super(request.reason, { cause: request })
+    this.name = 'AbortError'
+  }
+}
+
 export interface StopHost {
   /** Announce the stop: it is on, and will not be taken back. */
   begun(request: StopRequest): void
@@ -64,6 +72,12 @@ export class GracefulStop {
     if (first) this.#host.begun(request)
     this.#finished ??= this.#carryOut()
     return this.#finished
+  }
+
+  /** Nothing follows any more. */
+  disarm(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
   }
 
   /** Everything is cut off now. */

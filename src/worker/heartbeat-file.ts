@@ -2,12 +2,20 @@ import { readSlot, SLOT_BYTES } from '../wire/heartbeat-slot.ts'
 import { builtins } from './builtins.ts'
 import type { HeartbeatPlace } from './worker-link.ts'
 
+export interface HeartbeatFile extends HeartbeatPlace {
+  /** Nothing must be written any more. */
+  close(): void
+}
+
 /** An entry in the table of the service; null where it is not ours, or not there. */
-export function openHeartbeatFile(address: { readonly path: string; readonly offset: number }): HeartbeatPlace | null {
+export function openHeartbeatFile(address: { readonly path: string; readonly offset: number }): HeartbeatFile | null {
   const { offset } = address
   const fd = claim(address.path, offset)
   if (fd === null) return null
-  return { write: (bytes) => void builtins.fs().writeSync(fd, bytes, 0, SLOT_BYTES, offset) }
+  return {
+    write: (bytes) => void builtins.fs().writeSync(fd, bytes, 0, SLOT_BYTES, offset),
+    close: () => builtins.fs().closeSync(fd),
+  }
 }
 
 /** The environment reaches children of the worker too, so a slot with another living process in it stays untouched. */

@@ -43,6 +43,11 @@ export class HeartbeatWriter {
     return this.#place !== null
   }
 
+  /** From now on every call does nothing. */
+  close(): void {
+    this.#place = null
+  }
+
   /** The heartbeat: this worker counts as hung once its timeout has passed from now. */
   beat(): void {
     if (this.#timeout === 0) return

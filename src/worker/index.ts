@@ -1,6 +1,6 @@
 import { createWorker } from './create-worker.ts'
-import { forkMeeting, forkserverName } from './fork-meeting.ts'
-import { UnforkedWorker } from './unforked-worker.ts'
+import { forkMeeting, forkserverName, hasForker } from './fork-meeting.ts'
+import { ForkableWorker } from './forkable-worker.ts'
 import type { Worker } from './worker.ts'
 
 export { BeforeForkError } from './before-fork-error.ts'
@@ -40,8 +40,10 @@ export const worker: Worker = shared[key]
 
 function workerOfThisProcess(): Worker {
   const forkserver = forkserverName(process.env)
-  if (forkserver === null) return createWorker(process.env)
-  const unforked = new UnforkedWorker(forkserver)
-  forkMeeting().adopt.push(() => unforked.adopt(process.env))
-  return unforked
+  if (forkserver === null && !hasForker()) return createWorker(process.env)
+  const forked = new ForkableWorker(forkserver ?? '')
+  // Loaded after the fork: it is a worker already, and may become a forkserver.
+  if (forkserver === null) forked.adopt(process.env)
+  forkMeeting().adopt.push(() => forked.adopt(process.env))
+  return forked
 }

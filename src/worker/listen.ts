@@ -101,6 +101,11 @@ function versionProblem(socket: dgram.Socket, bound: net.AddressInfo | string | 
   )
 }
 
+export function describeAddress(address: BoundAddress): string {
+  if (address === null || typeof address === 'string') return String(address)
+  return address.family === 'IPv6' ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`
+}
+
 /** Of a descriptor that is another kind of socket Node says nothing but EINVAL. */
 export function explainKind(error: unknown, name: string, { is }: Listener): unknown {
   const { code } = error as NodeJS.ErrnoException

@@ -9,7 +9,7 @@ const owedLimit = 16
  * pipe is full. What can be said again (STATUS, WATCHDOG) is dropped then, the rest is kept and sent later.
  */
 export class NotifyChannel {
-  readonly #given: number | null
+  #given: number | null
   #fd: number | null = null
   #owed: string[] = []
   #retry: NodeJS.Timeout | null = null
@@ -26,6 +26,13 @@ export class NotifyChannel {
       return
     }
     if (this.#write(line) === 'full' && importance === 'keep') this.#owe(line)
+  }
+
+  /** What is owed is lost. */
+  close(): void {
+    if (this.#retry !== null) clearTimeout(this.#retry)
+    if (this.#fd !== null && this.#fd !== this.#given) builtins.fs().closeSync(this.#fd)
+    this.#given = null
   }
 
   #owe(line: string): void {

@@ -2,16 +2,17 @@ import { parseCommandMessage } from '../wire/command-messages.ts'
 import { backlogVariable, socketsGiven, socketVariable, VARIABLES } from '../wire/worker-environment.ts'
 import { builtins } from './builtins.ts'
 import { CommandChannel } from './command-channel.ts'
-import { openHeartbeatFile } from './heartbeat-file.ts'
+import { type HeartbeatFile, openHeartbeatFile } from './heartbeat-file.ts'
 import { inheritedFd } from './inherited-fd.ts'
 import { createLogger } from './logger.ts'
 import { NotifyChannel } from './notify-channel.ts'
 import { count, type Environment, type WorkerSetting } from './read-environment.ts'
 import type { WorkerLogger } from './worker.ts'
-import type { GivenSockets, HeartbeatPlace, LinkEars, WorkerLink } from './worker-link.ts'
+import type { GivenSockets, LinkEars, WorkerLink } from './worker-link.ts'
 import { isWrapped, wrappedNote } from './wrapped-process.ts'
 
 const defaultBacklog = 1024
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
 /**
  * A process that Holdfast started: FIFOs by their numbers in the environment, signals, a heartbeat table. Where the environment
@@ -20,7 +21,7 @@ const defaultBacklog = 1024
 export class ProcessLink implements WorkerLink {
   readonly isOpen: boolean
   readonly problems: string[] = []
-  readonly heartbeat: HeartbeatPlace | null
+  readonly heartbeat: HeartbeatFile | null
   readonly sockets: GivenSockets
   readonly logger: WorkerLogger
   readonly #supervised: boolean
@@ -28,6 +29,8 @@ export class ProcessLink implements WorkerLink {
   readonly #commandFd: number | null
   #commands: CommandChannel | null = null
   #ears: LinkEars | null = null
+  readonly #asked = (signal: string): void => this.#ears?.asked(signal)
+  readonly #hangup = (): void => this.#ears?.hangup()
 
   constructor(env: Environment, setting: WorkerSetting, logger = createLogger()) {
     const { supervised } = setting
@@ -53,11 +56,11 @@ export class ProcessLink implements WorkerLink {
     this.#ears = ears
     if (!this.isOpen) return
     if (this.#commandFd !== null) this.#commands = new CommandChannel(this.#commandFd, (line) => obey(ears, line))
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => ears.asked(signal))
+    for (const signal of STOP_SIGNALS) process.on(signal, this.#asked)
   }
 
   listenToHangup(): void {
-    if (this.#supervised) process.on('SIGHUP', () => this.#ears?.hangup())
+    if (this.#supervised) process.on('SIGHUP', this.#hangup)
   }
 
   poll(): void {
@@ -66,6 +69,15 @@ export class ProcessLink implements WorkerLink {
 
   hold(on: boolean): void {
     this.#commands?.hold(on)
+  }
+
+  /** The process goes on as something else. */
+  close(): void {
+    for (const signal of STOP_SIGNALS) process.off(signal, this.#asked)
+    process.off('SIGHUP', this.#hangup)
+    this.#commands?.close()
+    this.#notify.close()
+    this.heartbeat?.close()
   }
 
   end(code?: number): never {

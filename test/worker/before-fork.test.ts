@@ -188,6 +188,115 @@ test('the clock of the heartbeat is that of the process, wherever performance.no
   expect(ahead).toBeGreaterThan(-60e9)
 })
 
+const REFORK = `
+  meeting.refork = ({ name, generation }) => {
+    say('asked', name, generation)
+    return {
+      giveUp: (why) => say('gave up:', why),
+      async fork() {
+        say('released', process.listenerCount('SIGTERM'), process.listenerCount('SIGHUP'), worker.supervised)
+        await fork({ HOLDFAST_ID: 'of-the-next-worker', HOLDFAST_SLOT: '5' })
+        entry()
+        await new Promise(() => {})
+      },
+    }
+  }
+`
+
+function askToRefork(program: WorkerProcess): void {
+  const files = { commands: '', status: '', stdout: '', stderr: '' }
+  program.command({ refork: { name: 'app', generation: 2, id: 'x', ...files, session: true } })
+}
+
+test('a worker becomes a forkserver: what the preload has registered counts in its workers, what was registered since does not', async () => {
+  const program = preload(
+    `
+    const { info } = worker.logger
+    worker.onStop(() => info('stop of', worker.slot))
+    worker.logger.level = 'info'
+    function entry() {
+      info('is', worker.slot, worker.signal.aborted, worker.logger.level, worker.autoHeartbeat)
+      worker.onStop(() => info('once'))
+      worker.logger.level = 'warn'
+      worker.logger.level = 'info'
+      worker.autoHeartbeat = false
+      worker.onReload(() => {})
+      worker.ready()
+    }
+    setInterval(() => {}, 1e9)
+    ${REFORK}
+    await fork()
+    entry()
+  `,
+    { env: { HOLDFAST_HEARTBEAT_TIMEOUT_MS: '9000' } },
+  )
+  await program.notified('READY=1')
+  askToRefork(program)
+  await program.notified('STOPPING=1')
+  await program.notified('READY=1', 2)
+  program.askToStop('enough', 5_000)
+  expect(await program.exited).toEqual({ code: 0, signal: null })
+  expect(program.output).toEqual([
+    'is 1 false info true',
+    'asked app 2',
+    'once',
+    'stop of 1',
+    'released 0 0 true',
+    'is 5 false info true',
+    'once',
+    'stop of 5',
+  ])
+})
+
+test('asked to stop while it finishes its work, it becomes none', async () => {
+  const program = preload(`
+    ${REFORK}
+    await fork()
+    void worker.request(() => new Promise((resolve) => process.once('SIGUSR2', resolve)))
+    setInterval(() => {}, 1e9)
+    worker.ready()
+  `)
+  await program.notified('READY=1')
+  askToRefork(program)
+  await program.notified('STOPPING=1')
+  program.askToStop('enough', 5_000)
+  await program.printed('gave up: it was asked to stop')
+  program.signal('SIGUSR2')
+  expect(await program.exited).toEqual({ code: 0, signal: null })
+  expect(program.output).not.toContain('released 0 0 true')
+})
+
+test.each([
+  ['const kept = worker.signal', 'the program has taken worker.signal before the fork, and it is aborted once'],
+  ['worker.exitOnStop = false', 'the program ends by itself (exitOnStop is false)'],
+])('one that can not become a forkserver says why, and goes on: %s', async (how, why) => {
+  const program = preload(`
+    ${how}
+    setInterval(() => {}, 1e9)
+    ${REFORK}
+    await fork()
+    worker.ready()
+  `)
+  await program.notified('READY=1')
+  askToRefork(program)
+  await program.printed(`gave up: ${why}`)
+  expect(program.notifications).toEqual(['READY=1'])
+})
+
+test('without somebody who forks the order is nothing', async () => {
+  const program = preload(`
+    setInterval(() => {}, 1e9)
+    worker.onReload(() => say('reload'))
+    await fork()
+    worker.ready()
+  `)
+  await program.notified('READY=1')
+  askToRefork(program)
+  program.command({ reload: { config: null } })
+  await program.printed('reload')
+  expect(program.notifications).not.toContain('STOPPING=1')
+})
+
 test('loaded after the fork it is as in any worker, and the hooks are never called there', async () => {
   const program = workshop.start({
     program: workshop.program(`

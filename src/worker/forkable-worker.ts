@@ -1,6 +1,9 @@
+import type { ReforkOrder } from '../wire/command-messages.ts'
+import type { LogLevel } from '../wire/log-level.ts'
 import { BeforeForkError } from './before-fork-error.ts'
 import { builtins } from './builtins.ts'
-import { createForkedWorker, type EndableWorker } from './create-worker.ts'
+import { createForkedWorker } from './create-worker.ts'
+import type { EndableWorker, ForkedWorker } from './endable-worker.ts'
 import { forkMeeting } from './fork-meeting.ts'
 import { createLogger } from './logger.ts'
 import { NotMainError } from './main-role.ts'
@@ -10,18 +13,22 @@ import type { BoundAddress, Listenable, ListenFallback, Promotion, Role, StopReq
 /**
  * `worker` in a forkserver, where no worker is yet, and in each worker that is forked from it, where it is that worker: the program
  * keeps the object, its logger and its signal. Until then nothing is opened, no timer runs and no signal is listened to. What is
- * registered meanwhile is registered with the worker in each process.
+ * registered meanwhile is registered with the worker in each process. A worker whose process becomes the next forkserver is forgotten,
+ * with what was registered in its time.
  */
-export class UnforkedWorker implements Worker {
+export class ForkableWorker implements Worker {
   readonly supervised = true
   readonly logger = createLogger()
-  readonly #forkserver: string
-  readonly #givenLevel = this.logger.level
-  readonly #aborter = new AbortController()
+  #forkserver: string
+  readonly #usualLevel = this.logger.level
+  /** What the program has set it to before the fork. */
+  #ownLevel: LogLevel | null = null
+  readonly #earlySignal = new AbortController()
+  #signalIsKept = false
   readonly #registered: ((worker: EndableWorker) => void)[] = []
   #autoHeartbeat = true
   #exitOnStop = true
-  #worker: EndableWorker | null = null
+  #worker: ForkedWorker | null = null
 
   constructor(forkserver: string) {
     this.#forkserver = forkserver
@@ -29,16 +36,40 @@ export class UnforkedWorker implements Worker {
     for (const load of Object.values(builtins)) load()
   }
 
-  /** In the forked process, once. */
+  /** In the forked process. */
   adopt(env: Environment): void {
-    const { level } = this.logger
-    const worker = createForkedWorker(env, this.logger, this.#aborter)
-    // What the program has set counts more than the environment, as in a worker that was not forked.
-    if (level !== this.#givenLevel) this.logger.level = level
+    if (this.logger.level !== this.#usualLevel) this.#ownLevel = this.logger.level
+    const worker = createForkedWorker(env, {
+      logger: this.logger,
+      aborter: this.#signalIsKept ? this.#earlySignal : new AbortController(),
+      onRefork: (order) => this.#refork(worker, order),
+    })
     this.#worker = worker
+    // What the program has set counts more than the environment, as in a worker that was not forked.
+    if (this.#ownLevel !== null) this.logger.level = this.#ownLevel
     worker.exitOnStop = this.#exitOnStop
     if (!this.#autoHeartbeat) worker.autoHeartbeat = false
     for (const register of this.#registered) register(worker)
+  }
+
+  #refork(worker: ForkedWorker, order: ReforkOrder): void {
+    const refork = forkMeeting().refork?.(order)
+    if (refork === undefined) return
+    if (this.#signalIsKept)
+      return refork.giveUp('the program has taken worker.signal before the fork, and it is aborted once')
+    if (!worker.exitOnStop) return refork.giveUp('the program ends by itself (exitOnStop is false)')
+    worker.finishFor('this process becomes the forkserver', (how) => {
+      if (how === 'stopped') return refork.giveUp('it was asked to stop')
+      if (how === 'time-up') {
+        refork.giveUp('its work was not done in time')
+        return worker.leave()
+      }
+      worker.letGo()
+      this.#worker = null
+      this.#forkserver = order.name
+      this.logger.level = this.#ownLevel ?? this.#usualLevel
+      void refork.fork().finally(() => process.exit())
+    })
   }
 
   get service(): string {
@@ -66,26 +97,28 @@ export class UnforkedWorker implements Worker {
   }
 
   get signal(): AbortSignal {
+    if (this.#worker !== null) return this.#worker.signal
+    this.#signalIsKept = true
     this.#register((worker) => void worker.signal)
-    return this.#aborter.signal
+    return this.#earlySignal.signal
   }
 
   get autoHeartbeat(): boolean {
-    return this.#autoHeartbeat
+    return this.#worker?.autoHeartbeat ?? this.#autoHeartbeat
   }
 
   set autoHeartbeat(on: boolean) {
-    this.#autoHeartbeat = on
-    if (this.#worker !== null) this.#worker.autoHeartbeat = on
+    if (this.#worker === null) this.#autoHeartbeat = on
+    else this.#worker.autoHeartbeat = on
   }
 
   get exitOnStop(): boolean {
-    return this.#exitOnStop
+    return this.#worker?.exitOnStop ?? this.#exitOnStop
   }
 
   set exitOnStop(on: boolean) {
-    this.#exitOnStop = on
-    if (this.#worker !== null) this.#worker.exitOnStop = on
+    if (this.#worker === null) this.#exitOnStop = on
+    else this.#worker.exitOnStop = on
   }
 
   async listen(name: string, server: Listenable, fallback?: ListenFallback | number): Promise<BoundAddress> {
