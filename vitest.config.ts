@@ -30,10 +30,12 @@ export default defineConfig({
           // Left to itself, vitest leaves one of two cores idle.
           maxWorkers: 2,
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/chaos/**'],
+          exclude: ['test/e2e/**', 'test/chaos/**', 'test/forkserver/**'],
         },
       },
       { test: { ...realProcesses, name: 'e2e', include: ['test/e2e/**/*.test.ts'] } },
+      // Every clause of the protocol, in three languages: 75 s. `npm test` has one application in each.
+      { test: { ...realProcesses, name: 'runners', include: ['test/forkserver/**/*.test.ts'] } },
       {
         test: {
           ...realProcesses,
