@@ -5,7 +5,15 @@ import { findCommand } from '../os/command-path.ts'
 import { closeListener, openListener } from '../os/listen.ts'
 import { OsError } from '../os/os-error.ts'
 import { lookupGroup, lookupUser } from '../os/users.ts'
-import type { ServiceSpec, SocketSpec, SupervisorSpec } from './effective.ts'
+import { missingFile } from './check-loaded-files.ts'
+import {
+  type ForkserverRuntime,
+  type ForkserverSpec,
+  type ServiceSpec,
+  type SocketSpec,
+  type SupervisorSpec,
+  usualProgramOf,
+} from './effective.ts'
 import type { Problem } from './problem.ts'
 import { isRefusedInSpec, problemInSpec } from './spec-places.ts'
 import type { Environment } from './substitute.ts'
@@ -28,6 +36,7 @@ interface HostCheckOptions {
 export function checkServices(spec: SupervisorSpec, environment: Environment = process.env): Problem[] {
   const problems: Problem[] = []
   const check = new ServiceCheck(environment, reporter(spec, problems), (path) => isRefusedInSpec(spec, path))
+  for (const forkserver of Object.values(spec.forkservers)) check.forkserver(forkserver)
   for (const service of Object.values(spec.services)) check.service(service)
   // Places in a list of which a part was refused are not those of the file.
   if (!isRefusedInSpec(spec, ['control', 'allow']))
@@ -98,6 +107,25 @@ class ServiceCheck {
     }
   }
 
+  forkserver({ name, user, group, cwd, command, executable, runtime, preload, env }: ForkserverSpec): void {
+    const path = ['forkservers', name]
+    if (user !== null) this.#mayBecome(user, [...path, 'user'])
+    if (group !== null) this.group(group, [...path, 'group'])
+    const problem = this.#directoryProblem(cwd, constants.X_OK)
+    if (problem !== null)
+      return this.#report([...path, 'cwd'], `working directory ${cwd}: ${problem}`, 'Make it, or set cwd.')
+    const program = command ?? [executable ?? usualProgramOf(runtime)]
+    const key = command !== null ? 'command' : executable !== null ? 'executable' : 'runtime'
+    this.#command(program, [...path, key], { env, cwd })
+    if (command === null)
+      for (const [index, one] of preload.entries()) this.#loaded(one, runtime, cwd, [...path, 'preload', index])
+  }
+
+  #loaded(named: string, runtime: ForkserverRuntime, cwd: string, path: Path): void {
+    const file = missingFile(named, runtime, cwd)
+    if (file !== null) this.#report(path, `there is no file ${file}`, 'Correct the path; it is relative to cwd.')
+  }
+
   user(user: string, path: Path): void {
     if (this.#userId(user) === null)
       this.#report(path, `there is no user ${user}`, 'Make the user, or correct the name.')
@@ -117,14 +145,16 @@ class ServiceCheck {
   }
 
   #commands(service: ServiceSpec, path: Path): void {
-    const { command, ready, reload, stop } = service
+    const { command, ready, reload, stop, forkserver, entry, cwd } = service
+    if (forkserver !== null && forkserver.command === null && entry !== null)
+      this.#loaded(entry, forkserver.runtime, cwd, [...path, 'entry'])
     if (command.length > 0) this.#command(command, [...path, 'command'], service)
     if (ready.by === 'exec') this.#command(ready.command, [...path, 'ready', 'exec'], service)
     if (reload.by === 'command') this.#command(reload.command, [...path, 'reload', 'command'], service)
     if (stop.command !== null) this.#command(stop.command, [...path, 'stop', 'command'], service)
   }
 
-  #command([program = '']: readonly string[], path: Path, { env, cwd }: ServiceSpec): void {
+  #command([program = '']: readonly string[], path: Path, { env, cwd }: Pick<ServiceSpec, 'env' | 'cwd'>): void {
     const variable = Object.hasOwn(env, 'PATH') ? env.PATH : this.#environment.PATH
     const found = this.#commandProblem(program, variable, cwd)
     if (found !== null) this.#report(path, found.problem, found.mend)

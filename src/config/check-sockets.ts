@@ -82,8 +82,8 @@ export function warnSharing(
 ): void {
   for (const socket of declared.sockets.values()) {
     const users = [...specs.values()].filter((service) => service.sockets.includes(socket.name))
-    const node = users.find((service) => isNodeCommand(service.command))
-    const other = users.find((service) => !isNodeCommand(service.command))
+    const node = users.find(isNode)
+    const other = users.find((service) => !isNode(service))
     if (node === undefined || other === undefined || sockets.get(socket.name)?.nonblocking) continue
     findings.warn(
       socket.at(),
@@ -110,6 +110,11 @@ function warnSameVariable(
     `two sockets would both be ${variables[twice]}`,
     'Rename one of them.',
   )
+}
+
+function isNode({ command, forkserver }: ServiceSpec): boolean {
+  if (forkserver === null) return isNodeCommand(command)
+  return forkserver.command === null ? forkserver.runtime === 'node' : isNodeCommand(forkserver.command)
 }
 
 /** Whether a command starts Node; of a shell text the first word is looked at. */

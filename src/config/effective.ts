@@ -175,6 +175,11 @@ export interface ServiceSpec {
 
 export type ForkserverRuntime = 'node' | 'python' | 'perl' | 'ruby'
 
+/** What runs it, where no `executable` is given. */
+export function usualProgramOf(runtime: ForkserverRuntime): string {
+  return { node: process.execPath, python: 'python3', perl: 'perl', ruby: 'ruby' }[runtime]
+}
+
 /** What the loaded application may hold open although its workers would share it. */
 export type Shareable = 'sockets' | 'timers' | 'threads'
 

@@ -1,7 +1,7 @@
 // The command lines of our forkservers, and of a worker that is started without one.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ForkserverRuntime, ForkserverSpec } from '../config/effective.ts'
+import { type ForkserverRuntime, type ForkserverSpec, usualProgramOf } from '../config/effective.ts'
 
 const RUNNERS: Readonly<Record<ForkserverRuntime, { readonly file: string; readonly flags: readonly string[] }>> = {
   // Without threads of V8's own, which a fork would not have.
@@ -32,8 +32,7 @@ export function coldCommand(spec: ForkserverSpec, entry: string | null): readonl
 
 function programOf(spec: ForkserverSpec, flags: readonly string[]): string[] {
   const { runtime, executable } = spec
-  const usual = { node: process.execPath, python: 'python3', perl: 'perl', ruby: 'ruby' }[runtime]
-  return [executable ?? usual, ...flags, ...spec.arguments, runnerFile(RUNNERS[runtime].file)]
+  return [executable ?? usualProgramOf(runtime), ...flags, ...spec.arguments, runnerFile(RUNNERS[runtime].file)]
 }
 
 function preloads({ preload }: ForkserverSpec): string[] {
