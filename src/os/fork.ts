@@ -5,8 +5,8 @@ import { checked, OsError } from './os-error.ts'
 const SIG_SETMASK = 2
 const SIGSET_SIZE = 128
 const WNOHANG = 1
-/** What the one between writes: the pid and errno, four bytes each. */
-export const BIRTH_LENGTH = 8
+/** What the one between writes: a zero, by which it can be told from text, then pid and errno, four bytes each. */
+export const BIRTH = { mark: 0, pid: 1, errno: 5, length: 9 } as const
 
 const fork = libcFunction<[], number>('int fork()')
 const exit = libcFunction<[number], void>('void _exit(int status)')
@@ -19,7 +19,7 @@ const sigmask = libcFunction<[number, Buffer, Buffer | null], number>(
 const everySignal = Buffer.alloc(SIGSET_SIZE, 0xff)
 const noSignal = Buffer.alloc(SIGSET_SIZE)
 const maskBefore = Buffer.alloc(SIGSET_SIZE)
-const birth = Buffer.alloc(BIRTH_LENGTH)
+const birth = Buffer.alloc(BIRTH.length)
 
 /** koffi looks up a function at its first call, and allocates: have that behind us before the first fork. */
 export function prepareFork(): void {
@@ -31,7 +31,7 @@ export function prepareFork(): void {
 
 /**
  * Forks twice. Here it returns the pid of the process between, which ends at once, and is to be reaped (hasEnded). It writes to
- * `birthFd` who its child is, BIRTH_LENGTH bytes: pid (-1 if it could not fork) and errno.
+ * `birthFd` who its child is (BIRTH): the pid, or -1 and errno if it could not fork. The child may have written before.
  * In that child it returns 0, with every signal blocked until allowSignals: libuv's handlers would write into the parent's pipes
  * before uv_loop_fork. `inChild` is called in both new processes first; it must allocate nothing, as `before` must not.
  * @throws OsError where the first fork fails
@@ -50,9 +50,9 @@ export function forkGrandchild(birthFd: number, before: () => void, inChild: () 
   before()
   const pid = fork()
   if (pid === 0) return 0
-  birth.writeInt32LE(pid, 0)
-  birth.writeInt32LE(pid === -1 ? errno() : 0, 4)
-  write(birthFd, birth, BIRTH_LENGTH)
+  birth.writeInt32LE(pid, BIRTH.pid)
+  birth.writeInt32LE(pid === -1 ? errno() : 0, BIRTH.errno)
+  write(birthFd, birth, BIRTH.length)
   exit(0)
   return -1
 }

@@ -7,6 +7,7 @@ import { allowSignals } from '../../os/fork.ts'
 import type { BirthReport } from './birth.ts'
 import { endWithTheLoop } from './end-of-worker.ts'
 import { useUpRandomCaches } from './random-caches.ts'
+import { refill } from './random-fills.ts'
 import { seedMathRandom } from './random-source.ts'
 import type { StartOrder } from './start-order.ts'
 import { takeFiles } from './worker-files.ts'
@@ -38,13 +39,14 @@ export function becomeWorker(order: StartOrder, birthFd: number, inheritance: In
     takeEnvironment(order, descriptors)
     seedMathRandom()
     useUpRandomCaches()
+    refill()
     endWithTheLoop()
     inheritance.collectGarbage()
   } catch (error) {
     say(birthFd, { error: error instanceof Error ? error.message : String(error) })
     exitNow(1)
   }
-  say(birthFd, { sound: true })
+  say(birthFd, { sound: process.pid })
   closeFd(birthFd)
 }
 

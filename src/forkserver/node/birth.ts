@@ -3,7 +3,7 @@
 import { readSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { constants } from 'node:os'
-import { BIRTH_LENGTH, hasEnded } from '../../os/fork.ts'
+import { BIRTH, hasEnded } from '../../os/fork.ts'
 import { errorName } from '../../os/os-error.ts'
 import { closePidfd, pidfdOpen, pidfdSendSignal } from '../../os/pidfd-syscalls.ts'
 
@@ -11,10 +11,11 @@ export type Outcome =
   | { readonly is: 'sound'; readonly pid: number }
   | { readonly is: 'failed'; readonly error: string; readonly unsound: boolean }
 
-/** What a worker writes. */
-export type BirthReport = { readonly sound: true } | { readonly error: string }
+/** What a worker writes, a line of JSON: `sound` is its pid. */
+export type BirthReport = { readonly sound: number } | { readonly error: string }
 
 const { SIGKILL } = constants.signals
+const NEWLINE = 0x0a
 const REAP_AGAIN_AFTER = 2
 const KILL_BETWEEN_AFTER = 1000
 
@@ -25,6 +26,9 @@ export class Birth {
   readonly #deadline: NodeJS.Timeout
   #reaping: NodeJS.Timeout | null = null
   #heard: Buffer = Buffer.alloc(0)
+  #pid: number | null = null
+  #forkError = 0
+  #report: BirthReport | null = null
   #over = false
 
   /** `fd` is the reading end, non-blocking, and belongs to this object. `timeout` in milliseconds. */
@@ -35,7 +39,7 @@ export class Birth {
     this.#socket.on('data', (chunk) => this.#hear(chunk as Buffer))
     this.#socket.on('end', () => this.#finish())
     this.#socket.on('error', () => this.#finish())
-    this.#deadline = setTimeout(() => this.#tooLate(timeout), timeout)
+    this.#deadline = setTimeout(() => this.#tooLate(timeout), timeout).unref()
     this.#reap(between, Date.now() + KILL_BETWEEN_AFTER)
   }
 
@@ -48,32 +52,38 @@ export class Birth {
     this.#socket.destroy()
   }
 
+  /** The two write in any order, each in one piece. */
   #hear(chunk: Buffer): void {
     this.#heard = Buffer.concat([this.#heard, chunk])
-    if (this.#report() !== null) this.#finish()
+    for (let length = this.#nextPiece(); length > 0; length = this.#nextPiece())
+      this.#heard = this.#heard.subarray(length)
+    if (this.#report !== null || this.#pid === -1) this.#finish()
   }
 
-  get #pid(): number | null {
-    return this.#heard.length < BIRTH_LENGTH ? null : this.#heard.readInt32LE(0)
-  }
-
-  #report(): BirthReport | null {
-    const text = this.#heard.toString('utf8', BIRTH_LENGTH)
-    return text.endsWith('\n') ? (JSON.parse(text) as BirthReport) : null
+  /** Takes in what stands at the beginning; its length, 0 where it is not there yet. */
+  #nextPiece(): number {
+    if (this.#heard[0] === BIRTH.mark) {
+      if (this.#heard.length < BIRTH.length) return 0
+      this.#pid = this.#heard.readInt32LE(BIRTH.pid)
+      this.#forkError = this.#heard.readInt32LE(BIRTH.errno)
+      return BIRTH.length
+    }
+    const end = this.#heard.indexOf(NEWLINE)
+    if (end >= 0) this.#report = JSON.parse(this.#heard.toString('utf8', 0, end)) as BirthReport
+    return end + 1
   }
 
   #finish(): void {
     if (this.#over) return
+    const report = this.#report
     const pid = this.#pid
-    const report = this.#report()
-    if (pid === null) this.#end({ is: 'failed', error: 'the process between died before it forked', unsound: true })
+    if (report !== null && 'sound' in report) this.#end({ is: 'sound', pid: report.sound })
+    else if (report !== null) this.#end({ is: 'failed', error: report.error, unsound: false })
     else if (pid === -1) {
-      const error = errorName(this.#heard.readInt32LE(4))
-      this.#end({ is: 'failed', error: `the second fork failed: ${error}`, unsound: false })
-    } else if (report === null) {
-      this.#end({ is: 'failed', error: `process ${pid} died before it was a worker`, unsound: true })
-    } else if ('error' in report) this.#end({ is: 'failed', error: report.error, unsound: false })
-    else this.#end({ is: 'sound', pid })
+      this.#end({ is: 'failed', error: `the second fork failed: ${errorName(this.#forkError)}`, unsound: false })
+    } else if (pid === null)
+      this.#end({ is: 'failed', error: 'the process between died before it forked', unsound: true })
+    else this.#end({ is: 'failed', error: `process ${pid} died before it was a worker`, unsound: true })
   }
 
   #tooLate(timeout: number): void {
@@ -114,6 +124,6 @@ export class Birth {
     if (hasEnded(between)) return
     // Our own child, and not reaped: the pid is still its own.
     if (Date.now() > killAt) process.kill(between, SIGKILL)
-    this.#reaping = setTimeout(() => this.#reap(between, killAt), REAP_AGAIN_AFTER)
+    this.#reaping = setTimeout(() => this.#reap(between, killAt), REAP_AGAIN_AFTER).unref()
   }
 }

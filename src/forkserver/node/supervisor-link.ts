@@ -24,17 +24,11 @@ export class SupervisorLink {
     this.#commands.on('data', (chunk) => lines.take(chunk as Buffer))
     this.#commands.on('end', onEnd)
     this.#commands.on('error', onEnd)
-    this.#commands.pause()
     this.#status = new Socket({ fd: reopen(fds.status), readable: false, writable: true })
     // Nobody reads: the workers live on, and so do we as long as orders may come.
     this.#status.on('error', () => {})
     this.#status.unref()
     for (const fd of new Set([fds.commands, fds.status])) closeSync(fd)
-  }
-
-  /** Orders are read from now on. */
-  listen(): void {
-    this.#commands.resume()
   }
 
   answer(answer: Answer): void {

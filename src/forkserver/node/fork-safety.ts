@@ -1,0 +1,31 @@
+// Whether what the application has begun bears a fork. A socket would be shared by all workers, a timer would run in each of them, a
+// thread would be missing.
+import { type Finding, type Own, whatIsOpen } from './what-is-open.ts'
+
+const REQUEST = /Req|Request/
+/** Milliseconds. */
+const SETTLE_WITHIN = 2000
+const LOOK_EVERY = 2
+
+const ADVICE =
+  'Close it in a worker.beforeFork hook, or begin it in the entry or in worker.afterFork; ' +
+  'what may be shared after all is named in `allow`.'
+
+/** Null, or what stands against a fork, each with the place where it was begun. */
+export function refusalOf(own: Own, allow: ReadonlySet<string>): string | null {
+  const findings = whatIsOpen(own).filter(({ kind }) => !allow.has(kind))
+  return findings.length === 0 ? null : sentence(findings)
+}
+
+/** Until the file operations, lookups and the like that loading began have come to their end. */
+export async function settled(): Promise<void> {
+  const until = performance.now() + SETTLE_WITHIN
+  while (performance.now() < until && process.getActiveResourcesInfo().some((type) => REQUEST.test(type))) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY))
+  }
+}
+
+function sentence(findings: readonly Finding[]): string {
+  const list = findings.map(({ what }) => what).join('; ')
+  return `what is loaded must not be forked: it holds ${list}. ${ADVICE}`
+}

@@ -1,0 +1,82 @@
+// The act of forking: when it may be done, and who waits for whom afterwards. The child returns from it in the middle of this file.
+import { closeFd } from '../../os/close-fd.ts'
+import { forkGrandchild } from '../../os/fork.ts'
+import { inheritMemory, prepareInheritance } from '../../os/inherit-memory.ts'
+import type { NodeThreads } from '../../os/node-threads.ts'
+import { openPipe } from '../../os/pipe.ts'
+import { Birth, type Outcome } from './birth.ts'
+
+export interface ForkPlan {
+  /** Milliseconds within which the child must have said that it is sound. */
+  readonly timeout: number
+  /** Null, or why nothing must be forked now. */
+  readonly refusal: () => string | null
+  /** In the child, which is an unfinished copy: it is to say on `birthFd` what becomes of it. */
+  readonly inChild: (birthFd: number) => void
+  /** In the parent, right after the fork, or instead of it. */
+  readonly onward: () => void
+  readonly onOutcome: (outcome: Outcome) => void
+}
+
+/** How long a thread of V8's may be at work before a fork is given up, in milliseconds. */
+const PATIENCE_WITH_THREADS = 2000
+
+export class Forks {
+  readonly #threads: NodeThreads
+  readonly #births = new Set<Birth>()
+
+  constructor(threads: NodeThreads) {
+    this.#threads = threads
+  }
+
+  /** Soon, not at once, and not from a callback of I/O: libuv would go on with the parent's epoll instance in the child. */
+  fork(plan: ForkPlan): void {
+    this.#whenIdle(plan, Date.now() + PATIENCE_WITH_THREADS)
+  }
+
+  /** In a child: who waits for which birth is no business of its. */
+  abandon(): void {
+    for (const birth of this.#births) birth.abandon()
+    this.#births.clear()
+  }
+
+  #whenIdle(plan: ForkPlan, deadline: number): void {
+    setImmediate(() => {
+      const refusal = plan.refusal()
+      if (refusal !== null) notForked(plan, refusal)
+      else if (this.#threads.areIdle()) this.#forkNow(plan)
+      else if (Date.now() < deadline) this.#whenIdle(plan, deadline)
+      else notForked(plan, `V8's threads were busy for ${PATIENCE_WITH_THREADS} ms`)
+    })
+  }
+
+  #forkNow(plan: ForkPlan): void {
+    const pipe = openPipe()
+    let between: number
+    try {
+      prepareInheritance()
+      between = forkGrandchild(pipe.write, inheritMemory, () => this.#threads.forget())
+    } catch (error) {
+      for (const fd of [pipe.read, pipe.write]) closeFd(fd)
+      notForked(plan, error instanceof Error ? error.message : String(error))
+      return
+    }
+    if (between === 0) {
+      closeFd(pipe.read)
+      plan.inChild(pipe.write)
+      return
+    }
+    closeFd(pipe.write)
+    const birth: Birth = new Birth(pipe.read, between, plan.timeout, (outcome) => {
+      this.#births.delete(birth)
+      plan.onOutcome(outcome)
+    })
+    this.#births.add(birth)
+    plan.onward()
+  }
+}
+
+function notForked(plan: ForkPlan, error: string): void {
+  plan.onOutcome({ is: 'failed', error, unsound: false })
+  plan.onward()
+}
