@@ -7,6 +7,7 @@ import { mergeLogs } from '../logs/merge-logs.ts'
 import { readLastLines } from '../logs/read-log.ts'
 import { eventText } from '../server/event-text.ts'
 import type { JournalEntry } from '../supervisor/engine-api.ts'
+import { logNameOfTarget, targetOfLogName } from '../supervisor/forkserver-name.ts'
 import { journalPath } from '../supervisor/runtime-paths.ts'
 import { type ResolvedTarget, resolveTargets, type TargetService } from '../supervisor/targets.ts'
 import type { Context } from './context.ts'
@@ -72,7 +73,7 @@ async function showLogs(
     ...(stream === 'out' || stream === 'err' ? ({ stream } as const) : {}),
   }
   const sources = resolve(context, journal, directories).map(({ service, slots }) =>
-    readLastLines(join(directories.logDir, `${service}.log`), {
+    readLastLines(join(directories.logDir, `${logNameOfTarget(service)}.log`), {
       ...filter,
       ...(slots === null ? {} : { workers: slots.map((slot) => `${service}/${slot}`) }),
     }),
@@ -97,14 +98,15 @@ function resolve(
 function knownServices(journal: readonly JournalEntry[], logDir: string): TargetService[] {
   const slots = new Map<string, Set<number>>()
   for (const file of logFilesIn(logDir)) {
-    const name = file.slice(0, -'.log'.length)
+    const name = targetOfLogName(file.slice(0, -'.log'.length))
     if (name !== SUPERVISOR_LOG) slots.set(name, new Set())
   }
   for (const { service, worker } of journal) {
     if (service === undefined) continue
     const known = slots.get(service) ?? new Set()
     slots.set(service, known)
-    if (worker !== undefined) known.add(Number(worker.split('/')[1]))
+    const slot = worker?.split('/')[1]
+    if (slot !== undefined) known.add(Number(slot))
   }
   return [...slots].map(([name, of]) => ({ name, tags: [], slots: [...of] }))
 }

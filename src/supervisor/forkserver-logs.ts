@@ -1,7 +1,7 @@
 // The output of a forkserver is one log, whichever generation of it writes: two writers would rotate it under each other.
 import type { ServiceSpec } from '../config/effective.ts'
 import type { ServiceLog } from '../logs/service-log.ts'
-import { instanceOf } from './forkserver-name.ts'
+import { instanceOf, logNameOf } from './forkserver-name.ts'
 import { outputKey, type ServiceOutput } from './service-runtime.ts'
 
 export class ForkserverLogs {
@@ -26,9 +26,4 @@ export class ForkserverLogs {
       .filter(({ forkserver }) => forkservers?.includes(forkserver) ?? true)
       .map(({ output }) => output.log)
   }
-}
-
-/** `forkserver.app` for `<logDir>/forkserver.app.log`. */
-export function logNameOf(forkserver: string): string {
-  return `forkserver.${forkserver}`
 }

@@ -20,3 +20,23 @@ export function instanceOf(name: string): { readonly forkserver: string; readonl
   const [, forkserver = '', generation = ''] = FORM.exec(name) ?? []
   return forkserver === '' ? null : { forkserver, generation: Number(generation) }
 }
+
+/** What people call a worker: `web/0`; of a forkserver each generation has one process, and is called by itself. */
+export function workerName(service: string, slot: number | string): string {
+  return instanceOf(service) === null ? `${service}/${slot}` : service
+}
+
+/** `forkserver.app` for `<logDir>/forkserver.app.log`. */
+export function logNameOf(forkserver: string): string {
+  return `forkserver.${forkserver}`
+}
+
+/** The name of the log file of a target, without its ending. */
+export function logNameOfTarget(target: string): string {
+  return target.startsWith(targetName('')) ? logNameOf(target.slice(targetName('').length)) : target
+}
+
+/** The other way round. A service has no dot in its name. */
+export function targetOfLogName(name: string): string {
+  return name.startsWith(logNameOf('')) ? targetName(name.slice(logNameOf('').length)) : name
+}

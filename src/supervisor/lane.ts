@@ -13,7 +13,7 @@ import {
 } from '../os/fifo.ts'
 import type { FifoPlaces, FifoReader } from '../os/fifo-reader.ts'
 import type { FifoReaders } from '../os/fifo-readers.ts'
-import { instanceOf } from './forkserver-name.ts'
+import { instanceOf, workerName } from './forkserver-name.ts'
 import type { FifoEnd, LaneIndex, RuntimePaths } from './runtime-paths.ts'
 import type { ServiceOutput } from './service-runtime.ts'
 
@@ -76,7 +76,7 @@ export class Lane implements FifoPlaces<FifoEnd> {
     this.index = index
     this.service = service
     this.slot = slot
-    this.worker = instanceOf(service) === null ? `${service}/${slot}` : service
+    this.worker = workerName(service, slot)
     this.context = context
   }
 

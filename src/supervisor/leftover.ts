@@ -9,6 +9,7 @@ import { isAlive, type ProcessIdentity } from '../os/process-identity.ts'
 import { groupExists, signalGroup, signalProcess } from '../os/send-signal.ts'
 import { parseSignal } from '../os/signals.ts'
 import { fifoHolders, realServicesDirectory } from './fifo-holders.ts'
+import { workerName } from './forkserver-name.ts'
 import { RuntimePaths } from './runtime-paths.ts'
 import { removeWorkerDirectories } from './worker-directories.ts'
 import { readRecords, type WorkerRecord } from './worker-record.ts'
@@ -32,7 +33,7 @@ interface Stray extends ProcessIdentity {
  */
 export function livingLeftovers(runtimeDir: string, { lockIsOurs = false } = {}): Leftover[] {
   const records = recordsOfThisBoot(runtimeDir)
-  const living = records.filter(isAlive).map(({ service, slot, pid }) => ({ worker: `${service}/${slot}`, pid }))
+  const living = records.filter(isAlive).map(({ service, slot, pid }) => ({ worker: workerName(service, slot), pid }))
   const named = new Set(living.map(({ worker }) => worker))
   const strays = !lockIsOurs && hasSupervisor(runtimeDir) ? [] : straysIn(runtimeDir, records)
   const rest = strays.filter(({ worker }) => !named.has(worker))
@@ -54,7 +55,7 @@ export async function endLeftovers(
   const find = (): Stray[] => (hasSupervisor(runtimeDir) ? [] : straysIn(runtimeDir, all))
   const strays = await endStrays(find, onProgress)
   const left = [
-    ...records.filter(isAlive).map(({ service, slot, pid }) => `${service}/${slot} (pid ${pid})`),
+    ...records.filter(isAlive).map(({ service, slot, pid }) => `${workerName(service, slot)} (pid ${pid})`),
     ...strays.filter(isAlive).map(({ worker, pid }) => `${nameOfStray(worker)} (pid ${pid})`),
   ]
   // Of one that has started meanwhile they are in use.
@@ -97,13 +98,14 @@ function straysIn(runtimeDir: string, records: readonly WorkerRecord[]): Stray[]
   // A supervisor that went down by itself has removed it.
   const holders = directory === null ? [] : fifoHolders(directory)
   for (const { pid, startTime, service, slot } of holders) {
-    found.set(pid, { pid, startTime, worker: `${service}/${slot}` })
+    found.set(pid, { pid, startTime, worker: workerName(service, slot) })
   }
   const engines = new Set(records.map(({ id }) => engineOf(id.split('/').at(-1) ?? '')))
   const byId = (id: string): string | undefined => id.split('/').find((element) => engines.has(engineOf(element)))
   for (const { pid, startTime } of engines.size === 0 ? [] : processesWithHoldfastId((id) => byId(id) !== undefined)) {
     const [, service, slot] = (byId(holdfastIdOf(pid) ?? '') ?? '').split('.')
-    if (slot !== undefined) found.set(pid, { pid, startTime, worker: `${service}/${slot}` })
+    if (service !== undefined && slot !== undefined)
+      found.set(pid, { pid, startTime, worker: workerName(service, slot) })
   }
   return [...found.values()].filter(({ pid }) => !recorded.has(pid))
 }
@@ -116,7 +118,7 @@ function engineOf(id: string): string {
 async function descend(record: WorkerRecord, onProgress: (text: string) => void): Promise<void> {
   for (const { signal, wait } of ladderOf(record.stop)) {
     if (!isAlive(record)) break
-    onProgress(`${record.service}/${record.slot} (pid ${record.pid}): SIG${signal}`)
+    onProgress(`${workerName(record.service, record.slot)} (pid ${record.pid}): SIG${signal}`)
     send(record, signal)
     if (await gone(() => !isAlive(record), wait ?? record.stop.timeout)) break
   }
