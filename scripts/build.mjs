@@ -141,6 +141,7 @@ async function bundleAll(outdir) {
   cpSync(join(root, 'src/config/evaluate-module.mjs'), join(outdir, 'evaluate-module.mjs'))
   cpSync(join(root, 'src/forkserver/python/holdfast_fork.py'), join(outdir, 'fork-python.py'))
   cpSync(join(root, 'src/forkserver/perl/holdfast-fork.pl'), join(outdir, 'fork-perl.pl'))
+  cpSync(join(root, 'src/forkserver/ruby/holdfast_fork.rb'), join(outdir, 'fork-ruby.rb'))
   writeNotices(outdir, bundles)
 }
 

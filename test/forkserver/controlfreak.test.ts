@@ -113,6 +113,16 @@ forEachLanguage('the messages of ControlFreak', (language) => {
     expect(driver.statuses.filter((message) => message.status === 'stopped')).toHaveLength(1)
   })
 
+  it('stops one that has only just been started', async () => {
+    for (let service = 0; service < 20; service++) {
+      start(`s${service}`, language.call('lingers'), { no_new_session: service % 2 })
+      driver.send({ command: 'stop', name: `s${service}` })
+    }
+    for (let service = 0; service < 20; service++) {
+      expect((await status(`s${service}`, 'stopped')).exit_status).toBe(15)
+    }
+  })
+
   it('ties the standard input to a socket', async () => {
     start('s1', language.call('accepts'), { tie_stdin_to: 's1' })
     await status('s1', 'started')

@@ -7,6 +7,7 @@ import { describe } from 'vitest'
 import { Driver, type DriverOptions } from './driver/driver.ts'
 import { perlSources } from './sources/perl.ts'
 import { pythonSources } from './sources/python.ts'
+import { rubySources } from './sources/ruby.ts'
 import type { Sources } from './sources/sources.ts'
 
 const runners = join(import.meta.dirname, '../../src/forkserver')
@@ -38,6 +39,14 @@ export const languages: readonly Language[] = [
     call: (name) => `App::${name}`,
     sources: perlSources,
     raised: 255,
+  },
+  {
+    name: 'ruby',
+    runner: ['ruby', join(runners, 'ruby/holdfast_fork.rb')],
+    extension: 'rb',
+    call: (name, directory = '') => `${directory}app.rb:${name}`,
+    sources: rubySources,
+    raised: 1,
   },
 ]
 

@@ -761,8 +761,8 @@ sub unblock_signals { return POSIX::sigprocmask(POSIX::SIG_SETMASK(), POSIX::Sig
 
 sub reset_signals {
     for my $name (grep { !/\A(?:KILL|STOP|NUM\d+|__\w+__)\z/ } keys %SIG) {
-        # A forkserver that is gone must not kill the worker before it can tell.
-        $SIG{$name} = $name eq 'PIPE' ? 'IGNORE' : 'DEFAULT';
+        # Perl begins without FPE. And a forkserver that is gone must not kill the worker before it can tell.
+        $SIG{$name} = $name eq 'FPE' || $name eq 'PIPE' ? 'IGNORE' : 'DEFAULT';
     }
     unblock_signals();
     return;
@@ -1315,8 +1315,8 @@ sub _end {
 
 sub terminate {
     my ($service) = @_;
-    # Without a session of its own its group is the forkserver's.
-    return kill TERM => $service->{leads_group} ? -$service->{pid} : $service->{pid};
+    # Without a session of its own its group is the forkserver's. In its first moment it has no group yet.
+    return ($service->{leads_group} && kill TERM => -$service->{pid}) || kill TERM => $service->{pid};
 }
 
 sub _read_commands {

@@ -1272,15 +1272,14 @@ class Service:
         self.pid = pid
         self.leads_group = leads_group
 
-    def signal(self, number):
+    def terminate(self):
         try:
             if self.leads_group:
-                os.killpg(self.pid, number)
-            else:
-                # Its group is the forkserver's.
-                os.kill(self.pid, number)
+                return os.killpg(self.pid, signal.SIGTERM)
         except OSError:
-            pass
+            pass  # in its first moment it has no group yet
+        # Without a session of its own its group is the forkserver's.
+        return os.kill(self.pid, signal.SIGTERM)
 
 
 class ControlFreakProxy(Forker):
@@ -1344,7 +1343,7 @@ class ControlFreakProxy(Forker):
         self._ending = time.monotonic() + FAREWELL
         self.loop.forget(self._commands)
         for service in self._services.values():
-            service.signal(signal.SIGTERM)
+            service.terminate()
 
     def _read_commands(self):
         data = read_some(self._commands)
@@ -1376,7 +1375,7 @@ class ControlFreakProxy(Forker):
         service = self._services.get(name)
         if service is None:
             return self._say("Oops, I don't know about '%s'" % name)
-        service.signal(signal.SIGTERM)
+        service.terminate()
 
     def _start(self, name, message):
         check(name not in self._services, "it runs already")
