@@ -1,5 +1,9 @@
 import { nodeFunction } from './libc.ts'
 import { OsError } from './os-error.ts'
+import { readMemory } from './own-memory.ts'
+
+/** uv_loop_t of libuv 1: data, active_handles, handle_queue, then the number of requests that are under way. */
+const ACTIVE_REQUESTS = 32
 
 const defaultLoop = nodeFunction<[], number>('size_t uv_default_loop()')
 const loopFork = nodeFunction<[number], number>('int uv_loop_fork(size_t loop)')
@@ -16,4 +20,9 @@ export function prepareEventLoop(): void {
 export function renewEventLoop(): void {
   const result = loopFork(defaultLoop())
   if (result !== 0) throw new OsError('uv_loop_fork', -result)
+}
+
+/** File operations, lookups, writes and the like that are not through yet: a forked child would wait for them for ever. */
+export function requestsUnderWay(): number {
+  return readMemory(defaultLoop() + ACTIVE_REQUESTS, 4).readUInt32LE(0)
 }

@@ -1,8 +1,8 @@
 // Whether what the application has begun bears a fork. A socket would be shared by all workers, a timer would run in each of them, a
 // thread would be missing.
+import { requestsUnderWay } from '../../os/event-loop.ts'
 import { type Finding, type Own, whatIsOpen } from './what-is-open.ts'
 
-const REQUEST = /Req|Request/
 /** Milliseconds. */
 const SETTLE_WITHIN = 2000
 const LOOK_EVERY = 2
@@ -20,7 +20,7 @@ export function refusalOf(own: Own, allow: ReadonlySet<string>): string | null {
 /** Until the file operations, lookups and the like that loading began have come to their end. */
 export async function settled(): Promise<void> {
   const until = performance.now() + SETTLE_WITHIN
-  while (performance.now() < until && process.getActiveResourcesInfo().some((type) => REQUEST.test(type))) {
+  while (performance.now() < until && requestsUnderWay() > 0) {
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY))
   }
 }

@@ -1,5 +1,6 @@
 // The act of forking: when it may be done, and who waits for whom afterwards. The child returns from it in the middle of this file.
 import { closeFd } from '../../os/close-fd.ts'
+import { requestsUnderWay } from '../../os/event-loop.ts'
 import { forkGrandchild } from '../../os/fork.ts'
 import { inheritMemory, prepareInheritance } from '../../os/inherit-memory.ts'
 import type { NodeThreads } from '../../os/node-threads.ts'
@@ -18,8 +19,9 @@ export interface ForkPlan {
   readonly onOutcome: (outcome: Outcome) => void
 }
 
-/** How long a thread of V8's may be at work before a fork is given up, in milliseconds. */
-const PATIENCE_WITH_THREADS = 2000
+/** How long something may be under way before a fork is given up, in milliseconds. */
+const PATIENCE = 2000
+const LOOK_AGAIN_AFTER = 1
 
 export class Forks {
   readonly #threads: NodeThreads
@@ -31,7 +33,7 @@ export class Forks {
 
   /** Soon, not at once, and not from a callback of I/O: libuv would go on with the parent's epoll instance in the child. */
   fork(plan: ForkPlan): void {
-    this.#whenIdle(plan, Date.now() + PATIENCE_WITH_THREADS)
+    setImmediate(() => this.#whenIdle(plan, Date.now() + PATIENCE))
   }
 
   /** In a child: who waits for which birth is no business of its. */
@@ -41,13 +43,21 @@ export class Forks {
   }
 
   #whenIdle(plan: ForkPlan, deadline: number): void {
-    setImmediate(() => {
-      const refusal = plan.refusal()
-      if (refusal !== null) notForked(plan, refusal)
-      else if (this.#threads.areIdle()) this.#forkNow(plan)
-      else if (Date.now() < deadline) this.#whenIdle(plan, deadline)
-      else notForked(plan, `V8's threads were busy for ${PATIENCE_WITH_THREADS} ms`)
-    })
+    const work = this.#underWay()
+    if (work !== null && Date.now() < deadline) {
+      setTimeout(() => this.#whenIdle(plan, deadline), LOOK_AGAIN_AFTER).unref()
+      return
+    }
+    const refusal = work ?? plan.refusal()
+    if (refusal === null) this.#forkNow(plan)
+    else notForked(plan, refusal)
+  }
+
+  /** Null, or what a child would wait for in vain. */
+  #underWay(): string | null {
+    const requests = requestsUnderWay()
+    if (requests > 0) return `${requests} file operations, lookups or the like were under way for ${PATIENCE} ms`
+    return this.#threads.areIdle() ? null : `V8's threads were busy for ${PATIENCE} ms`
   }
 
   #forkNow(plan: ForkPlan): void {

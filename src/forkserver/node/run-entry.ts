@@ -17,19 +17,25 @@ export function entryWaits(): boolean {
  */
 export async function runEntry(entry: string | null, lastPreload: Exports | null): Promise<void> {
   if (entry === null) {
-    await functionOf(lastPreload, 'default', 'the last preload')()
+    call(functionOf(lastPreload, 'default', 'the last preload'))
     return
   }
   const [, name = entry, exported] = /^(.+)#([^#/]*)$/.exec(entry) ?? []
   const file = fileOf(name)
   process.argv = [process.execPath, file ?? name]
-  if (exported !== undefined) {
-    await functionOf(await loadModule(name), exported || 'default', entry)()
-    return
-  }
-  if (file === null) return await untilEvaluated(loadModule(name))
+  if (exported !== undefined) call(functionOf(await loadModule(name), exported || 'default', entry))
+  else if (file === null) await untilEvaluated(loadModule(name))
+  else call(() => runProgram(file))
+}
+
+/** What it throws must not become a rejection. */
+function call(program: Program): void {
+  process.nextTick(program)
+}
+
+function runProgram(file: string): void {
   runMain(file)
-  if (process.mainModule?.filename !== file) await untilEvaluated(loadModule(file).catch(() => {}))
+  if (process.mainModule?.filename !== file) void untilEvaluated(loadModule(file).catch(() => {}))
 }
 
 /** Decides by the file's ending, package.json and text which kind of module it is, and makes it the main one. */

@@ -1,7 +1,7 @@
 // The life of a forkserver: load the application, say so, take orders until there is nobody to give them.
 import { stat, writeSync } from 'node:fs'
 import { constants } from 'node:os'
-import { inspect } from 'node:util'
+import { inspect, promisify } from 'node:util'
 import { givenSockets } from '../../os/given-sockets.ts'
 import { ignoreSignal } from '../../os/ignored-signal.ts'
 import type { NodeThreads } from '../../os/node-threads.ts'
@@ -60,7 +60,7 @@ export async function runForkserver(settings: RunnerArguments): Promise<void> {
 
   const prepared = orReason(prepareForks)
   // All of libuv's threads start with the first that is needed. Each further thread is the application's.
-  stat('/', () => {})
+  await promisify(stat)('/')
   const own = { sockets: new Set(sockets), threads: new Set(threadIds()) }
   const hearInspectorSignal = ignoreSignal(constants.signals.SIGUSR1)
   const collect = garbageCollection()

@@ -83,6 +83,14 @@ createInterface({ input: process.stdin })
   })
   .on('close', () => {
     ending = true
-    for (const pid of children) process.kill(pid, 'SIGKILL')
+    for (const pid of children) kill(pid)
     leaveWhenAlone()
   })
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It ended of itself, and we are about to hear of it.
+  }
+}
