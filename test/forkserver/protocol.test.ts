@@ -37,7 +37,7 @@ forEachLanguage('the protocol', (language) => {
       '{}',
       '{"start":{"id":"web/0"}}',
       '{"start":null}',
-      '{"start":{},"quit":{}}',
+      '{"start":{},"more":{}}',
       '\u0000\u0001',
       '['.repeat(100_000),
     ]

@@ -985,7 +985,7 @@ use parent -norequire, 'Holdfast::Fork::Forker';
 
 sub _begin {
     my ($self) = @_;
-    $self->own(@$self{qw(commands status)});
+    $self->own(grep {defined} @$self{qw(commands status log)});
     $self->{outbox}  = Holdfast::Fork::Outbox->new($self->{loop}, $self->{status});
     $self->{lines}   = Holdfast::Fork::Lines->new(Holdfast::Fork::LONGEST_LINE);
     $self->{pending} = {};
@@ -1068,10 +1068,11 @@ sub _obey {
     my $message;
     my $error = Holdfast::Fork::attempt(sub { $message = Holdfast::Fork::decode_json($line) });
     return $self->_complain('not JSON: ' . shown($line)) if defined $error;
-    return $self->_complain('not a message: ' . shown($line)) if ref $message ne 'HASH' || keys %$message != 1;
-    my ($kind, $content) = %$message;
-    Holdfast::Fork::Forker::leave(0) if $kind eq 'quit';
-    return $self->_complain('unknown message: ' . substr $kind, 0, 100) if $kind ne 'start';
+    return $self->_complain('not a message: ' . shown($line)) if ref $message ne 'HASH' || !%$message;
+    Holdfast::Fork::Forker::leave(0) if exists $message->{quit};
+    # To a forkserver that it does not know the supervisor speaks ControlFreak's language besides: there is more in it then.
+    return $self->_complain('unknown message: ' . substr join(', ', keys %$message), 0, 100) if !exists $message->{start};
+    my $content = $message->{start};
     my $token = ref $content eq 'HASH' ? $content->{token} : undef;
     return $self->_complain('start without a token') if !defined $token || ref $token;
     my $worker;
@@ -1564,6 +1565,7 @@ sub serve {
         return Holdfast::Fork::ForkServer->new(
             commands => descriptor('HOLDFAST_FORK_COMMANDS'),
             status   => descriptor('HOLDFAST_FORK_STATUS'),
+            log      => controlfreaks_log(),
             %rest,
         )->serve($began);
     }
@@ -1571,11 +1573,16 @@ sub serve {
         return Holdfast::Fork::ControlFreakProxy->new(
             commands => descriptor('_CFK_COMMAND_FD'),
             status   => descriptor('_CFK_STATUS_FD'),
-            log      => defined $ENV{_CFK_LOG_FD} ? descriptor('_CFK_LOG_FD') : undef,
+            log      => controlfreaks_log(),
             %rest,
         )->serve;
     }
     return refuse('neither HOLDFAST_FORK_COMMANDS nor _CFK_COMMAND_FD says where the orders come from', usage => 1);
+}
+
+# Given to a forkserver that the supervisor does not know, too: it might be a proxy of ControlFreak.
+sub controlfreaks_log {
+    return defined $ENV{_CFK_LOG_FD} ? descriptor('_CFK_LOG_FD') : undef;
 }
 
 sub descriptor {

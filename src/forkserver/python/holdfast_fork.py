@@ -1019,7 +1019,7 @@ class ForkServer(Forker):
         super().__init__(*rest)
         self.pid = os.getpid()
         self._commands = commands
-        self.own.update((commands, status))
+        self.own.update((commands, status, *controlfreaks_log()))
         self._outbox = Outbox(self.loop, status)
         self._lines = Lines()
         self._pending = set()
@@ -1079,13 +1079,14 @@ class ForkServer(Forker):
             message = json.loads(line.decode("utf-8"))
         except (ValueError, RecursionError):
             return self._complain("not JSON: " + line[:100].decode(errors="replace"))
-        if not isinstance(message, dict) or len(message) != 1:
+        if not isinstance(message, dict) or not message:
             return self._complain("not a message: " + line[:100].decode(errors="replace"))
-        [(kind, content)] = message.items()
-        if kind == "quit":
+        if "quit" in message:
             leave(0)
-        if kind != "start":
-            return self._complain("unknown message: " + kind[:100])
+        # To a forkserver that it does not know the supervisor speaks ControlFreak's language besides: there is more in it then.
+        if "start" not in message:
+            return self._complain("unknown message: " + ", ".join(message)[:100])
+        content = message["start"]
         if not isinstance(content, dict) or not isinstance(content.get("token"), str):
             return self._complain("start without a token")
         self._start(content["token"], content)
@@ -1254,6 +1255,11 @@ def import_quietly(name):
         importlib.import_module(name)
     except ImportError:
         pass
+
+
+def controlfreaks_log():
+    """Given to a forkserver that the supervisor does not know: it might be a proxy of ControlFreak."""
+    return [descriptor("_CFK_LOG_FD")] if "_CFK_LOG_FD" in os.environ else []
 
 
 def resident():
@@ -1545,7 +1551,7 @@ def serve(options, application, began):
     if "HOLDFAST_FORK_COMMANDS" in os.environ:
         server = ForkServer(descriptor("HOLDFAST_FORK_COMMANDS"), descriptor("HOLDFAST_FORK_STATUS"), *rest)
     elif "_CFK_COMMAND_FD" in os.environ:
-        log = descriptor("_CFK_LOG_FD") if "_CFK_LOG_FD" in os.environ else None
+        [log] = controlfreaks_log() or [None]
         server = ControlFreakProxy(descriptor("_CFK_COMMAND_FD"), descriptor("_CFK_STATUS_FD"), log, *rest)
     else:
         raise Usage("neither HOLDFAST_FORK_COMMANDS nor _CFK_COMMAND_FD says where the orders come from")

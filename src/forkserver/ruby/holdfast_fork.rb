@@ -923,7 +923,7 @@ module Holdfast
       def initialize(commands, status, *rest)
         super(*rest)
         @commands = commands
-        own(commands, status)
+        own(commands, status, *Fork.controlfreaks_log)
         @outbox = Outbox.new(@loop, status)
         @lines = Lines.new
         @pending = []
@@ -980,11 +980,13 @@ module Holdfast
 
       def obey(line)
         message = JSON.parse(line)
-        return complain("not a message: #{shown(line)}") unless message.is_a?(Hash) && message.size == 1
+        return complain("not a message: #{shown(line)}") unless message.is_a?(Hash) && !message.empty?
 
-        kind, content = message.first
-        leave(0) if kind == 'quit'
-        return complain("unknown message: #{kind[0, 100]}") unless kind == 'start'
+        leave(0) if message.key?('quit')
+        # To a forkserver that it does not know the supervisor speaks ControlFreak's language besides: there is more in it then.
+        return complain("unknown message: #{message.keys.join(', ')[0, 100]}") unless message.key?('start')
+
+        content = message['start']
         return complain('start without a token') unless content.is_a?(Hash) && content['token'].is_a?(String)
 
         start(content['token'], content)
@@ -1427,11 +1429,15 @@ module Holdfast
       if ENV.key?('HOLDFAST_FORK_COMMANDS')
         ForkServer.new(descriptor('HOLDFAST_FORK_COMMANDS'), descriptor('HOLDFAST_FORK_STATUS'), *rest).serve(began)
       elsif ENV.key?('_CFK_COMMAND_FD')
-        log = descriptor('_CFK_LOG_FD') if ENV.key?('_CFK_LOG_FD')
-        ControlFreakProxy.new(descriptor('_CFK_COMMAND_FD'), descriptor('_CFK_STATUS_FD'), log, *rest).serve(began)
+        ControlFreakProxy.new(descriptor('_CFK_COMMAND_FD'), descriptor('_CFK_STATUS_FD'), controlfreaks_log, *rest).serve(began)
       else
         raise Usage, 'neither HOLDFAST_FORK_COMMANDS nor _CFK_COMMAND_FD says where the orders come from'
       end
+    end
+
+    # Given to a forkserver that the supervisor does not know, too: it might be a proxy of ControlFreak.
+    def controlfreaks_log
+      descriptor('_CFK_LOG_FD') if ENV.key?('_CFK_LOG_FD')
     end
 
     def descriptor(name)
