@@ -54,6 +54,16 @@ export function fifoHolders(directory: string): FifoHolder[] {
   })
 }
 
+/** Whether this process, which may be gone, has the file at `path` open. */
+export function holdsOpen(pid: number, path: string): boolean {
+  try {
+    const real = realpathSync(path)
+    return readdirSync(`/proc/${pid}/fd`).some((fd) => linkOf(pid, fd) === real)
+  } catch {
+    return false
+  }
+}
+
 function slotOfPath(path: string, directories: Iterable<string>): SlotName | null {
   for (const directory of directories) {
     if (!path.startsWith(`${directory}/`)) continue

@@ -135,7 +135,10 @@ export class ForkLauncher {
 
   close(): void {
     if (this.timer !== null) clearTimeout(this.timer)
-    for (const instance of this.context.forkservers.all) for (const fork of instance.end()) fork.settle(false)
+    for (const instance of this.context.forkservers.all) {
+      for (const fork of instance.end()) fork.settle(false)
+      instance.proxy?.close()
+    }
   }
 
   private get isForking(): boolean {
@@ -210,6 +213,7 @@ export class ForkLauncher {
     // Of a forkserver of somebody's own one may not lead its group, whatever was asked for: then it has none to signal.
     const spec = stat !== null && stat.processGroup !== pid ? withoutGroup(fork.spec) : fork.spec
     const worker = this.context.registration.register({ ...fork, spec, notifyFd: null, closeChannel: null }, identity)
+    instance.proxy?.forked(worker)
     if (status !== undefined) this.context.onExit(worker, status)
     this.forgetEnded()
     return worker

@@ -98,7 +98,7 @@ export class ForkserverInstance {
     for (const fork of this.calledBack.values()) fork.settle(false)
     this.calledBack.clear()
     this.orders.clear()
-    this.proxy?.close()
+    this.proxy?.ended()
     this.channel?.close()
     this.channel = null
     this.process = null

@@ -164,6 +164,7 @@ export class Forkservers {
 
   private forget(instance: ForkserverInstance): void {
     this.instances.delete(instance.name)
+    instance.proxy?.close()
     for (const ofService of this.chosen.values())
       for (const [generation, one] of ofService) if (one === instance) ofService.delete(generation)
     this.context.remove(instance.name)

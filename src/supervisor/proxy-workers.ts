@@ -1,8 +1,9 @@
-// Workers of a program that was written as a proxy of ControlFreak. They are its children, so that it tells of their ends; what they
-// write comes through it; and they have no way to say that they are ready.
+// Workers of a forkserver of somebody's own, which may be a proxy of ControlFreak: those are its children, so that it tells of their
+// ends, and what they write comes through it. They may have no way to say that they are ready.
 import { decodeWaitStatus, type WaitStatus } from '../os/reap.ts'
 import { LineFrames } from '../wire/line-frames.ts'
 import { parseProxyLogLine } from '../wire/proxy-messages.ts'
+import { holdsOpen } from './fifo-holders.ts'
 import { ForkChannel } from './fork-channel.ts'
 import type { Lane } from './lane.ts'
 import type { RunningProcess } from './service-runtime.ts'
@@ -21,22 +22,32 @@ interface ProxyWorker {
   readonly process: RunningProcess
   /** Its FIFOs: what is written there goes the way of any worker's output. */
   readonly outlets: Map<'out' | 'err', ForkChannel>
-  readonly readiness: NodeJS.Timeout | null
 }
 
 export class ProxyWorkers {
   private readonly context: ProxyWorkersContext
   private readonly byName = new Map<string, ProxyWorker>()
   private readonly frames = new LineFrames(LONGEST_LINE)
+  private readonly timers = new Set<NodeJS.Timeout>()
 
   constructor(context: ProxyWorkersContext) {
     this.context = context
   }
 
+  /** It may have been given no way to say that it is ready: then it is up when it has lived for a while. */
+  forked(process: RunningProcess): void {
+    if (process.spec.ready.by !== 'notify') return
+    const timer = setTimeout(() => {
+      this.timers.delete(timer)
+      const lane = process.lane as Lane
+      if (!holdsOpen(process.identity.pid, lane.path('notify'))) this.context.onReady(process)
+    }, START_WAIT)
+    this.timers.add(timer)
+  }
+
+  /** By a proxy, under this name. */
   started(name: string, process: RunningProcess): void {
-    const saysNothing = process.spec.ready.by === 'notify'
-    const readiness = saysNothing ? setTimeout(() => this.context.onReady(process), START_WAIT) : null
-    this.byName.set(name, { process, outlets: new Map(), readiness })
+    this.byName.set(name, { process, outlets: new Map() })
   }
 
   stopped(name: string, status: number): void {
@@ -59,9 +70,15 @@ export class ProxyWorkers {
   }
 
   /** Of the process of the program. Its workers live on, as children of ours. */
-  close(): void {
+  ended(): void {
     for (const worker of this.byName.values()) this.forget(worker)
     this.byName.clear()
+  }
+
+  close(): void {
+    this.ended()
+    for (const timer of this.timers) clearTimeout(timer)
+    this.timers.clear()
   }
 
   private writeOf(name: string, stream: 'out' | 'err', line: string): void {
@@ -75,8 +92,7 @@ export class ProxyWorkers {
     outlet.send(`${line}\n`)
   }
 
-  private forget({ outlets, readiness, process }: ProxyWorker): void {
-    if (readiness !== null) clearTimeout(readiness)
+  private forget({ outlets, process }: ProxyWorker): void {
     process.lane.drain()
     for (const outlet of outlets.values()) outlet.close()
   }

@@ -167,6 +167,16 @@ test('E1.42: one that is not auto is started and stopped by hand; without it a s
   expect(await scene.service('web')).toMatchObject({ state: 'running', ready: 2 })
 })
 
+test('a worker that was given no way to say so is ready when it has lived for a second', async () => {
+  const scene = forkScene({ web: { entry: 'mute', instances: 1 } })
+  await scene.up()
+  const events = (await scene.events()).filter(({ worker }) => worker === 'web/0')
+  const [started, ready] = ['starting', 'running'].map((to) =>
+    Date.parse(events.find((entry) => entry.to === to)?.at ?? ''),
+  )
+  expect((ready ?? 0) - (started ?? 0)).toBeGreaterThan(990)
+})
+
 test('one that does not answer is killed, and the worker comes back all the same', async () => {
   const scene = forkScene({ forkserver: { forkTimeout: '200ms' }, web: { instances: 1 } })
   await scene.up()

@@ -23,13 +23,14 @@ def worker(order):
     os.environ.clear()
     os.environ.update(kept)
     os.environ.update(order['env'])
-    notify = os.open(order['notify'], os.O_RDWR)
+    notify = None if order['entry'] == 'mute' else os.open(order['notify'], os.O_RDWR)
     commands.close()
     os.close(status)
     print(order['id'], 'runs', order['entry'], 'of', VERSION, os.environ.get('COLOUR', ''), flush=True)
     if order['entry'] == 'die':
         sys.exit(7)
-    os.write(notify, b'READY=1\n')
+    if notify is not None:
+        os.write(notify, b'READY=1\n')
     while True:
         signal.pause()
 
