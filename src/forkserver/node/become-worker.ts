@@ -1,10 +1,8 @@
 // In the child, right after the fork, in one go: from a copy of the forkserver to a worker with everything of its own.
-import { writeSync } from 'node:fs'
 import { closeFd } from '../../os/close-fd.ts'
 import { renewEventLoop } from '../../os/event-loop.ts'
-import { exitNow } from '../../os/exit-now.ts'
 import { allowSignals } from '../../os/fork.ts'
-import type { BirthReport } from './birth.ts'
+import { type BirthPipes, sayErrorAndEnd, saySoundAndWait } from './birth-report.ts'
 import { endWithTheLoop } from './end-of-worker.ts'
 import { useUpRandomCaches } from './random-caches.ts'
 import { refill } from './random-fills.ts'
@@ -24,8 +22,8 @@ export interface Inheritance {
   readonly hearInspectorSignal: () => void
 }
 
-/** Says on `birthFd` how it went. Where the order can not be carried out, the process ends here. */
-export function becomeWorker(order: StartOrder, birthFd: number, inheritance: Inheritance): void {
+/** Says how it went. Where the order can not be carried out, or nobody waits for the worker any more, the process ends here. */
+export function becomeWorker(order: StartOrder, pipes: BirthPipes, inheritance: Inheritance): void {
   try {
     renewEventLoop()
     inheritance.abandon()
@@ -43,13 +41,8 @@ export function becomeWorker(order: StartOrder, birthFd: number, inheritance: In
     endWithTheLoop()
     inheritance.collectGarbage()
   } catch (error) {
-    say(birthFd, { error: error instanceof Error ? error.message : String(error) })
-    exitNow(1)
+    sayErrorAndEnd(pipes, error instanceof Error ? error.message : String(error))
   }
-  say(birthFd, { sound: process.pid })
-  closeFd(birthFd)
-}
-
-function say(birthFd: number, report: BirthReport): void {
-  writeSync(birthFd, `${JSON.stringify(report)}\n`)
+  saySoundAndWait(pipes)
+  for (const fd of [pipes.report, pipes.leave]) closeFd(fd)
 }

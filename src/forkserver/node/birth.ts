@@ -1,18 +1,29 @@
-// One fork, as the forkserver sees it: the process between says who the worker is, and ends; the worker says that it is sound.
-
-import { readSync } from 'node:fs'
+// One fork, as the forkserver sees it: the process between says who the worker is, and ends; the worker says that it is sound, and waits
+// for leave to begin. One that was given up never gets it, nor does one whose forkserver is gone.
+import { readSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { constants } from 'node:os'
+import { closeFd } from '../../os/close-fd.ts'
 import { BIRTH, hasEnded } from '../../os/fork.ts'
 import { errorName } from '../../os/os-error.ts'
 import { closePidfd, pidfdOpen, pidfdSendSignal } from '../../os/pidfd-syscalls.ts'
+import { type Report, readReport } from './birth-report.ts'
 
 export type Outcome =
   | { readonly is: 'sound'; readonly pid: number }
   | { readonly is: 'failed'; readonly error: string; readonly unsound: boolean }
 
-/** What a worker writes, a line of JSON: `sound` is its pid. */
-export type BirthReport = { readonly sound: number } | { readonly error: string }
+export interface BirthParts {
+  /** The reading end of what the two write; belongs to the birth from now on, as `leaveFd` does. */
+  readonly reportFd: number
+  /** The writing end of what the worker waits for. */
+  readonly leaveFd: number
+  /** The process between: our own child. */
+  readonly between: number
+  /** Milliseconds until the worker must have said that it is sound. */
+  readonly timeout: number
+  readonly onOutcome: (outcome: Outcome) => void
+}
 
 const { SIGKILL } = constants.signals
 const NEWLINE = 0x0a
@@ -20,31 +31,30 @@ const REAP_AGAIN_AFTER = 2
 const KILL_BETWEEN_AFTER = 1000
 
 export class Birth {
-  readonly #fd: number
+  readonly #parts: BirthParts
   readonly #socket: Socket
-  readonly #onOutcome: (outcome: Outcome) => void
   readonly #deadline: NodeJS.Timeout
   #reaping: NodeJS.Timeout | null = null
+  #betweenIsGone = false
   #heard: Buffer = Buffer.alloc(0)
   #pid: number | null = null
   #forkError = 0
-  #report: BirthReport | null = null
+  #report: Report | null = null
   #over = false
 
-  /** `fd` is the reading end, non-blocking, and belongs to this object. `timeout` in milliseconds. */
-  constructor(fd: number, between: number, timeout: number, onOutcome: (outcome: Outcome) => void) {
-    this.#fd = fd
-    this.#onOutcome = onOutcome
-    this.#socket = new Socket({ fd, readable: true, writable: false })
+  constructor(parts: BirthParts) {
+    this.#parts = parts
+    this.#socket = new Socket({ fd: parts.reportFd, readable: true, writable: false })
     this.#socket.on('data', (chunk) => this.#hear(chunk as Buffer))
     this.#socket.on('end', () => this.#finish())
     this.#socket.on('error', () => this.#finish())
-    this.#deadline = setTimeout(() => this.#tooLate(timeout), timeout).unref()
-    this.#reap(between, Date.now() + KILL_BETWEEN_AFTER)
+    this.#deadline = setTimeout(() => this.#tooLate(), parts.timeout).unref()
+    this.#reap(Date.now() + KILL_BETWEEN_AFTER)
   }
 
-  /** In a forked child: it is no business of the child's. */
+  /** In a forked child: it is no business of the child's, and its worker is to hear of the forkserver's end. */
   abandon(): void {
+    if (!this.#over) closeFd(this.#parts.leaveFd)
     this.#over = true
     clearTimeout(this.#deadline)
     if (this.#reaping !== null) clearTimeout(this.#reaping)
@@ -55,8 +65,9 @@ export class Birth {
   /** The two write in any order, each in one piece. */
   #hear(chunk: Buffer): void {
     this.#heard = Buffer.concat([this.#heard, chunk])
-    for (let length = this.#nextPiece(); length > 0; length = this.#nextPiece())
+    for (let length = this.#nextPiece(); length > 0; length = this.#nextPiece()) {
       this.#heard = this.#heard.subarray(length)
+    }
     if (this.#report !== null || this.#pid === -1) this.#finish()
   }
 
@@ -69,46 +80,66 @@ export class Birth {
       return BIRTH.length
     }
     const end = this.#heard.indexOf(NEWLINE)
-    if (end >= 0) this.#report = JSON.parse(this.#heard.toString('utf8', 0, end)) as BirthReport
+    if (end >= 0) this.#report = readReport(this.#heard.toString('utf8', 0, end))
     return end + 1
   }
 
   #finish(): void {
-    if (this.#over) return
     const report = this.#report
-    const pid = this.#pid
-    if (report !== null && 'sound' in report) this.#end({ is: 'sound', pid: report.sound })
+    if (report !== null && 'sound' in report) this.#end(this.#giveLeave(report.sound))
     else if (report !== null) this.#end({ is: 'failed', error: report.error, unsound: false })
-    else if (pid === -1) {
+    else if (this.#pid === -1) {
       this.#end({ is: 'failed', error: `the second fork failed: ${errorName(this.#forkError)}`, unsound: false })
-    } else if (pid === null)
-      this.#end({ is: 'failed', error: 'the process between died before it forked', unsound: true })
-    else this.#end({ is: 'failed', error: `process ${pid} died before it was a worker`, unsound: true })
+    } else {
+      const who = this.#pid === null ? 'the process between' : `process ${this.#pid}`
+      this.#end({ is: 'failed', error: `${who} died before there was a worker`, unsound: true })
+    }
   }
 
-  #tooLate(timeout: number): void {
-    const pid = this.#pid
-    if (pid !== null) this.#kill(pid)
-    const who = pid === null ? 'the process between' : `process ${pid}`
-    this.#end({ is: 'failed', error: `${who} was not ready ${timeout} ms after the fork`, unsound: true })
+  #giveLeave(pid: number): Outcome {
+    try {
+      writeSync(this.#parts.leaveFd, '\n')
+      return { is: 'sound', pid }
+    } catch {
+      return { is: 'failed', error: `process ${pid} died before it began`, unsound: true }
+    }
   }
 
-  /** As long as the writing end is open the pid is still its own. */
-  #kill(pid: number): void {
+  /** What has come while this process was busy counts. */
+  #tooLate(): void {
+    this.#readRest()
+    if (this.#over) return
+    if (this.#pid !== null) this.#killWorker(this.#pid)
+    const who = this.#pid === null ? 'the process between' : `process ${this.#pid}`
+    // Our own child, and not reaped: the pid is still its own.
+    if (!this.#betweenIsGone) process.kill(this.#parts.between, SIGKILL)
+    const error = `${who} was not ready ${this.#parts.timeout} ms after the fork`
+    this.#end({ is: 'failed', error, unsound: true })
+  }
+
+  /** As long as the writing end is open the pid is still the worker's. */
+  #killWorker(pid: number): void {
     const pidfd = pidfdOpen(pid)
     if (pidfd === null) return
     try {
-      if (this.#isOpen()) pidfdSendSignal(pidfd, SIGKILL)
+      if (this.#readRest() === 'open') pidfdSendSignal(pidfd, SIGKILL)
+    } catch {
+      // It has another user's rights by now. Without leave it ends by itself.
     } finally {
       closePidfd(pidfd)
     }
   }
 
-  #isOpen(): boolean {
+  #readRest(): 'open' | 'ended' {
+    const chunk = Buffer.alloc(1024)
     try {
-      return readSync(this.#fd, Buffer.alloc(256), 0, 256, null) > 0
+      for (;;) {
+        const length = this.#over ? 0 : readSync(this.#parts.reportFd, chunk, 0, chunk.length, null)
+        if (length === 0) return 'ended'
+        this.#hear(Buffer.from(chunk.subarray(0, length)))
+      }
     } catch {
-      return true // EAGAIN
+      return 'open' // EAGAIN
     }
   }
 
@@ -117,13 +148,15 @@ export class Birth {
     this.#over = true
     clearTimeout(this.#deadline)
     this.#socket.destroy()
-    this.#onOutcome(outcome)
+    closeFd(this.#parts.leaveFd)
+    this.#parts.onOutcome(outcome)
   }
 
-  #reap(between: number, killAt: number): void {
-    if (hasEnded(between)) return
-    // Our own child, and not reaped: the pid is still its own.
+  #reap(killAt: number): void {
+    const { between } = this.#parts
+    this.#betweenIsGone = hasEnded(between)
+    if (this.#betweenIsGone) return
     if (Date.now() > killAt) process.kill(between, SIGKILL)
-    this.#reaping = setTimeout(() => this.#reap(between, killAt), REAP_AGAIN_AFTER).unref()
+    this.#reaping = setTimeout(() => this.#reap(killAt), REAP_AGAIN_AFTER).unref()
   }
 }

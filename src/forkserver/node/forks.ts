@@ -6,14 +6,15 @@ import { inheritMemory, prepareInheritance } from '../../os/inherit-memory.ts'
 import type { NodeThreads } from '../../os/node-threads.ts'
 import { openPipe } from '../../os/pipe.ts'
 import { Birth, type Outcome } from './birth.ts'
+import type { BirthPipes } from './birth-report.ts'
 
 export interface ForkPlan {
   /** Milliseconds within which the child must have said that it is sound. */
   readonly timeout: number
   /** Null, or why nothing must be forked now. */
   readonly refusal: () => string | null
-  /** In the child, which is an unfinished copy: it is to say on `birthFd` what becomes of it. */
-  readonly inChild: (birthFd: number) => void
+  /** In the child, which is an unfinished copy: it is to say what becomes of it, and to wait for leave. */
+  readonly inChild: (pipes: BirthPipes) => void
   /** In the parent, right after the fork, or instead of it. */
   readonly onward: () => void
   readonly onOutcome: (outcome: Outcome) => void
@@ -61,26 +62,28 @@ export class Forks {
   }
 
   #forkNow(plan: ForkPlan): void {
-    const pipe = openPipe()
+    const [report, leave] = [openPipe(), openPipe()]
     let between: number
     try {
       prepareInheritance()
-      between = forkGrandchild(pipe.write, inheritMemory, () => this.#threads.forget())
+      between = forkGrandchild(report.write, inheritMemory, () => this.#threads.forget())
     } catch (error) {
-      for (const fd of [pipe.read, pipe.write]) closeFd(fd)
+      for (const fd of [report.read, report.write, leave.read, leave.write]) closeFd(fd)
       notForked(plan, error instanceof Error ? error.message : String(error))
       return
     }
     if (between === 0) {
-      closeFd(pipe.read)
-      plan.inChild(pipe.write)
+      for (const fd of [report.read, leave.write]) closeFd(fd)
+      plan.inChild({ report: report.write, leave: leave.read })
       return
     }
-    closeFd(pipe.write)
-    const birth: Birth = new Birth(pipe.read, between, plan.timeout, (outcome) => {
+    for (const fd of [report.write, leave.read]) closeFd(fd)
+    const onOutcome = (outcome: Outcome): void => {
       this.#births.delete(birth)
       plan.onOutcome(outcome)
-    })
+    }
+    const { timeout } = plan
+    const birth = new Birth({ reportFd: report.read, leaveFd: leave.write, between, timeout, onOutcome })
     this.#births.add(birth)
     plan.onward()
   }

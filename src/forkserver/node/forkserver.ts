@@ -2,6 +2,7 @@
 import type { NodeThreads } from '../../os/node-threads.ts'
 import { becomeWorker, type Inheritance } from './become-worker.ts'
 import type { Outcome } from './birth.ts'
+import type { BirthPipes } from './birth-report.ts'
 import type { Forks } from './forks.ts'
 import { runAfterFork, runBeforeFork } from './hooks.ts'
 import type { Exports } from './load-module.ts'
@@ -52,15 +53,15 @@ export class Forkserver {
     forks.fork({
       timeout,
       refusal,
-      inChild: (birthFd) => this.#beWorker(order, birthFd),
+      inChild: (pipes) => this.#beWorker(order, pipes),
       onward: () => this.#next(),
       onOutcome: (outcome) => this.#parts.answer(answerOf(order, outcome)),
     })
   }
 
-  #beWorker(order: StartOrder, birthFd: number): void {
+  #beWorker(order: StartOrder, pipes: BirthPipes): void {
     const { threads, lastPreload } = this.#parts
-    becomeWorker(order, birthFd, { ...this.#parts, reviveThreads: () => threads.revive() })
+    becomeWorker(order, pipes, { ...this.#parts, reviveThreads: () => threads.revive() })
     // What is thrown in it is an error that nobody catches, as in a program of its own.
     void runAfterFork().then(() => runEntry(order.entry, lastPreload))
   }

@@ -16,57 +16,36 @@ import { type Exports, loadModule } from './load-module.ts'
 import { prepareForks } from './prepare-forks.ts'
 import { watchRandomFills } from './random-fills.ts'
 import { replaceMathRandom } from './random-source.ts'
-import { readOrder } from './read-order.ts'
-import { proveSoundness, verdictOf } from './self-test.ts'
-import type { StartOrder } from './start-order.ts'
-import { SupervisorLink } from './supervisor-link.ts'
+import { beginSelfTest, type SelfTest, type SelfTestParts } from './self-test.ts'
+import { SupervisorOrders } from './supervisor-orders.ts'
 import { noteOrigins } from './what-is-open.ts'
 
 const COMMANDS = 'HOLDFAST_FORK_COMMANDS'
 const STATUS = 'HOLDFAST_FORK_STATUS'
 const STDERR = 2
-const SELF_TEST_TIMEOUT = 10_000
+const SELF_TESTS = 3
 
-type Collect = ReturnType<typeof garbageCollection>
 /** Why nothing can be forked, or what it takes. */
 type Ability = { readonly cold: string } | { readonly cold: null; readonly threads: NodeThreads; readonly forks: Forks }
 
 export async function runForkserver(settings: RunnerArguments): Promise<void> {
   const startedAt = performance.now()
-  const fds = { commands: takeFd(COMMANDS), status: takeFd(STATUS) }
   const sockets = givenSockets()
-  const early: StartOrder[] = []
-  let start = (order: StartOrder): void => {
-    early.push(order)
-  }
-  const link = new SupervisorLink(fds, obey, () => end(0))
-
-  function end(code: number): void {
-    link.end(() => process.exit(code))
-  }
-  function obey(line: string): void {
-    try {
-      const order = readOrder(line)
-      if (order?.is === 'quit') end(0)
-      else if (order?.is === 'start') start(order.order)
-    } catch (error) {
-      link.answer({ error: messageOf(error) })
-    }
-  }
-  function giveUp(error: string): void {
-    link.answer({ error })
-    end(1)
-  }
-
-  const prepared = orReason(prepareForks)
+  const orders = new SupervisorOrders({ commands: takeFd(COMMANDS), status: takeFd(STATUS) })
+  const { link } = orders
+  const prepared = await ability()
   // All of libuv's threads start with the first that is needed. Each further thread is the application's.
   await promisify(stat)('/')
   const own = { sockets: new Set(sockets), threads: new Set(threadIds()) }
   const hearInspectorSignal = ignoreSignal(constants.signals.SIGUSR1)
   const collect = garbageCollection()
+  const abandon = (): void => {
+    link.abandon()
+    if (prepared.cold === null) prepared.forks.abandon()
+  }
   replaceMathRandom()
   watchRandomFills()
-  const testing = await beginSelfTest(prepared, link, collect)
+  const test = await firstTest(prepared, { abandon, collectGarbage: collect })
 
   hooks()
   noteOrigins(true)
@@ -76,31 +55,18 @@ export async function runForkserver(settings: RunnerArguments): Promise<void> {
       lastPreload = await loadModule(name)
     } catch (error) {
       writeSync(STDERR, `${inspect(error)}\n`)
-      return giveUp(`preload ${name}: ${messageOf(error)}`)
+      orders.giveUp(`preload ${name}: ${messageOf(error)}`)
+      return
     }
   }
   await settled()
   noteOrigins(false)
-  const ability = await testing.verdict
-  if (ability.cold === null) {
-    const refusal = (): string | null => refusalOf(own, settings.allow)
-    const reason = refusal()
-    if (reason !== null) return giveUp(reason)
-    const { threads, forks } = ability
-    const forkserver = new Forkserver({
-      ...{ sockets, threads, forks, lastPreload, hearInspectorSignal, refusal },
-      forkTimeout: settings.forkTimeout,
-      collectGarbage: () => collect({ type: 'minor' }),
-      answer: (answer) => link.answer(answer),
-      abandon: () => {
-        link.abandon()
-        forks.abandon()
-      },
-    })
-    start = (order) => forkserver.start(order)
-  } else {
-    const error = `nothing is forked here: ${ability.cold}`
-    start = ({ token }) => link.answer({ failed: { token, error } })
+  const able = await test()
+  const refusal = (): string | null => refusalOf(own, settings.allow)
+  const refused = able.cold === null ? refusal() : null
+  if (refused !== null) {
+    orders.giveUp(refused)
+    return
   }
   // What has become garbage is not copied into the workers, and what is left lies close together.
   for (let pass = 0; pass < 2; pass++) collect()
@@ -110,39 +76,49 @@ export async function runForkserver(settings: RunnerArguments): Promise<void> {
       ms: Math.round(performance.now() - startedAt),
       rss: process.memoryUsage.rss(),
       pid: process.pid,
-      ...(ability.cold === null ? {} : { cold: ability.cold }),
+      ...(able.cold === null ? {} : { cold: able.cold }),
     },
   })
-  for (const order of early) start(order)
+  if (able.cold !== null) {
+    const error = `nothing is forked here: ${able.cold}`
+    orders.beginWith(({ token }) => link.answer({ failed: { token, error } }))
+    return
+  }
+  const { threads, forks } = able
+  const forkserver = new Forkserver({
+    ...{ sockets, threads, forks, lastPreload, hearInspectorSignal, refusal, abandon },
+    forkTimeout: settings.forkTimeout,
+    collectGarbage: () => collect({ type: 'minor' }),
+    answer: (answer) => link.answer(answer),
+  })
+  orders.beginWith((order) => forkserver.start(order))
 }
 
-/** Returns, in the parent only, when the child is forked: what it is found to be comes while the application loads. */
-async function beginSelfTest(
-  prepared: NodeThreads | string,
-  link: SupervisorLink,
-  collect: Collect,
-): Promise<{ readonly verdict: Promise<Ability> }> {
-  if (typeof prepared === 'string') return { verdict: Promise.resolve({ cold: prepared }) }
-  const forks = new Forks(prepared)
-  const abandon = (): void => {
-    link.abandon()
-    forks.abandon()
+async function ability(): Promise<Ability> {
+  try {
+    const threads = await prepareForks()
+    return { cold: null, threads, forks: new Forks(threads) }
+  } catch (error) {
+    return { cold: messageOf(error) }
   }
-  return new Promise((resolveForked) => {
-    const verdict = new Promise<Ability>((resolve) => {
-      forks.fork({
-        timeout: SELF_TEST_TIMEOUT,
-        refusal: () => null,
-        onward: () => resolveForked({ verdict }),
-        inChild: (birthFd) =>
-          proveSoundness(birthFd, { abandon, reviveThreads: () => prepared.revive(), collectGarbage: collect }),
-        onOutcome: (outcome) => {
-          const cold = verdictOf(outcome)
-          resolve(cold === null ? { cold, threads: prepared, forks } : { cold })
-        },
-      })
-    })
-  })
+}
+
+/** The first goes on while the application loads; where it fails (the machine may have stood still) more follow, after the load. */
+async function firstTest(able: Ability, parts: Omit<SelfTestParts, 'reviveThreads'>): Promise<() => Promise<Ability>> {
+  if (able.cold !== null) return async () => able
+  const { threads, forks } = able
+  const begin = (): SelfTest => beginSelfTest(forks, { ...parts, reviveThreads: () => threads.revive() })
+  let test = begin()
+  await test.forked
+  return async () => {
+    let failure = await test.failure
+    for (let tests = 1; failure !== null && tests < SELF_TESTS; tests++) {
+      test = begin()
+      await test.forked
+      failure = await test.failure
+    }
+    return failure === null ? able : { cold: failure }
+  }
 }
 
 function takeFd(variable: string): number {
@@ -151,14 +127,6 @@ function takeFd(variable: string): number {
   const fd = Number(value)
   if (value === undefined || !Number.isInteger(fd) || fd < 0) throw new Error(`${variable} names no file descriptor`)
   return fd
-}
-
-function orReason(prepare: () => NodeThreads): NodeThreads | string {
-  try {
-    return prepare()
-  } catch (error) {
-    return messageOf(error)
-  }
 }
 
 function messageOf(error: unknown): string {

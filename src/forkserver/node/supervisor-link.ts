@@ -9,16 +9,17 @@ export type Answer =
   | { readonly failed: { readonly token: string; readonly error: string; readonly unsound?: true } }
   | { readonly error: string }
 
+export interface LinkFds {
+  readonly commands: number
+  readonly status: number
+}
+
 export class SupervisorLink {
   readonly #commands: Socket
   readonly #status: Socket
 
   /** Takes both descriptors over. `onEnd`: nobody can write orders any more. */
-  constructor(
-    fds: { readonly commands: number; readonly status: number },
-    onLine: (line: string) => void,
-    onEnd: () => void,
-  ) {
+  constructor(fds: LinkFds, onLine: (line: string) => void, onEnd: () => void) {
     const lines = new Lines(onLine)
     this.#commands = new Socket({ fd: reopen(fds.commands), readable: true, writable: false })
     this.#commands.on('data', (chunk) => lines.take(chunk as Buffer))
