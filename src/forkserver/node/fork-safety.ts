@@ -6,6 +6,7 @@ import { type Finding, type Own, whatIsOpen } from './what-is-open.ts'
 /** Milliseconds. */
 const SETTLE_WITHIN = 2000
 const LOOK_EVERY = 2
+const TURNS = 3
 
 const ADVICE =
   'Close it in a worker.beforeFork hook, or begin it in the entry or in worker.afterFork; ' +
@@ -17,8 +18,9 @@ export function refusalOf(own: Own, allow: ReadonlySet<string>): string | null {
   return findings.length === 0 ? null : sentence(findings)
 }
 
-/** Until the file operations, lookups and the like that loading began have come to their end. */
+/** Until what loading has begun (file operations, lookups, what comes in the next turns of the loop) has come to its end. */
 export async function settled(): Promise<void> {
+  for (let turn = 0; turn < TURNS; turn++) await new Promise((resolve) => setImmediate(resolve))
   const until = performance.now() + SETTLE_WITHIN
   while (performance.now() < until && requestsUnderWay() > 0) {
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY))

@@ -7,8 +7,8 @@ import { syncBuiltinESMExports } from 'node:module'
 type View = NodeJS.ArrayBufferView & { readonly BYTES_PER_ELEMENT?: number }
 
 interface Fill {
-  readonly view: WeakRef<View>
-  /** Of the part that was filled, from the beginning of the ArrayBuffer. */
+  readonly buffer: WeakRef<ArrayBufferLike>
+  /** Of the part that was filled. */
   readonly offset: number
   readonly content: Buffer
 }
@@ -18,8 +18,8 @@ const LEAST = 128
 const MOST = 64 * 1024
 
 const { randomFillSync, randomFill } = crypto
-const fills = new Map<number, Fill>()
-const numbers = new WeakMap<View, number>()
+const fills = new Map<string, Fill>()
+const numbers = new WeakMap<ArrayBufferLike, number>()
 let lastNumber = 0
 let watching = false
 
@@ -48,8 +48,8 @@ export function watchRandomFills(): void {
 /** In the child: fills anew what was filled before the fork. */
 export function refill(): void {
   watching = false
-  for (const { view, offset, content } of fills.values()) {
-    const buffer = view.deref()?.buffer
+  for (const { buffer: weak, offset, content } of fills.values()) {
+    const buffer = weak.deref()
     if (buffer === undefined || buffer.byteLength < offset + content.length) continue
     const part = Buffer.from(buffer as ArrayBuffer, offset, content.length)
     if (part.equals(content)) randomFillSync(part)
@@ -69,22 +69,22 @@ function watchGetRandomValues(prototype: { getRandomValues: <T extends View>(vie
 function remember(view: View, offset = 0, size?: number): void {
   if (!watching) return
   const unit = ArrayBuffer.isView(view) ? (view.BYTES_PER_ELEMENT ?? 1) : 1
-  const buffer = ArrayBuffer.isView(view) ? view.buffer : (view as ArrayBuffer)
+  const buffer: ArrayBufferLike = ArrayBuffer.isView(view) ? view.buffer : view
   const length = size === undefined ? (view.byteLength ?? 0) - offset * unit : size * unit
   if (length < LEAST || length > MOST) return
   const from = (ArrayBuffer.isView(view) ? view.byteOffset : 0) + offset * unit
-  const number = numbers.get(view) ?? ++lastNumber
-  numbers.set(view, number)
+  const number = numbers.get(buffer) ?? ++lastNumber
+  numbers.set(buffer, number)
   forgetLost()
-  fills.set(number, {
-    view: new WeakRef(view),
+  fills.set(`${number} ${from} ${length}`, {
+    buffer: new WeakRef(buffer),
     offset: from,
     content: Buffer.from(Buffer.from(buffer as ArrayBuffer, from, length)),
   })
 }
 
 function forgetLost(): void {
-  for (const [number, { view }] of fills) if (view.deref() === undefined) fills.delete(number)
+  for (const [key, { buffer }] of fills) if (buffer.deref() === undefined) fills.delete(key)
 }
 
 function given(...values: readonly (number | undefined)[]): number[] {

@@ -7,7 +7,7 @@ import { ignoreSignal } from '../../os/ignored-signal.ts'
 import type { NodeThreads } from '../../os/node-threads.ts'
 import { threadIds } from '../../os/thread-record.ts'
 import type { RunnerArguments } from './arguments.ts'
-import { garbageCollection } from './collect-garbage.ts'
+import { garbageCollection, packMemory } from './collect-garbage.ts'
 import { refusalOf, settled } from './fork-safety.ts'
 import { Forks } from './forks.ts'
 import { Forkserver } from './forkserver.ts'
@@ -68,8 +68,7 @@ export async function runForkserver(settings: RunnerArguments): Promise<void> {
     orders.giveUp(refused)
     return
   }
-  // What has become garbage is not copied into the workers, and what is left lies close together.
-  for (let pass = 0; pass < 2; pass++) collect()
+  await packMemory()
   link.answer({
     loaded: {
       modules: Object.keys(require.cache).length,

@@ -1,6 +1,6 @@
 // What the application has begun and a fork would share: open sockets, timers that run, threads. Who made it is noted while the
 // application loads.
-import { createHook } from 'node:async_hooks'
+import { createHook, executionAsyncId } from 'node:async_hooks'
 import { readdirSync, readlinkSync } from 'node:fs'
 import { readProcFile } from '../../os/proc-file.ts'
 import { socketAddress } from '../../os/socket-query.ts'
@@ -30,11 +30,17 @@ const NOTED = new Set(['Timeout', 'TCPWRAP', 'TCPSERVERWRAP', 'PIPEWRAP', 'PIPES
 const TIMER = 'Timeout'
 const THREAD = 'WORKER'
 const FRAMES = 30
+const UNKNOWN = 'an unknown place'
 
 const origins = new Map<number, Origin>()
+/** Of all that goes on later: what is made then has no other place. */
+const places = new Map<number, string>()
 const hook = createHook({
   init(id, type, _, resource) {
-    if (NOTED.has(type)) origins.set(id, { type, resource: new WeakRef(resource), where: whereFrom() })
+    if (type === 'PROMISE') return
+    const where = whereFrom() ?? places.get(executionAsyncId()) ?? UNKNOWN
+    places.set(id, where)
+    if (NOTED.has(type)) origins.set(id, { type, resource: new WeakRef(resource), where })
   },
   destroy(id) {
     origins.delete(id)
@@ -45,6 +51,7 @@ const hook = createHook({
 export function noteOrigins(on: boolean): void {
   if (on) hook.enable()
   else hook.disable()
+  places.clear()
 }
 
 /** Timers that do not keep the process alive are left out: they do no harm where each worker has one. */
@@ -113,7 +120,7 @@ function isSocket(fd: number): boolean {
 }
 
 /** The first place that is neither Node's nor ours. */
-function whereFrom(): string {
+function whereFrom(): string | null {
   const { stackTraceLimit } = Error
   Error.stackTraceLimit = FRAMES
   const { stack = '' } = new Error()
@@ -122,5 +129,5 @@ function whereFrom(): string {
     const place = /(?:\(|at |async )((?:file:\/\/)?\/[^()]+:\d+:\d+)\)?$/.exec(line)?.[1]
     if (place !== undefined && !place.includes(__filename)) return place.replace('file://', '')
   }
-  return 'an unknown place'
+  return null
 }

@@ -1,0 +1,129 @@
+// What a forkserver for Node refuses to share, when it does not fork at all, and what becomes of a fork that fails.
+import { describe, expect, it } from 'vitest'
+import { ForkScene, type ForkSceneOptions } from './harness/fork-scene.ts'
+import { waitFor } from './harness/wait-for.ts'
+
+const IDLE = 'setInterval(() => {}, 1000)\n'
+
+/** What it says when it must not fork. */
+async function refusalOf(app: string, args: readonly string[] = []): Promise<string> {
+  const scene = new ForkScene({ 'app.cjs': app })
+  scene.open({ args: ['--preload', './app.cjs', ...args] })
+  const answer = await waitFor(() => scene.answers[0])
+  expect(await scene.exitOf(scene.pid)).toMatchObject({ code: 1 })
+  return answer?.error ?? ''
+}
+
+const loadApp = (app: string, options: Partial<ForkSceneOptions> & { args?: readonly string[] } = {}) => {
+  const scene = new ForkScene({ 'app.cjs': app, 'idle.cjs': IDLE })
+  return { scene, loaded: scene.load({ ...options, args: ['--preload', './app.cjs', ...(options.args ?? [])] }) }
+}
+
+describe('a forkserver for Node refuses an application that holds', () => {
+  it.each([
+    [
+      'a listening socket',
+      'require("node:net").createServer().listen(0, "127.0.0.1")',
+      /socket \d+ \(tcp4 127\.0\.0\.1:\d+, listening\), made at .*app\.cjs:1:/,
+    ],
+    [
+      'a connection',
+      '{ const net = require("node:net"); const server = net.createServer().listen(0, () => net.connect(server.address().port)) }',
+      /socket \d+.*socket \d+/,
+    ],
+    [
+      'a datagram socket',
+      'require("node:dgram").createSocket("udp4").bind(0)',
+      /socket \d+ \(udp4 .*made at .*app\.cjs:1:/,
+    ],
+    ['an interval', '\nsetInterval(() => {}, 1000)', /interval made at .*app\.cjs:2:1/],
+    ['a timer', 'setTimeout(() => {}, 100_000)', /timer made at .*app\.cjs:1:1/],
+    [
+      'a thread',
+      'new (require("node:worker_threads").Worker)("setInterval(() => {}, 1000)", { eval: true })',
+      /thread \d+ \(.*\) made at .*app\.cjs:1:/,
+    ],
+  ])('%s, and says where it was made', async (_, app, expected) => {
+    expect(await refusalOf(app)).toMatch(expected)
+  })
+
+  it('several, of which not all are allowed', async () => {
+    const app = 'setInterval(() => {}, 1000); require("node:net").createServer().listen(0)'
+    const refusal = await refusalOf(app, ['--allow', 'timers,threads'])
+    expect(refusal).toMatch(/socket/)
+    expect(refusal).not.toMatch(/interval/)
+  })
+
+  it('none: what is allowed, closed in time, or keeps nothing alive', async () => {
+    const { scene, loaded } = loadApp(
+      `const net = require('node:net'), fs = require('node:fs')
+      setInterval(() => {}, 1000)
+      setInterval(() => {}, 1000).unref()
+      net.createServer().listen(0)
+      const closed = net.createServer().listen(0, () => closed.close())
+      setTimeout(() => {}, 1)
+      fs.readFile(__filename, () => fs.promises.readFile(__filename))`,
+      { args: ['--allow', 'timers,sockets'] },
+    )
+    expect((await loaded).cold).toBeUndefined()
+    expect(await scene.start({ entry: './idle.cjs' })).toBeGreaterThan(1)
+  })
+
+  it('something at the fork: the start fails until a hook closes it', async () => {
+    const { scene, loaded } = loadApp(`const hooks = globalThis[Symbol.for('holdfast.fork')]
+      const net = require('node:net')
+      let server = null, calls = 0
+      hooks.before.push(() => new Promise((done) => {
+        if (calls++ === 0) server = net.createServer().listen(0, done)
+        else server.close(done)
+      }))`)
+    await loaded
+    const { failed } = await scene.order({ entry: './idle.cjs' })
+    expect(failed?.error).toMatch(/must not be forked.*socket/)
+    expect(failed?.unsound).toBeUndefined()
+    expect(await scene.start({ entry: './idle.cjs' })).toBeGreaterThan(1)
+  })
+})
+
+describe('a forkserver for Node says that workers have to start cold', () => {
+  it.each<[string, Partial<ForkSceneOptions>, RegExp]>([
+    ['its self-test fails', { env: { HOLDFAST_FORK_SELF_TEST: 'fail' } }, /the self-test failed: process \d+ died/],
+    ['Node runs with threads of its own', { cold: true }, /not started with --single-threaded/],
+  ])('where %s', async (_, options, expected) => {
+    const { scene, loaded } = loadApp('', options)
+    expect((await loaded).cold).toMatch(expected)
+    expect((await scene.order({ entry: './idle.cjs' })).failed?.error).toMatch(expected)
+  })
+})
+
+describe('a fork that fails', () => {
+  it('is unsound where the worker dies before it is one', async () => {
+    const { scene, loaded } = loadApp('process.chdir = () => process.abort()')
+    await loaded
+    const { failed } = await scene.order({ entry: './idle.cjs', cwd: '/' })
+    expect(failed).toMatchObject({ unsound: true, error: expect.stringMatching(/process \d+ died/) })
+    expect(await scene.start({ entry: './idle.cjs' })).toBeGreaterThan(1)
+  })
+
+  it('is unsound, and the worker is killed, where it does not come to be one in time', async () => {
+    const { scene, loaded } = loadApp('process.chdir = () => { for (;;) {} }', { args: ['--fork-timeout', '400'] })
+    await loaded
+    const { failed } = await scene.order({ entry: './idle.cjs', cwd: '/' })
+    expect(failed).toMatchObject({ unsound: true, error: expect.stringMatching(/process \d+ was not ready 400 ms/) })
+    const pid = Number(/process (\d+)/.exec(failed?.error ?? '')?.[1])
+    expect(await scene.exitOf(pid)).toMatchObject({ signal: 'SIGKILL' })
+  })
+
+  it('leaves nobody behind where the forkserver dies meanwhile', async () => {
+    const { scene, loaded } = loadApp(`const forkserver = process.pid
+      process.chdir = () => {
+        require('node:fs').writeFileSync('born', require('node:fs').readlinkSync('/proc/self'))
+        process.kill(forkserver, 'SIGKILL')
+      }`)
+    await loaded
+    const order = { id: 'web/0', token: 'x', entry: './idle.cjs', cwd: '/' }
+    scene.say(`${JSON.stringify({ start: order })}\n`)
+    const pid = Number(await waitFor(() => scene.text('born')))
+    expect(await scene.exitOf(pid)).toMatchObject({ code: 1 })
+  })
+})
