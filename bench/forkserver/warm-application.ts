@@ -7,7 +7,7 @@ import type { BenchRun } from '../bench-run.ts'
 import { Holdfast } from '../holdfast.ts'
 import { portOf } from '../http-contest.ts'
 import { withChildren } from '../proc-figures.ts'
-import { generateModules } from './generate-modules.ts'
+import { generateCatalogue, generateModules } from './generate-application.ts'
 
 export const WORKERS = 8
 export const WAYS = ['forked', 'spawned', 'cluster'] as const
@@ -21,13 +21,13 @@ export interface WarmWorker {
   readonly port: number
 }
 
-/** Written once in a run. */
-let modules: string | null = null
+/** Written once in a run: what the application is to load. */
+let generated: Readonly<Record<'BENCH_MODULES' | 'BENCH_CATALOGUE', string>> | null = null
 
 /** One load of the application in a process that does nothing else. @returns milliseconds from its start to its end */
 export async function bareLoad(run: BenchRun): Promise<number> {
   const { code, stderr, millis } = await run.scratch.run(process.execPath, [programOf(run, 'bare.cjs')], {
-    env: { BENCH_MODULES: modulesOf(run) },
+    env: generate(run),
   })
   if (code !== 0) throw new Error(`the application does not load: ${stderr}`)
   return millis
@@ -37,9 +37,10 @@ export function programOf({ root }: BenchRun, name: string): string {
   return join(root, 'bench/programs/warm', name)
 }
 
-export function modulesOf({ scratch }: BenchRun): string {
-  modules ??= generateModules(scratch.makeDirectory('modules'))
-  return modules
+export function generate({ scratch }: BenchRun): NonNullable<typeof generated> {
+  const directory = scratch.makeDirectory('application')
+  generated ??= { BENCH_MODULES: generateModules(directory), BENCH_CATALOGUE: generateCatalogue(directory) }
+  return generated
 }
 
 export class WarmApplication {
@@ -69,7 +70,7 @@ export class WarmApplication {
     const tags = Array.from({ length: WORKERS }, () => beacons.make().tag)
     this.tag = tags[0] ?? 0
     this.environment = {
-      BENCH_MODULES: modulesOf(run),
+      ...generate(run),
       BENCH_FIFO: beacons.fifo,
       BENCH_TAG: String(this.tag),
       BENCH_PORTS: this.ports,

@@ -1,6 +1,6 @@
 // How long it takes until the workers of a large application are ready: forked, spawned, and with node:cluster.
 import type { BenchRun } from '../bench-run.ts'
-import { bareLoad, modulesOf, WAYS, WarmApplication, type Way, WORKERS } from '../forkserver/warm-application.ts'
+import { bareLoad, generate, WAYS, WarmApplication, type Way, WORKERS } from '../forkserver/warm-application.ts'
 import { figure, type Section } from '../section.ts'
 import { median } from '../statistics.ts'
 
@@ -13,7 +13,7 @@ interface Sample {
 }
 
 export async function measureForkStart(run: BenchRun): Promise<Section> {
-  modulesOf(run)
+  generate(run)
   const rounds = run.quick ? 1 : 7
   const loads: number[] = []
   const found: Record<Way, Sample[]> = { forked: [], spawned: [], cluster: [] }

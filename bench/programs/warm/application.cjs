@@ -1,11 +1,12 @@
 // The benchmark application: some thousand modules and 50,000 records. It is loaded once; then `answer` touches a realistic part of both.
-// BENCH_MODULES names what generate-modules.ts has written.
+// BENCH_MODULES names what generate-application.ts has written.
 const modules = require(process.env.BENCH_MODULES)
 const { records, byTag, byName } = require('./catalogue.cjs')
 
 /** One in 25 is called by requests. */
 const routes = modules.filter((_, index) => index % 25 === 0)
 /** What each worker keeps for itself. */
+const asked = new Map()
 const recent = new Map()
 const RECENT = 2_000
 
@@ -35,7 +36,7 @@ function answer() {
     valid: route.check(record).length === 0,
   }))
   // As an application does: it counts, and it remembers.
-  first.hits++
+  asked.set(route.name, (asked.get(route.name) ?? 0) + 1)
   remember(byName.get(first.name).name, lines.length)
   return JSON.stringify({ route: route.name, lines })
 }

@@ -1,23 +1,27 @@
-// The code of the benchmark application: some thousand small modules that need one another, written where nobody commits them.
-// The same ones each time.
+// What the benchmark application loads, written where nobody commits it: some thousand small modules that need one another, and a
+// catalogue. The same each time.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-const COUNT = 1_500
+const MODULES = 1_500
+const RECORDS = 50_000
+const TAGS = 4_000
 /** So many directories, as packages would be. */
 const PACKAGES = 60
 const WORDS = 'amber birch cedar delta ember fjord grove heron inlet jetty kelp larch maple north osier pearl'.split(
   ' ',
 )
 
+type Random = () => number
+
 /** @returns the module that loads them all, and exports what the requests are answered with */
 export function generateModules(directory: string): string {
   const random = seeded(20_261_122)
   for (let index = 0; index < PACKAGES; index++) mkdirSync(join(directory, `p${index}`), { recursive: true })
-  for (let index = 0; index < COUNT; index++) {
+  for (let index = 0; index < MODULES; index++) {
     writeFileSync(join(directory, pathOf(index)), moduleText(index, random))
   }
-  const all = Array.from({ length: COUNT }, (_, index) => `require('./${pathOf(index)}')`)
+  const all = Array.from({ length: MODULES }, (_, index) => `require('./${pathOf(index)}')`)
   const path = join(directory, 'all.cjs')
   writeFileSync(path, `'use strict'\nmodule.exports = [\n  ${all.join(',\n  ')},\n]\n`)
   return path
@@ -28,7 +32,7 @@ function pathOf(index: number): string {
 }
 
 /** Some 4 KB, of which a request uses a part. Needs up to three modules that were written before it. */
-function moduleText(index: number, random: () => number): string {
+function moduleText(index: number, random: Random): string {
   const pick = (from: readonly string[]): string => from[Math.floor(random() * from.length)] ?? ''
   const needs =
     index < 8 ? [] : Array.from({ length: 1 + Math.floor(random() * 3) }, () => Math.floor(random() * index))
@@ -94,7 +98,7 @@ module.exports = { name: '${name}', score, render, check, table }
 `
 }
 
-function ruleText(rule: number, random: () => number, pick: (from: readonly string[]) => string): string {
+function ruleText(rule: number, random: Random, pick: (from: readonly string[]) => string): string {
   const [a = 1, b = 1, c = 1] = Array.from({ length: 3 }, () => 1 + Math.floor(random() * 97))
   const forms = [
     `  let sum = ${a}\n  for (const tag of record.tags) sum = (sum * ${b} + tag.length * WEIGHTS[${rule}]) % 65521\n  return sum`,
@@ -105,12 +109,33 @@ function ruleText(rule: number, random: () => number, pick: (from: readonly stri
   return `function rule${rule}(record) {\n${forms[rule % forms.length]}\n}`
 }
 
+/** As JSON. @returns the path of the file */
+export function generateCatalogue(directory: string): string {
+  const random = seeded(20_261_123)
+  const below = (limit: number): number => Math.floor(random() * limit)
+  const words = (count: number): string => Array.from({ length: count }, () => WORDS[below(WORDS.length)]).join(' ')
+  const tags = Array.from({ length: TAGS }, (_, index) => `${words(1)}-${words(1)}-${index}`)
+  const records = Array.from({ length: RECORDS }, (_, id) => ({
+    id,
+    name: `${words(3)} ${id}`,
+    price: 100 + below(100_000),
+    stock: below(500),
+    tags: Array.from({ length: 4 }, () => tags[below(TAGS)]),
+    attributes: { colour: words(1), size: below(60), origin: `${words(1)} ${below(900)}`, weight: below(9_000) / 10 },
+    text: `${words(2)} ${id} ${words(3)} ${below(10_000)} ${words(4)}`,
+    similar: Array.from({ length: 4 }, () => below(RECORDS)),
+  }))
+  const path = join(directory, 'catalogue.json')
+  writeFileSync(path, JSON.stringify(records))
+  return path
+}
+
 function capital(name: string): string {
   return name[0]?.toUpperCase() + name.slice(1)
 }
 
 /** mulberry32 */
-function seeded(seed: number): () => number {
+function seeded(seed: number): Random {
   let state = seed
   return () => {
     state = (state + 0x6d2b79f5) | 0
