@@ -134,7 +134,7 @@ function checkHeartbeat(service: DeclaredService, { heartbeat }: ServiceSpec, fi
 // keepAliveTimeout of the SDK (6 s) and a second for what is under way.
 const SHORTEST_DRAIN = 7000
 
-function checkStop(service: DeclaredService, { stop, session, sockets }: ServiceSpec, findings: Findings): void {
+function checkStop(service: DeclaredService, { stop, session, sockets, forkserver }: ServiceSpec, findings: Findings): void {
   if (service.settings.stop?.group === true && !session) {
     findings.error(service.at('stop', 'group'), 'value', 'HF_CONFIG_CONFLICT', {
       problem: 'stop.group needs a session: without one the group is that of the supervisor',
@@ -143,7 +143,8 @@ function checkStop(service: DeclaredService, { stop, session, sockets }: Service
   }
   warnUnreachableSteps(service, ['stop', 'signals'], stop.signals, findings)
   const wait = stop.signals[0]?.wait ?? null
-  if (sockets.length === 0 || wait === null || wait > SHORTEST_DRAIN) return
+  const hasNoSdk = forkserver !== null && (forkserver.command !== null || forkserver.runtime !== 'node')
+  if (sockets.length === 0 || hasNoSdk || wait === null || wait > SHORTEST_DRAIN) return
   const where =
     service.settings.stop?.timeout === undefined ? service.at('stop', 'signals') : service.at('stop', 'timeout')
   findings.warn(
