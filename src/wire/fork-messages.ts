@@ -83,25 +83,34 @@ export function parseForkStatus(line: string): ForkStatus | null {
       pid: isPid(pid) ? pid : null,
     }
   }
-  if (isObject(started) && isPid(started.pid)) return { is: 'started', token: text(started.token), pid: started.pid }
+  if (isObject(started)) {
+    const token = text(started.token)
+    if (isPid(started.pid)) return { is: 'started', token, pid: started.pid }
+    return { is: 'failed', token, error: `said that it is process ${quoted(String(started.pid))}`, unsound: false }
+  }
   if (isObject(failed)) {
     const { token, unsound } = failed
     return {
       is: 'failed',
       token: text(token),
-      error: text(failed.error) || 'no reason given',
+      error: quoted(text(failed.error), LONGEST_ERROR) || 'no reason given',
       unsound: unsound === true,
     }
   }
-  if (typeof error === 'string') return { is: 'error', error }
+  if (typeof error === 'string') return { is: 'error', error: quoted(error, LONGEST_ERROR) }
   return proxyStatusOf(value) ?? notUnderstood(line)
 }
 
 const LONGEST_QUOTE = 200
+/** With a stack, and a list of what is open. */
+const LONGEST_ERROR = 4_000
 
 function notUnderstood(line: string): ForkStatus {
-  const quote = line.length > LONGEST_QUOTE ? `${line.slice(0, LONGEST_QUOTE)} …` : line
-  return { is: 'error', error: `said what is no message of a forkserver: ${quote}` }
+  return { is: 'error', error: `said what is no message of a forkserver: ${quoted(line)}` }
+}
+
+function quoted(words: string, longest = LONGEST_QUOTE): string {
+  return words.length > longest ? `${words.slice(0, longest)} …` : words
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

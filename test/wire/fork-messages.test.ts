@@ -22,7 +22,16 @@ describe('what a forkserver says', () => {
   // A pid that is not one of a process would be signalled later: 0 is our own group, -1 everybody, 1 is init.
   test.each(['', '0', '1', '-1', '1.5', '"42"', 'null'])('a pid of %s starts nothing', (pid) => {
     const line = `{"started":{"token":"7","pid":${pid === '' ? '{}' : pid}}}`
-    expect(parseForkStatus(line)).toEqual({ is: 'error', error: `said what is no message of a forkserver: ${line}` })
+    const status = parseForkStatus(line)
+    expect(status).toMatchObject({ is: 'failed', token: '7', unsound: false })
+    expect(status).toMatchObject({ error: expect.stringContaining('said that it is process') })
+  })
+
+  test('what it says is cut off: it goes into the journal, and into status', () => {
+    for (const message of [{ error: 'x'.repeat(100_000) }, { failed: { token: '7', error: 'x'.repeat(100_000) } }]) {
+      const status = parseForkStatus(JSON.stringify(message))
+      expect(status !== null && 'error' in status ? status.error.length : 0).toBeLessThan(5_000)
+    }
   })
 
   test.each(['hello', '[]', '7', 'null', '{', '{"loaded":7}', '{"error":{}}'])('%s is no message', (line) => {
