@@ -153,7 +153,10 @@ export class LocalEngine implements Engine {
     // All of them: an operation may concern dependents as well.
     this.startNow(this.toStart)
     const { services, forkservers } = splitTargets(request.targets, this.forkservers.names)
-    if (forkservers.length === 0) return this.operations.operate(request, onProgress)
+    if (forkservers.length === 0) {
+      const shared = this.interpreter.forkservers.share(this.operations.resolve(services).map(({ service }) => service))
+      return this.operations.operate(request, onProgress).finally(shared.done)
+    }
     const own = await this.forkservers.operate(request, forkservers)
     const rest =
       services.length === 0 ? [] : (await this.operate({ ...request, targets: services }, onProgress)).services
@@ -193,7 +196,10 @@ export class LocalEngine implements Engine {
       this.spec = accepted
     }
     try {
-      return await applySpec(context, spec, options, accept, onProgress)
+      const shared = this.interpreter.forkservers.share(Object.keys(spec.services))
+      const report = await applySpec(context, spec, options, accept, onProgress).finally(shared.done)
+      if (options.dryRun !== true) this.forkservers.endUndeclared()
+      return report
     } finally {
       done()
     }

@@ -28,6 +28,11 @@ export interface Order {
   readonly askedAt: number
 }
 
+export interface GivenSocket {
+  readonly inode: number
+  readonly theirs: number
+}
+
 export interface ForkCounts {
   /** Workers that it has forked. */
   forks: number
@@ -43,8 +48,8 @@ export class ForkserverInstance {
   readonly spec: ForkserverSpec
   /** When it was asked for, among the events of this supervisor. */
   readonly since: number
-  /** By name: which of our descriptors it was given, and its own number for it. */
-  readonly sockets: ReadonlyMap<string, { readonly ours: number; readonly theirs: number }>
+  /** By name: which socket it was given, and its own number for it. */
+  readonly sockets: ReadonlyMap<string, GivenSocket>
   readonly orders = new Map<string, Order>()
   /** Nobody wants them any more, and it has not been told: it may still fork them. */
   readonly calledBack = new Map<string, PreparedFork>()
@@ -63,6 +68,8 @@ export class ForkserverInstance {
   ending = false
   /** How often one was made of a worker, since the application was loaded. */
   reforks = 0
+  /** Milliseconds of the monotonic clock: its last answer to an order. */
+  answeredAt = 0
   /** It was killed because it did not answer. */
   hung = false
   private frames = new LineFrames(LONGEST_LINE)
@@ -71,7 +78,7 @@ export class ForkserverInstance {
     spec: ForkserverSpec,
     generation: number,
     since: number,
-    sockets: ReadonlyMap<string, { readonly ours: number; readonly theirs: number }>,
+    sockets: ReadonlyMap<string, GivenSocket>,
     proxy: ProxyWorkers | null,
   ) {
     this.proxy = proxy

@@ -44,6 +44,14 @@ export class ForkserverOperations {
     }
   }
 
+  /** Whoever is not in the config any more, and whose workers are gone or were never there. */
+  endUndeclared(): void {
+    const { forkservers } = this.context.interpreter
+    const declared = this.context.declared()
+    for (const instance of forkservers.all) if (declared[instance.spec.name] === undefined) instance.held = false
+    forkservers.review()
+  }
+
   /** All of them: everything goes down. */
   async endAll(text: string): Promise<void> {
     await Promise.all(this.names.map((name) => this.stop(name, text)))
@@ -105,6 +113,7 @@ export class ForkserverOperations {
   private async waitLoaded(instance: ForkserverInstance): Promise<ServiceOutcome> {
     const outcome = await this.context.operations.wait(instance.name, (runtime) => startOutcome(runtime, null))
     const service = targetName(instance.spec.name)
+    if (instance.ending) return { service, ok: false, message: 'stopped meanwhile' }
     if (outcome.ok) return { service, ok: true, message: `generation ${instance.generation}` }
     const { lastError, generation } = instance
     const why = lastError === null ? {} : { reason: lastError }

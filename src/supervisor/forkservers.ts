@@ -1,5 +1,6 @@
 // Which forkserver forks the workers of which generation. Each generation of a service has one for its life, so that a worker that
 // crashes comes back with the code it had; a new generation gets one that has loaded since, and may share it with other services.
+import { fstatSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import type { ForkserverSpec, ServiceSpec } from '../config/effective.ts'
 import { isDown } from '../rollout/service-state.ts'
@@ -35,6 +36,8 @@ export class Forkservers {
   private events = 0
   /** When the newest generation of a service came to be. */
   private readonly madeAt = new Map<string, number>()
+  /** Since when the generations count that an operation under way makes, by service. */
+  private readonly sharedSince = new Map<string, number>()
   private readonly lastGeneration = new Map<string, number>()
   /** For the generations that are about to be made, by the name of the forkserver. */
   private readonly offered = new Map<string, ForkserverInstance>()
@@ -62,7 +65,24 @@ export class Forkservers {
 
   /** A service has a generation that was not there before. */
   noteGeneration(service: string): void {
-    this.madeAt.set(service, ++this.events)
+    this.madeAt.set(service, this.sharedSince.get(service) ?? ++this.events)
+  }
+
+  /** Generations that these services are given until it is done come of one operation: what loads for one of them is new to all. */
+  share(services: Iterable<string>): { done(): void } {
+    const since = ++this.events
+    const names = [...services]
+    for (const name of names) this.sharedSince.set(name, since)
+    const done = (): void => {
+      for (const name of names) if (this.sharedSince.get(name) === since) this.sharedSince.delete(name)
+    }
+    return { done }
+  }
+
+  /** The service is gone; one of the same name has generations of its own. */
+  forgetService(service: string): void {
+    this.chosen.delete(service)
+    this.madeAt.delete(service)
   }
 
   /**
@@ -222,13 +242,16 @@ export class Forkservers {
       const spec = state.specs[state.goal]
       if (spec?.forkserver?.name === forkserver) for (const name of socketsOf(spec)) names.add(name)
     }
-    return new Map(
-      [...names].map((name, index) => [name, { ours: this.context.listeners.get(name).fd, theirs: 3 + index }]),
-    )
+    return new Map([...names].map((name, index) => [name, { inode: this.inodeOf(name), theirs: 3 + index }]))
   }
 
   private hasSockets({ sockets }: ForkserverInstance, spec: ServiceSpec): boolean {
-    return socketsOf(spec).every((name) => sockets.get(name)?.ours === this.context.listeners.get(name).fd)
+    return socketsOf(spec).every((name) => sockets.get(name)?.inode === this.inodeOf(name))
+  }
+
+  /** Of the socket itself: the number of a descriptor is used again. */
+  private inodeOf(socket: string): number {
+    return fstatSync(this.context.listeners.get(socket).fd).ino
   }
 
   private isNeeded(instance: ForkserverInstance): boolean {

@@ -120,7 +120,10 @@ export class Listeners {
   /** Node's `listen({ fd })` sets the backlog to 511 for everybody who shares the socket: set ours again. */
   restoreBacklog(names: readonly string[]): void {
     for (const name of names) {
-      const { fd, spec, address } = this.get(name)
+      const listener = this.find(name)
+      // A forkserver outlives the sockets of services that are gone.
+      if (listener === null) continue
+      const { fd, spec, address } = listener
       if (address.family !== 'udp4' && address.family !== 'udp6') relisten(fd, spec.backlog)
     }
   }

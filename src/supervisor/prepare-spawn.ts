@@ -141,16 +141,21 @@ export class SpawnPreparation {
     // Commands as words come on stdin, from the same FIFO as otherwise the messages.
     const byWords = spec.stdin === 'commands'
     const stdin = this.standardInput(spec, fds.command)
-    const sockets = spec.sockets.map((name, index) => {
-      const { address, spec: socket } = listeners.get(name)
-      return { name, fd: 3 + index, starterKey: starterKey(address), backlog: socket.backlog }
+    const given = spec.sockets.map((name) =>
+      instanceOf(spec.name) === null ? listeners.get(name) : listeners.find(name),
+    )
+    const sockets = given.flatMap((listener, index) => {
+      // A forkserver outlives the sockets of services that are gone; the others keep their numbers.
+      if (listener === null) return []
+      const { name, address, spec: socket } = listener
+      return [{ name, fd: 3 + index, starterKey: starterKey(address), backlog: socket.backlog }]
     })
-    const notifyFd = 3 + sockets.length
+    const notifyFd = 3 + given.length
     const all = [
       stdin,
       fds.out,
       fds.err,
-      ...spec.sockets.map((name) => listeners.get(name).fd),
+      ...given.map((listener) => listener?.fd ?? devNull),
       fds.notify,
       byWords ? devNull : fds.command,
     ]
