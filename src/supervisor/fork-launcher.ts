@@ -3,7 +3,6 @@
 import { constants } from 'node:os'
 import type { ServiceSpec } from '../config/effective.ts'
 import { monotonicMillis } from '../os/monotonic-clock.ts'
-import { statOf } from '../os/process-identity.ts'
 import type { WaitStatus } from '../os/reap.ts'
 import { signalProcess } from '../os/send-signal.ts'
 import { type ForkStatus, parseForkStatus } from '../wire/fork-messages.ts'
@@ -12,6 +11,7 @@ import type { ForkserverInstance, Order } from './forkserver-instance.ts'
 import type { Forkservers } from './forkservers.ts'
 import type { Lane } from './lane.ts'
 import type { LostForks } from './lost-forks.ts'
+import { lookAtNewborn } from './newborn.ts'
 import type { ForkPreparation, PreparedFork } from './prepare-fork.ts'
 import type { LaunchRequest } from './prepare-spawn.ts'
 import type { ProcessRegistration } from './process-registration.ts'
@@ -30,6 +30,10 @@ export interface ForkLauncherContext {
   readonly preparation: ForkPreparation
   readonly registration: ProcessRegistration
   readonly lost: LostForks
+  /** What has lost its parent is our child from then on. */
+  readonly adoptsOrphans: boolean
+  /** Among the processes of this engine. */
+  readonly isKnown: (pid: number) => boolean
   /** For workers that are started without their forkserver. */
   readonly cold: WorkerLauncher
   readonly onFailed: (request: LaunchRequest, error: string, lastOutput?: readonly string[]) => void
@@ -47,7 +51,12 @@ export class ForkLauncher {
   private readonly context: ForkLauncherContext
   /** Unknown children that have died while forks were under way: a worker may be dead before its forkserver has named it. */
   private readonly ended = new Map<number, WaitStatus>()
+  /** Whose forkserver has died, while it is looked whether it has forked them. */
+  private readonly regained = new Set<LaunchRequest>()
+  private readonly lostOnce = new WeakSet<LaunchRequest>()
   private timer: NodeJS.Timeout | null = null
+  /** Milliseconds of the monotonic clock: until then nobody is overdue. */
+  private notBefore = 0
 
   constructor(context: ForkLauncherContext) {
     this.context = context
@@ -55,6 +64,7 @@ export class ForkLauncher {
 
   request(request: LaunchRequest): void {
     const { service, generation } = request
+    if (!this.context.adoptsOrphans) return this.startAsGuest(request)
     const spec = service.state.specs[generation]
     if (spec === undefined) return this.context.onFailed(request, `generation ${generation} is not known any more`)
     try {
@@ -71,6 +81,7 @@ export class ForkLauncher {
   cancel(service: ServiceRuntime, slot: number, number: number): boolean {
     const isIt = (request: LaunchRequest): boolean =>
       request.service === service && request.slot === slot && request.number === number
+    for (const request of this.regained) if (isIt(request)) return this.regained.delete(request)
     for (const instance of this.context.forkservers.all) {
       if (instance.waiting.some(isIt)) {
         instance.waiting = instance.waiting.filter((request) => !isIt(request))
@@ -112,15 +123,20 @@ export class ForkLauncher {
     if (instance === undefined || instance.process !== process) return
     const { loaded, lastError, hung } = instance
     const why = lastError === null ? reason : `${reason}: ${lastError}`
-    const failure = `forkserver ${instance.spec.name} could not load: ${why}`
+    const came = instance.ending ? 'was stopped while it loaded' : `could not load: ${why}`
+    const failure = `forkserver ${instance.spec.name} ${came}`
     const lastOutput = process.lane.lastOutput(20)
     const open = instance.end()
+    for (const { request } of open) this.regained.add(request)
     this.context.lost.end(process.id, open, () => {
       for (const fork of open) {
         fork.settle(false)
+        // It is not wanted any more.
+        if (!this.regained.delete(fork.request)) continue
         if (loaded === null) this.context.onFailed(fork.request, failure, lastOutput)
-        // Nobody else knows how to start what a program of somebody's own forks: then it waits for that to come back.
-        else if (hung && isOurs(instance)) this.startCold(instance, fork.request, 'its forkserver did not answer')
+        else if (hung) this.startOtherwise(instance, fork.request, 'its forkserver did not answer')
+        else if (this.triedTwice(fork.request))
+          this.startOtherwise(instance, fork.request, `its forkserver was ${reason}, as the one before`)
         else this.request(fork.request)
       }
     })
@@ -158,6 +174,29 @@ export class ForkLauncher {
     this.armTimer()
   }
 
+  /** Whether a forkserver has died of this one before: it may be this very fork that it dies of. */
+  private triedTwice(request: LaunchRequest): boolean {
+    if (this.lostOnce.has(request)) return true
+    this.lostOnce.add(request)
+    return false
+  }
+
+  /** Nobody else knows how to start what a program of somebody's own forks. */
+  private startOtherwise(instance: ForkserverInstance, request: LaunchRequest, why: string): void {
+    if (isOurs(instance)) this.startCold(instance, request, why)
+    else this.context.onFailed(request, why)
+  }
+
+  /** What is forked twice would be the child of process 1, and nobody could tell of its end. */
+  private startAsGuest(request: LaunchRequest): void {
+    this.context.note(
+      request,
+      'cold-start',
+      'started without its forkserver: the supervisor is a guest in this program',
+    )
+    this.context.cold.request(request)
+  }
+
   /** @param why null: it has been said of all */
   private startCold(instance: ForkserverInstance, request: LaunchRequest, why: string | null): void {
     instance.counts.cold++
@@ -170,7 +209,7 @@ export class ForkLauncher {
       case 'loaded':
         return this.loaded(instance, process, status)
       case 'started':
-        return void this.started(instance, status.token, status.pid)
+        return void this.started(instance, process, status)
       case 'failed':
         return this.failed(instance, status)
       case 'proxy-started':
@@ -197,24 +236,38 @@ export class ForkLauncher {
     for (const request of instance.waiting.splice(0)) this.launch(instance, request)
   }
 
-  private started(instance: ForkserverInstance, token: string, pid: number): RunningProcess | null {
+  private started(
+    instance: ForkserverInstance,
+    forkserver: RunningProcess,
+    { is, token, pid }: { readonly is: ForkStatus['is']; readonly token: string; readonly pid: number },
+  ): RunningProcess | null {
+    const born = lookAtNewborn(pid, forkserver.identity, this.context.isKnown)
     if (this.wasCalledBack(instance, token)) {
       // It is our child, and nobody waits for it.
-      signalProcess({ pid, startTime: statOf(pid)?.startTime ?? 0 }, constants.signals.SIGKILL)
+      if (born.is === 'ours') signalProcess({ pid, startTime: born.stat.startTime }, constants.signals.SIGKILL)
       return null
     }
     const fork = this.answered(instance, token)
     if (fork === null) return null
+    // A proxy tells of their ends itself: its words of that come next.
+    const ended = born.is === 'gone' ? this.ended.get(pid) : undefined
+    const why = born.is === 'not-ours' ? born.why : 'which is not there'
+    if (born.is === 'not-ours' || (born.is === 'gone' && ended === undefined && is !== 'proxy-started')) {
+      this.cameToNothing(instance, fork, {
+        error: `says that ${fork.request.service.state.name}/${fork.request.slot} is process ${pid}, ${why}`,
+        unsound: true,
+      })
+      return null
+    }
     instance.counts.forks++
-    const status = this.ended.get(pid)
     fork.settle(true)
-    const stat = statOf(pid)
-    const identity = { pid, startTime: stat?.startTime ?? 0 }
+    const identity = { pid, startTime: born.is === 'ours' ? born.stat.startTime : 0 }
     // Of a forkserver of somebody's own one may not lead its group, whatever was asked for: then it has none to signal.
-    const spec = stat !== null && stat.processGroup !== pid ? withoutGroup(fork.spec) : fork.spec
+    const leads = born.is === 'gone' || born.stat.processGroup === pid
+    const spec = leads ? fork.spec : withoutGroup(fork.spec)
     const worker = this.context.registration.register({ ...fork, spec, notifyFd: null, closeChannel: null }, identity)
     instance.proxy?.forked(worker)
-    if (status !== undefined) this.context.onExit(worker, status)
+    if (ended !== undefined) this.context.onExit(worker, ended)
     this.forgetEnded()
     return worker
   }
@@ -227,14 +280,22 @@ export class ForkLauncher {
   ): void {
     this.loaded(instance, process, { is: 'loaded', modules: 0, ms: 0, rss: 0, cold: null, pid: null })
     const forks = [...[...instance.orders.values()].map(({ fork }) => fork), ...instance.calledBack.values()]
-    const worker = this.started(instance, forks.find(({ proxyName }) => proxyName === name)?.token ?? name, pid)
+    const token = forks.find(({ proxyName }) => proxyName === name)?.token ?? name
+    const worker = this.started(instance, process, { is: 'proxy-started', token, pid })
     if (worker !== null) instance.proxy?.started(name, worker)
   }
 
-  private failed(instance: ForkserverInstance, { token, error, unsound }: ForkStatus & { is: 'failed' }): void {
-    if (this.wasCalledBack(instance, token)) return
-    const fork = this.answered(instance, token)
-    if (fork === null) return
+  private failed(instance: ForkserverInstance, status: ForkStatus & { is: 'failed' }): void {
+    if (this.wasCalledBack(instance, status.token)) return
+    const fork = this.answered(instance, status.token)
+    if (fork !== null) this.cameToNothing(instance, fork, status)
+  }
+
+  private cameToNothing(
+    instance: ForkserverInstance,
+    fork: PreparedFork,
+    { error, unsound }: { readonly error: string; readonly unsound: boolean },
+  ): void {
     instance.counts.failed++
     fork.settle(false)
     this.context.noteForkserver(instance, 'fork-failed', error)
@@ -253,6 +314,7 @@ export class ForkLauncher {
   private answered(instance: ForkserverInstance, token: string): PreparedFork | null {
     const order = instance.orders.get(token)
     instance.orders.delete(token)
+    instance.answeredAt = monotonicMillis()
     if (order === undefined)
       this.context.noteForkserver(instance, 'trouble', `answered an order that there is not: ${token.slice(0, 40)}`)
     return order?.fork ?? null
@@ -268,18 +330,21 @@ export class ForkLauncher {
       [...instance.orders.values()].map((order) => dueOf(instance, order) ?? monotonicMillis() + LOOK_AGAIN),
     )
     if (due.length === 0) return
-    const at = Math.min(...due)
+    const at = Math.max(Math.min(...due), this.notBefore)
     this.timer = setTimeout(() => setImmediate(() => this.look(at)), Math.max(1, at - monotonicMillis()))
   }
 
   private look(due: number): void {
     this.timer = null
     const now = monotonicMillis()
-    // Whoever was stopped with us gets the time to answer.
-    const late = now - due > OWN_PAUSE ? GRACE : 0
+    // Whoever was stopped with us gets the time to answer, however long that was.
+    if (now - due > OWN_PAUSE) {
+      this.notBefore = now + GRACE
+      return this.armTimer()
+    }
     for (const instance of this.context.forkservers.all) {
       const { forkTimeout } = instance.spec
-      const isOverdue = (order: Order): boolean => (dueOf(instance, order) ?? now + 1) + late <= now
+      const isOverdue = (order: Order): boolean => (dueOf(instance, order) ?? now + 1) <= now
       if (instance.process === null || instance.hung || ![...instance.orders.values()].some(isOverdue)) continue
       instance.hung = true
       this.context.kill(instance.process, `no answer to a fork for ${((forkTimeout + GRACE) / 1000).toFixed(1)}s`)
@@ -288,9 +353,9 @@ export class ForkLauncher {
   }
 }
 
-/** Null: it is loading, which has a deadline of its own. */
-function dueOf({ loaded, spec }: ForkserverInstance, { askedAt }: Order): number | null {
-  return loaded === null ? null : Math.max(askedAt, loaded.at) + spec.forkTimeout + GRACE
+/** Null: it is loading, which has a deadline of its own. One that answers others works on what came before this one. */
+function dueOf({ loaded, spec, answeredAt }: ForkserverInstance, { askedAt }: Order): number | null {
+  return loaded === null ? null : Math.max(askedAt, loaded.at, answeredAt) + spec.forkTimeout + GRACE
 }
 
 function isOurs({ spec }: ForkserverInstance): boolean {

@@ -141,7 +141,8 @@ export class Interpreter {
       dispatch: (name, happening) => this.dispatch(name, happening),
       onSpawned: (process) => this.onSpawned(process),
       onEnded: (process, status) => this.onEnded(process, status, false),
-      onExit: (process, status) => this.onExit(process.identity.pid, status),
+      onExit: (process, status) =>
+        this.byPid.get(process.identity.pid) === process && this.onExit(process.identity.pid, status),
       onFailed: (request, error, lastOutput) => this.onSpawnFailed(request, error, { lastOutput }),
       onNotify: (request, chunk) => this.onNotify(request, chunk),
       onIpcReady: (request) => this.tellRequest(request, { is: 'ready', at: this.clock.now() }),
@@ -171,6 +172,7 @@ export class Interpreter {
 
   remove(name: string): void {
     if (!this.registry.remove(name)) return
+    this.forkservers.forgetService(name)
     this.timer.set(name, null)
     this.guarded(name, () => removeTree(this.parts.paths.service(name)))
     this.elections.remove(name)
@@ -257,8 +259,6 @@ export class Interpreter {
     this.gates.reindex()
     this.gates.updateAll()
   }
-
-  // --- effects
 
   private perform(service: ServiceRuntime, effect: ServiceEffect): void {
     if (effect.do === 'slot') return this.performSlot(service, effect.slot, effect.effect)
@@ -370,8 +370,8 @@ export class Interpreter {
     if (service !== undefined) slotRuntime(service, process.slot).lastOutput = process.lane.lastOutput(LAST_LINES)
     const signal = status.signal?.replace(/^SIG/, '') ?? null
     const reason = signal === null ? `exited with code ${status.code}` : `killed by SIG${signal}`
-    if (instanceOf(process.service) !== null) this.launcher.forks.died(process, reason)
-    else this.parts.host.workers?.exited?.(process, reason)
+    this.launcher.died(process, reason)
+    if (instanceOf(process.service) === null) this.parts.host.workers?.exited?.(process, reason)
     this.tell(process, { is: 'exited', at: this.clock.now(), code: status.code, signal, leftover })
   }
 

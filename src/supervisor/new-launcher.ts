@@ -1,8 +1,11 @@
 import type { ServiceSpec } from '../config/effective.ts'
 import type { ChildReaper, WaitStatus } from '../os/reap.ts'
 import { BaseEnvironment } from './base-environment.ts'
+import { ownsChildren } from './engine-host.ts'
 import type { EngineParts } from './engine-parts.ts'
+import { FewWords } from './few-words.ts'
 import { ForkLauncher, type ForkLauncherContext } from './fork-launcher.ts'
+import type { ForkserverInstance } from './forkserver-instance.ts'
 import { Forkservers, type ForkserversContext } from './forkservers.ts'
 import { InProcessLauncher } from './in-process-launcher.ts'
 import type { Lane } from './lane.ts'
@@ -40,6 +43,8 @@ export interface Launchers extends WorkerLauncher {
   readonly forkservers: Forkservers
   readonly forks: ForkLauncher
   readonly reforks: Reforks
+  /** @param reason `exited with code 1` */
+  died(process: RunningProcess, reason: string): void
   /** After any change. */
   review(): void
 }
@@ -48,6 +53,7 @@ export interface Launchers extends WorkerLauncher {
 export function newLaunchers(parts: LaunchersContext): Launchers {
   const { host } = parts
   const { workers } = host
+  const complaints = new WeakMap<ForkserverInstance, FewWords>()
   const inherited = inheritedEnvironment(host.environment)
   const context = {
     ...parts,
@@ -55,6 +61,13 @@ export function newLaunchers(parts: LaunchersContext): Launchers {
     environment: new BaseEnvironment(inherited),
     ownsProcess: host.ownsProcess,
     onTrouble: (request: LaunchRequest, problem: string) => parts.note(request, 'trouble', problem),
+    // Any program can say so without end.
+    noteForkserver: (instance: ForkserverInstance, event: string, reason: string): void => {
+      const words = complaints.get(instance) ?? new FewWords()
+      complaints.set(instance, words)
+      const text = event === 'trouble' ? words.next(reason) : reason
+      if (text !== null) parts.noteForkserver(instance, event, text)
+    },
   }
   // A server made with the library has nobody who could take its workers over.
   const lanes = new WorkerLanes({ ...context, endsForkservers: workers !== undefined })
@@ -78,7 +91,7 @@ export function newLaunchers(parts: LaunchersContext): Launchers {
       onExit: parts.onExit,
       onTrouble: (reason) => {
         const instance = forkservers.named(name)
-        if (instance !== undefined) parts.noteForkserver(instance, 'trouble', reason)
+        if (instance !== undefined) context.noteForkserver(instance, 'trouble', reason)
       },
     })
   const forkservers: Forkservers = new Forkservers({ ...context, session, newProxy })
@@ -89,6 +102,7 @@ export function newLaunchers(parts: LaunchersContext): Launchers {
     forkservers,
     registration,
     lost,
+    adoptsOrphans: ownsChildren(host),
     preparation: new ForkPreparation({ ...context, lanes }),
     cold: spawning,
     onReady: (process) => {
@@ -101,6 +115,10 @@ export function newLaunchers(parts: LaunchersContext): Launchers {
     forkservers,
     forks,
     reforks,
+    died(process, reason): void {
+      forks.died(process, reason)
+      reforks.died(process)
+    },
     review(): void {
       forkservers.review()
       reforks.review()
@@ -110,7 +128,7 @@ export function newLaunchers(parts: LaunchersContext): Launchers {
       else if (!reforks.launch(request)) spawning.request(request)
     },
     cancel: (service: ServiceRuntime, slot, number) =>
-      forks.cancel(service, slot, number) || spawning.cancel(service, slot, number),
+      forks.cancel(service, slot, number) || reforks.cancel(service, number) || spawning.cancel(service, slot, number),
     bulk: (act) => spawning.bulk(act),
     whenSettled: (act) => spawning.whenSettled(act),
     close(): void {

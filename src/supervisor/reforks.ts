@@ -2,7 +2,6 @@
 // pitchfork, where a mold is made of a worker.
 import { ladderFor, timeUntilKill } from '../lifecycle/stop-ladder.ts'
 import { monotonicMillis } from '../os/monotonic-clock.ts'
-import { startTimeOf } from '../os/process-identity.ts'
 import { isRolling } from '../rollout/service-state.ts'
 import { formatCommandMessage } from '../wire/command-messages.ts'
 import { parseForkStatus } from '../wire/fork-messages.ts'
@@ -12,6 +11,7 @@ import type { Forkservers } from './forkservers.ts'
 import type { HeartbeatMonitor } from './heartbeat-monitor.ts'
 import type { Lane } from './lane.ts'
 import type { LostForks } from './lost-forks.ts'
+import { lookAtNewborn } from './newborn.ts'
 import type { LaunchRequest } from './prepare-spawn.ts'
 import { paddedId } from './process-environment.ts'
 import type { ProcessRegistration } from './process-registration.ts'
@@ -22,6 +22,8 @@ import type { WorkerLanes } from './worker-lanes.ts'
 const LOOK_EVERY = 1_000
 /** After one that came to nothing. */
 const NOT_AGAIN_FOR = 10_000
+/** Until what a worker has forked must have said that it has loaded, once the worker is gone. */
+const AFTER_ITS_DEATH = 5_000
 const LONGEST_LINE = 1_048_576
 
 export interface ReforksContext {
@@ -31,6 +33,7 @@ export interface ReforksContext {
   readonly lanes: WorkerLanes
   readonly registration: ProcessRegistration
   readonly lost: LostForks
+  readonly isKnown: (pid: number) => boolean
   readonly idPrefix: string
   readonly outerId: string | null
   readonly onNotify: (request: LaunchRequest, chunk: Buffer) => void
@@ -79,6 +82,23 @@ export class Reforks {
       this.fail(asked, error instanceof Error ? error.message : String(error))
     }
     return true
+  }
+
+  /** @returns false where it is too late, or nothing was asked for */
+  cancel(service: ServiceRuntime, number: number): boolean {
+    const asked = this.asked.get(service.state.name)
+    if (asked?.request?.number !== number) return false
+    this.giveUp(asked, 'it was called back', () => {})
+    return true
+  }
+
+  /** A worker is dead. What it has forked may not have said so yet. */
+  died(worker: RunningProcess): void {
+    const asked = [...this.asked.values()].find((one) => one.worker === worker)
+    if (asked === undefined || this.context.forkservers.named(asked.to.name)?.process != null) return
+    if (asked.timer !== null) clearTimeout(asked.timer)
+    const why = `${worker.service}/${worker.slot} has ended without it`
+    asked.timer = setTimeout(() => this.fail(asked, why), AFTER_ITS_DEATH)
   }
 
   /** What a process says that is not known yet. */
@@ -199,17 +219,27 @@ export class Reforks {
     const { lane, to } = asked
     const spec = request.service.state.specs[request.generation]
     if (lane === null || spec === undefined) return
+    const born = lookAtNewborn(pid, asked.worker.identity, this.context.isKnown)
+    if (born.is !== 'ours')
+      return this.fail(
+        asked,
+        `it is said to be process ${pid}, ${born.is === 'gone' ? 'which is not there' : born.why}`,
+      )
     if (asked.timer !== null) clearTimeout(asked.timer)
+    const identity = { pid, startTime: born.stat.startTime }
     lanes.giveBack(lane)
     const own = `${idPrefix}.${to.name}.${request.slot}.${request.number}`
     const id = outerId === null ? own : `${outerId}/${own}`
-    const identity = { pid, startTime: startTimeOf(pid) ?? 0 }
     registration.register({ request, spec, lane, id, notifyFd: null, closeChannel: null }, identity)
   }
 
   /** The one before it stays, and its workers are as they were. */
   private fail(asked: Asked, why: string): void {
-    const { forkservers, lost, lanes, onFailed, noteForkserver } = this.context
+    this.giveUp(asked, why, (request) => this.context.onFailed(request, why))
+  }
+
+  private giveUp(asked: Asked, why: string, andThen: (request: LaunchRequest) => void): void {
+    const { forkservers, lost, lanes, noteForkserver } = this.context
     const { to, request, lane, timer } = asked
     if (timer !== null) clearTimeout(timer)
     this.asked.delete(to.name)
@@ -219,7 +249,7 @@ export class Reforks {
     const id = `${this.context.idPrefix}.${to.name}.${request.slot}.${request.number}`
     lost.end(id, [{ id }], () => {
       if (lane !== null) lanes.giveBack(lane)
-      onFailed(request, why)
+      andThen(request)
     })
   }
 }

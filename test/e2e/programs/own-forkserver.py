@@ -53,6 +53,8 @@ def fork(order):
     if os.path.exists('die-after-fork'):
         os.remove('die-after-fork')
         os.kill(os.getpid(), signal.SIGKILL)
+    if os.path.exists('another-pid'):
+        pid = int(open('another-pid').read())
     say({'started': {'token': order['token'], 'pid': pid}})
 
 
@@ -64,6 +66,8 @@ if VERSION == 'broken':
     sys.exit(1)
 while os.path.exists('slow'):
     time.sleep(0.01)
+if os.path.exists('flood'):
+    os.write(status, b'nonsense\n' * 20_000)
 say({'loaded': {'modules': len(sys.modules), 'ms': 1.5, 'rss': 1}})
 for line in commands:
     order = json.loads(line).get('start')
@@ -72,4 +76,8 @@ for line in commands:
     elif os.path.exists('refuse'):
         say({'failed': {'token': order['token'], 'error': 'no more processes'}})
     else:
+        if os.path.exists('takes'):
+            time.sleep(float(open('takes').read()))
+        if os.path.exists('dies-of-forks'):
+            os.kill(os.getpid(), signal.SIGKILL)
         fork(order)
