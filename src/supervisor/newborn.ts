@@ -1,7 +1,7 @@
 // Whether a process can be what somebody says that it has just forked. What is not ours is neither watched nor signalled, whoever
 // names it: it may be a worker of another service, or the supervisor itself.
 import { readProcFile } from '../os/proc-file.ts'
-import { type ProcessIdentity, type ProcessStat, statOf } from '../os/process-identity.ts'
+import { isDead, type ProcessIdentity, type ProcessStat, statOf } from '../os/process-identity.ts'
 
 /** More than anybody forks one below the other while he is looked at. */
 const LOOKS = 8
@@ -19,7 +19,8 @@ export function lookAtNewborn(pid: number, by: ProcessIdentity, isKnown: (pid: n
   if (isKnown(pid)) return notOurs('which is there already')
   for (let looks = 0; looks < LOOKS; looks++) {
     const stat = statOf(pid)
-    if (stat === null) return { is: 'gone' }
+    // One that is just being reaped has no parent any more.
+    if (stat === null || (isDead(stat) && stat.parent === 0)) return { is: 'gone' }
     const descent = descentOf(stat, by.pid, isKnown)
     // Somebody between has ended meanwhile.
     if (descent === 'unknown') continue
