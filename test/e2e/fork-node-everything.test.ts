@@ -1,4 +1,4 @@
-// The program of the soak (test/soak), once: a forked worker uses all that a worker may use.
+// The program of the soak (test/soak), a few times: forked workers use all that a worker may use, side by side.
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,6 +6,9 @@ import { expect, it } from 'vitest'
 import { ForkScene } from './harness/fork-scene.ts'
 
 const PROGRAMS = join(import.meta.dirname, '../soak/programs')
+
+/** By round, as the program ends. */
+const EXIT_CODES = [0, 0, 5, 6, 1, 1]
 
 it('a worker forked by Node may use everything', async () => {
   const scene = new ForkScene()
@@ -29,20 +32,30 @@ it('a worker forked by Node may use everything', async () => {
     ],
     { stdio: 'ignore' },
   )
-  await scene.load({ args: ['--preload', './application.cjs'], sockets: 1 })
-  const pid = await scene.start({
-    id: 'soak/0',
+  await scene.load({ args: ['--preload', './application.cjs'], sockets: 2 })
+  const rounds = [0, 1, 2, 3, 4, 5]
+  const byTurns = async (place: number): Promise<void> => {
+    for (let round = rounds.shift(); round !== undefined; round = rounds.shift()) await oneWorker(scene, round, place)
+  }
+  await Promise.all([byTurns(0), byTurns(1)])
+})
+
+async function oneWorker(scene: ForkScene, round: number, place: number): Promise<void> {
+  const out = `${round}.out`
+  const exit = await scene.run({
+    id: `soak/${round}`,
     entry: './whole-list.cjs',
-    stdout: scene.path('out'),
-    sockets: { http: 3 },
-    env: { ROUND: '0', SCRATCH: scene.dir, PORT: String(scene.ports[0]) },
+    stdout: scene.path(out),
+    stderr: scene.path(`${round}.err`),
+    sockets: { http: 3 + place },
+    env: { ROUND: String(round), SCRATCH: scene.dir, HOLDFAST_SOCKET_HTTP: '3', PORT: String(scene.ports[place]) },
   })
-  expect(await scene.exitOf(pid)).toMatchObject({ code: 0 })
   const told = scene
-    .text('out')
+    .text(out)
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as { problem?: string; unique?: unknown })
   expect(told.flatMap(({ problem }) => problem ?? [])).toEqual([])
   expect(told.at(-1)?.unique).toBeDefined()
-})
+  expect(exit).toMatchObject({ code: EXIT_CODES[round] })
+}

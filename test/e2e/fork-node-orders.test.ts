@@ -162,6 +162,31 @@ describe('a worker forked by Node', () => {
     expect(Object.values(swapped.fds)).not.toContain(before.fds[5])
   })
 
+  it('opens the inspector on a port of its own at SIGUSR1, which the forkserver ignores', async () => {
+    const scene = await openScene()
+    scene.write(
+      'inspected.cjs',
+      `const inspector = require('node:inspector')
+      const look = setInterval(() => { if (inspector.url() !== undefined) { console.log(inspector.url()); clearInterval(look); inspector.close() } }, 2)
+      process.kill(process.pid, 'SIGUSR1')`,
+    )
+    process.kill(scene.pid, 'SIGUSR1')
+    const ports = await Promise.all(
+      ['one', 'two'].map(async (name) => {
+        const exit = await scene.run({
+          entry: './inspected.cjs',
+          stdout: scene.path(name),
+          stderr: scene.path(`${name}.err`),
+        })
+        expect(exit).toMatchObject({ code: 0 })
+        expect(scene.text(`${name}.err`)).toContain(`Debugger listening on ${scene.text(name).trim()}`)
+        return new URL(scene.text(name).trim()).port
+      }),
+    )
+    expect(new Set(ports).size).toBe(2)
+    expect(scene.stderr).toBe('')
+  })
+
   it('is not started where the order can not be carried out, and the forkserver goes on', async () => {
     const scene = await openScene()
     const impossible = [

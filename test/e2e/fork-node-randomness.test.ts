@@ -2,7 +2,8 @@
 import { expect, it } from 'vitest'
 import { ForkScene } from './harness/fork-scene.ts'
 
-const SIBLINGS = 40
+const SIBLINGS = 120
+const AT_A_TIME = 4
 
 const APP = `const crypto = require('node:crypto')
 const { random } = Math
@@ -40,15 +41,17 @@ it('siblings share no random number, and no reserve of random bytes', async () =
   await scene.load({ args: ['--preload', './app.cjs'] })
   const values: unknown[] = []
   const same = new Set<string>()
-  await Promise.all(
-    Array.from({ length: SIBLINGS }, async (_, index) => {
+  let next = 0
+  const byTurns = async (): Promise<void> => {
+    for (let index = next++; index < SIBLINGS; index = next++) {
       const file = `report-${index}`
       expect(await scene.run({ entry: './entry.cjs', env: { REPORT: scene.path(file) } })).toMatchObject({ code: 0 })
       const report = JSON.parse(scene.text(file)) as { unique: unknown[]; same: string[] }
       values.push(...report.unique)
       same.add(report.same.join())
-    }),
-  )
+    }
+  }
+  await Promise.all(Array.from({ length: AT_A_TIME }, byTurns))
   expect(values.length).toBeGreaterThan(SIBLINGS * 14)
   expect(new Set(values).size).toBe(values.length)
   expect(same.size).toBe(1)

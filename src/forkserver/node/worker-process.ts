@@ -3,6 +3,8 @@ import { pidOfThisProcess } from '../../os/own-pid.ts'
 import type { StartOrder } from './start-order.ts'
 import { isTold } from './told-variables.ts'
 
+const INSPECT_PORT = /--(?:inspect|debug)-port/
+
 export function takeProcessFacts(order: StartOrder): void {
   Object.defineProperty(process, 'pid', {
     value: pidOfThisProcess(),
@@ -11,6 +13,8 @@ export function takeProcessFacts(order: StartOrder): void {
     writable: false,
   })
   process.title = `holdfast ${order.id} ${order.entry ?? ''}`.trimEnd()
+  // SIGUSR1 opens the inspector. Unless somebody has named a port, each worker takes one that is free.
+  if (!INSPECT_PORT.test(`${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS}`)) process.debugPort = 0
   process.execArgv = process.execArgv.filter((flag) => flag !== '--single-threaded')
   const bornAt = performance.now()
   process.uptime = () => (now() - bornAt) / 1000

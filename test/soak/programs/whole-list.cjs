@@ -15,6 +15,8 @@ const application = require('./application.cjs')
 
 const round = Number(process.env.ROUND)
 const scratch = process.env.SCRATCH
+/** What no other worker may have. */
+const unique = []
 const listen = (server, options) => new Promise((resolve) => server.listen(options, resolve))
 const close = (server) =>
   new Promise((resolve) => {
@@ -104,27 +106,25 @@ const tasks = {
     const server = tls.createServer({ key, cert }, (socket) => socket.end('secret'))
     await listen(server, { port: 0, host: '127.0.0.1' })
     const client = tls.connect({ port: server.address().port, host: '127.0.0.1', rejectUnauthorized: false })
+    client.once('secureConnect', () => unique.push(client.exportKeyingMaterial(32, 'soak').toString('hex')))
     let heard = ''
     for await (const chunk of client) heard += chunk
     assert.equal(heard, 'secret')
     await close(server)
   },
   async cryptography() {
-    assert.equal((await promisify(crypto.scrypt)('password', 'salt', 32)).length, 32)
+    assert.equal((await promisify(crypto.scrypt)('password', 'salt', 32, { N: 1024 })).length, 32)
     const { subtle } = crypto.webcrypto
     const key = await subtle.generateKey({ name: 'AES-GCM', length: 256 }, false, ['encrypt'])
     await subtle.encrypt({ name: 'AES-GCM', iv: new Uint8Array(12) }, key, new Uint8Array(100))
   },
   async garbage() {
-    let kept = []
-    for (let count = 0; count < 400; count++) {
-      kept.push({
-        text: `${count}`.repeat(1000),
-        list: new Array(40_000).fill(count),
-        bytes: Buffer.alloc(50_000, count),
-      })
-      if (kept.length > 60) kept = []
-    }
+    // Some 200 MB in all, of which a few live for a while, through several collections.
+    const template = new Array(2000).fill(round)
+    const kept = []
+    for (let count = 0; count < 12_000; count++)
+      kept[count % 300] = { list: template.slice(), text: `${count} ${round}` }
+    assert.ok(kept.every(({ list }) => list[1999] === round))
   },
   async webAssembly() {
     // (module (func (export "add") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add))
@@ -180,14 +180,9 @@ async function main() {
     }
   }
   fs.rmSync(path.join(scratch, `at-${process.pid}`))
-  const session = crypto.randomBytes(8).toString('hex')
-  console.log(
-    JSON.stringify({
-      round,
-      pid: process.pid,
-      unique: [crypto.randomUUID(), application.random(), Math.random(), crypto.randomInt(2 ** 47), session],
-    }),
-  )
+  unique.push(crypto.randomUUID(), application.random(), Math.random(), crypto.randomInt(2 ** 47))
+  unique.push(Buffer.from(crypto.webcrypto.getRandomValues(new Uint8Array(16))).toString('hex'))
+  console.log(JSON.stringify({ round, pid: process.pid, unique }))
   ends[round % ends.length]()
 }
 
