@@ -61,7 +61,8 @@ describe('a forkserver for Node refuses an application that holds', () => {
       setInterval(() => {}, 1000).unref()
       net.createServer().listen(0)
       const closed = net.createServer().listen(0, () => closed.close())
-      setTimeout(() => {}, 1)
+      setTimeout(() => {}, 100)
+      require('node:child_process').exec('sleep 0.1')
       fs.readFile(__filename, () => fs.promises.readFile(__filename))`,
       { args: ['--allow', 'timers,sockets'] },
     )
@@ -94,6 +95,16 @@ describe('a forkserver for Node says that workers have to start cold', () => {
     expect((await loaded).cold).toMatch(expected)
     expect((await scene.order({ entry: './idle.cjs' })).failed?.error).toMatch(expected)
   })
+})
+
+it('a forkserver ends when it is told to, and its workers as the application says', async () => {
+  const { scene, loaded } = loadApp('process.on("SIGTERM", () => setTimeout(() => process.exit(17), 50))')
+  await loaded
+  const pid = await scene.start({ entry: './idle.cjs' })
+  process.kill(scene.pid, 'SIGTERM')
+  expect(await scene.exitOf(scene.pid)).toMatchObject({ code: 0 })
+  process.kill(pid, 'SIGTERM')
+  expect(await scene.exitOf(pid)).toMatchObject({ code: 17 })
 })
 
 describe('a fork that fails', () => {

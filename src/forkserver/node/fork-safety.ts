@@ -4,8 +4,8 @@ import { requestsUnderWay } from '../../os/event-loop.ts'
 import { type Finding, type Own, whatIsOpen } from './what-is-open.ts'
 
 /** Milliseconds. */
-const SETTLE_WITHIN = 2000
-const LOOK_EVERY = 2
+const SETTLE_WITHIN = 1000
+const LOOK_EVERY = 5
 const TURNS = 3
 
 const ADVICE =
@@ -18,12 +18,16 @@ export function refusalOf(own: Own, allow: ReadonlySet<string>): string | null {
   return findings.length === 0 ? null : sentence(findings)
 }
 
-/** Until what loading has begun (file operations, lookups, what comes in the next turns of the loop) has come to its end. */
-export async function settled(): Promise<void> {
+/**
+ * Until what loading has begun (file operations, lookups, short commands, what comes in the next turns of the loop) has come to its end,
+ * and `refusal` is null; at most for a second.
+ */
+export async function settled(refusal: () => string | null): Promise<void> {
   for (let turn = 0; turn < TURNS; turn++) await new Promise((resolve) => setImmediate(resolve))
   const until = performance.now() + SETTLE_WITHIN
-  while (performance.now() < until && requestsUnderWay() > 0) {
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY))
+  while (performance.now() < until && (requestsUnderWay() > 0 || refusal() !== null)) {
+    // Not a timer that the search for timers would find.
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY).unref())
   }
 }
 

@@ -10,6 +10,7 @@ const LOOKS_AT_MEMORY = 50
 /** Milliseconds. */
 const FIND_THREADS_WITHIN = 2000
 const LOOK_AGAIN_AFTER = 2
+const LOADER = ' (a loader with a thread of its own, as tsx has, runs before this program)'
 
 /** To be called before anything else starts a thread. @throws Error: why this process can not fork workers */
 export async function prepareForks(): Promise<NodeThreads> {
@@ -30,7 +31,7 @@ async function findThreads(deadline: number): Promise<NodeThreads> {
     try {
       return NodeThreads.find()
     } catch (error) {
-      if (performance.now() > deadline) throw error
+      if (performance.now() > deadline) throw new Error(`${(error as Error).message}${LOADER}`)
       await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_AFTER))
     }
   }

@@ -8,6 +8,7 @@ import type { NodeThreads } from '../../os/node-threads.ts'
 import { threadIds } from '../../os/thread-record.ts'
 import type { RunnerArguments } from './arguments.ts'
 import { garbageCollection, packMemory } from './collect-garbage.ts'
+import { endOnSignals } from './end-on-signals.ts'
 import { refusalOf, settled } from './fork-safety.ts'
 import { Forks } from './forks.ts'
 import { Forkserver } from './forkserver.ts'
@@ -39,7 +40,9 @@ export async function runForkserver(settings: RunnerArguments): Promise<void> {
   const own = { sockets: new Set(sockets), threads: new Set(threadIds()) }
   const hearInspectorSignal = ignoreSignal(constants.signals.SIGUSR1)
   const collect = garbageCollection()
+  let forgetSignals = (): void => {}
   const abandon = (): void => {
+    forgetSignals()
     link.abandon()
     if (prepared.cold === null) prepared.forks.abandon()
   }
@@ -59,15 +62,16 @@ export async function runForkserver(settings: RunnerArguments): Promise<void> {
       return
     }
   }
-  await settled()
+  const refusal = (): string | null => refusalOf(own, settings.allow)
+  await settled(refusal)
   noteOrigins(false)
   const able = await test()
-  const refusal = (): string | null => refusalOf(own, settings.allow)
   const refused = able.cold === null ? refusal() : null
   if (refused !== null) {
     orders.giveUp(refused)
     return
   }
+  forgetSignals = endOnSignals()
   await packMemory()
   link.answer({
     loaded: {
