@@ -35,6 +35,8 @@ our (@before, @after);
 
 use constant {
     FORK_TIMEOUT => 5,
+    # Forks under way at the same time. Of hundreds none would get enough of the processors to be ready in time.
+    AT_ONCE => 8,
     # A write of so many bytes does not block on a pipe that select calls writable.
     PIECE        => 4096,
     LONGEST_LINE => 16 * 1024 * 1024,
@@ -319,7 +321,7 @@ sub waiting { return $_[0]{waiting} }
 sub put {
     my ($self, $line, $on_sent) = @_;
     return if !defined $self->{handle};
-    $self->{loop}->watch_writable($self->{handle}, sub { $self->_write; return }) if !@{ $self->{queue} };
+    $self->{loop}->watch_writable($self->{handle}, sub { $self->_write }) if !@{ $self->{queue} };
     push @{ $self->{queue} }, [$line, $on_sent];
     $self->{waiting} += length $line;
     return;
@@ -361,7 +363,7 @@ sub drain {
     return;
 }
 
-# Calls who waits for a handle. A handler that returns something ends the turn: it is a new worker, which has to leave.
+# Calls who waits for a handle.
 package Holdfast::Fork::Loop;
 
 sub new { return bless { readers => {}, writers => {} }, $_[0] }
@@ -392,8 +394,7 @@ sub turn {
         my ($codes, $fd, $code) = @$one;
         # An earlier one of this turn may have closed it, and opened another of the same number, which has nothing to say yet.
         next if !$codes->{$fd} || $codes->{$fd} != $code;
-        my $worker = $code->();
-        return $worker if defined $worker;
+        $code->();
     }
     return;
 }
@@ -909,7 +910,7 @@ sub listen_for_children {
     Holdfast::Fork::set_blocking($_, 0) for $in, $out;
     $SIG{PIPE} = 'IGNORE';
     $SIG{CHLD} = sub { local ($!, $?); syswrite $out, 'c' };
-    $self->{loop}->watch_readable($in, sub { Holdfast::Fork::read_some($in); return });
+    $self->{loop}->watch_readable($in, sub { Holdfast::Fork::read_some($in) });
     return;
 }
 
@@ -989,6 +990,7 @@ sub _begin {
     $self->{outbox}  = Holdfast::Fork::Outbox->new($self->{loop}, $self->{status});
     $self->{lines}   = Holdfast::Fork::Lines->new(Holdfast::Fork::LONGEST_LINE);
     $self->{pending} = {};
+    $self->{orders}  = [];
     return;
 }
 
@@ -1033,33 +1035,29 @@ sub _turn {
         $wait = $deadline - $before;
         $wait = $wait < 0 ? 0 : $wait > 1 ? 1 : $wait;
     }
-    my $worker = $self->{loop}->turn($wait);
-    return $worker if defined $worker;
+    $self->{loop}->turn($wait);
     $self->reap;
     my $now = Holdfast::Fork::now();
     if (defined $wait && $now - $before - $wait > Holdfast::Fork::SUSPENDED) {
         $_->{deadline} += $now - $before - $wait for values %{ $self->{pending} };
     }
     $self->_late($_) for grep { $_->{deadline} <= $now } values %{ $self->{pending} };
+    while (@{ $self->{orders} } && keys %{ $self->{pending} } < Holdfast::Fork::AT_ONCE) {
+        my ($token, $content) = @{ shift @{ $self->{orders} } };
+        my $started;
+        my $error = Holdfast::Fork::attempt(sub { $started = $self->_start($token, $content) });
+        $self->_failed($token, $error) if defined $error;
+        return $started if defined $started;
+    }
     return;
 }
 
 sub _read_commands {
     my ($self) = @_;
-    push @{ $self->{orders} }, $self->_take_commands;
-    # The worker has copies of the orders after its own: it must not obey them.
-    while (@{ $self->{orders} }) {
-        my $worker = $self->_obey(shift @{ $self->{orders} });
-        return $worker if defined $worker;
-    }
-    return;
-}
-
-sub _take_commands {
-    my ($self) = @_;
     my $data = Holdfast::Fork::read_some($self->{commands}) // return;
     Holdfast::Fork::Forker::leave(0) if $data eq '';
-    return grep { !defined $_ || /\S/ } $self->{lines}->feed($data);
+    $self->_obey($_) for grep { !defined $_ || /\S/ } $self->{lines}->feed($data);
+    return;
 }
 
 sub _obey {
@@ -1075,10 +1073,8 @@ sub _obey {
     my $content = $message->{start};
     my $token = ref $content eq 'HASH' ? $content->{token} : undef;
     return $self->_complain('start without a token') if !defined $token || ref $token;
-    my $worker;
-    $error = Holdfast::Fork::attempt(sub { $worker = $self->_start($token, $content) });
-    $self->_failed($token, $error) if defined $error;
-    return $worker;
+    push @{ $self->{orders} }, [$token, $content];
+    return;
 }
 
 sub shown {
@@ -1274,8 +1270,12 @@ sub serve {
     $SIG{$_} = sub { $self->_end } for qw(TERM INT HUP);
     $self->{loop}->watch_readable($self->{commands}, sub { $self->_read_commands });
     while (!defined $self->{ending} || (%{ $self->{services} } && Holdfast::Fork::now() < $self->{ending})) {
-        my $worker = $self->{loop}->turn(defined $self->{ending} ? 0.1 : undef);
-        return $worker if defined $worker;
+        $self->{loop}->turn(@{ $self->{orders} } ? 0 : defined $self->{ending} ? 0.1 : undef);
+        if (@{ $self->{orders} }) {
+            # One at a time: what it did is told before the next one is forked.
+            my $worker = $self->_obey(shift @{ $self->{orders} });
+            return $worker if defined $worker;
+        }
         $self->_listen_to_services;
         $self->reap;
     }
@@ -1309,6 +1309,7 @@ sub _end {
         return;
     }
     $self->{ending} = Holdfast::Fork::now() + Holdfast::Fork::FAREWELL;
+    $self->{orders} = [];
     $self->{loop}->forget($self->{commands});
     terminate($_) for values %{ $self->{services} };
     return;
@@ -1325,10 +1326,6 @@ sub _read_commands {
     my $data = Holdfast::Fork::read_some($self->{commands}) // return;
     return $self->_end if $data eq '';
     push @{ $self->{orders} }, grep { !defined $_ || /\S/ } $self->{lines}->feed($data);
-    while (@{ $self->{orders} } && !defined $self->{ending}) {
-        my $worker = $self->_obey(shift @{ $self->{orders} });
-        return $worker if ref $worker;
-    }
     return;
 }
 
@@ -1479,7 +1476,7 @@ sub _listen_to_services {
     my $busy = defined $self->{log} && $self->{log}->waiting > Holdfast::Fork::LOG_BACKLOG;
     for my $stream (values %{ $self->{streams} }) {
         if   ($busy) { $self->{loop}->forget($stream->{handle}) }
-        else         { $self->{loop}->watch_readable($stream->{handle}, sub { $self->_read_stream($stream); return }) }
+        else         { $self->{loop}->watch_readable($stream->{handle}, sub { $self->_read_stream($stream) }) }
     }
     return;
 }

@@ -37,6 +37,8 @@ import types
 import warnings
 
 FORK_TIMEOUT = 5.0
+#: Forks under way at the same time. Of hundreds none would get enough of the processors to be ready in time.
+AT_ONCE = 8
 #: A write of so many bytes does not block on a pipe that poll calls writable.
 PIECE = 4096
 LONGEST_LINE = 16 * 1024 * 1024
@@ -1023,6 +1025,7 @@ class ForkServer(Forker):
         self._outbox = Outbox(self.loop, status)
         self._lines = Lines()
         self._pending = set()
+        self._orders = collections.deque()
 
     def serve(self, began):
         try:
@@ -1063,6 +1066,8 @@ class ForkServer(Forker):
                 start.deadline += now - before - wait
         for start in [start for start in self._pending if start.deadline <= now]:
             self._late(start)
+        while self._orders and len(self._pending) < AT_ONCE:
+            self._start(*self._orders.popleft())
 
     def _read_commands(self):
         data = read_some(self._commands)
@@ -1089,7 +1094,7 @@ class ForkServer(Forker):
         content = message["start"]
         if not isinstance(content, dict) or not isinstance(content.get("token"), str):
             return self._complain("start without a token")
-        self._start(content["token"], content)
+        self._orders.append((content["token"], content))
 
     def _complain(self, text):
         self._outbox.put_json({"error": text})
@@ -1303,6 +1308,7 @@ class ControlFreakProxy(Forker):
         self._lines = Lines()
         self._services = {}
         self._streams = {}
+        self._orders = collections.deque()
         self._ending = None
         self.own.update(fd for fd in (commands, status, log) if fd is not None)
 
@@ -1319,7 +1325,10 @@ class ControlFreakProxy(Forker):
             signal.signal(number, lambda *_: self._end())
         self.loop.watch(self._commands, select.POLLIN, self._read_commands)
         while self._ending is None or (self._services and time.monotonic() < self._ending):
-            self.loop.turn(None if self._ending is None else 0.1)
+            self.loop.turn(0 if self._orders else None if self._ending is None else 0.1)
+            if self._orders:
+                # One at a time: what it did is told before the next one is forked.
+                self._obey(self._orders.popleft())
             self._listen_to_services()
             self.reap()
         for stream in list(self._streams):
@@ -1347,6 +1356,7 @@ class ControlFreakProxy(Forker):
             self._ending = 0
             return
         self._ending = time.monotonic() + FAREWELL
+        self._orders.clear()
         self.loop.forget(self._commands)
         for service in self._services.values():
             service.terminate()
@@ -1355,9 +1365,7 @@ class ControlFreakProxy(Forker):
         data = read_some(self._commands)
         if data == b"":
             return self._end()
-        for line in self._lines.feed(data or b""):
-            if self._ending is None and (line is None or line.strip()):
-                self._obey(line)
+        self._orders.extend(line for line in self._lines.feed(data or b"") if line is None or line.strip())
 
     def _obey(self, line):
         shown = "" if line is None else line[:200].decode(errors="replace")

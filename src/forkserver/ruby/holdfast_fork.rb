@@ -45,6 +45,8 @@ module Holdfast
   # The runner. Nothing in here is for applications.
   module Fork
     FORK_TIMEOUT = 5.0
+    # Forks under way at the same time. Of hundreds none would get enough of the processors to be ready in time.
+    AT_ONCE = 8
     # A write of so many bytes does not block on a pipe that select calls writable.
     PIECE = 4096
     LONGEST_LINE = 16 * 1024 * 1024
@@ -927,6 +929,7 @@ module Holdfast
         @outbox = Outbox.new(@loop, status)
         @lines = Lines.new
         @pending = []
+        @orders = []
       end
 
       # Throws :born in workers.
@@ -964,6 +967,7 @@ module Holdfast
         late = wait ? Fork.now - before - wait : 0
         @pending.each { |start| start.deadline += late } if late > SUSPENDED
         @pending.select { |start| start.deadline <= Fork.now }.each { |start| kill(start) }
+        start(*@orders.shift) while !@orders.empty? && @pending.size < AT_ONCE
       end
 
       def read_commands
@@ -989,7 +993,7 @@ module Holdfast
         content = message['start']
         return complain('start without a token') unless content.is_a?(Hash) && content['token'].is_a?(String)
 
-        start(content['token'], content)
+        @orders.push([content['token'], content])
       rescue JSON::ParserError, JSON::NestingError, EncodingError
         complain("not JSON: #{shown(line)}")
       end
@@ -1172,6 +1176,7 @@ module Holdfast
         @lines = Lines.new
         @services = {}
         @streams = {}
+        @orders = []
         @ending = nil
         @signals = 0
       end
@@ -1203,7 +1208,9 @@ module Holdfast
       end
 
       def turn
-        @loop.turn(@ending && 0.1)
+        @loop.turn(@orders.empty? ? @ending && 0.1 : 0)
+        # One at a time: what it did is told before the next one is forked.
+        obey(@orders.shift) unless @orders.empty?
         finish(hurried: @signals > 1) if @signals.positive?
         listen_to_services
         reap
@@ -1227,6 +1234,7 @@ module Holdfast
       def finish(hurried: false)
         if @ending.nil?
           @ending = Fork.now + FAREWELL
+          @orders.clear
           @loop.forget(@commands)
           @services.each_value(&:terminate)
         end
@@ -1237,9 +1245,8 @@ module Holdfast
         data = Fork.read_some(@commands) or return
         return finish if data.empty?
 
-        @lines.feed(data).each do |line|
-          obey(line.to_s.force_encoding(Encoding::UTF_8)) unless @ending || line == '' # rubocop:disable Style/EmptyStringLiteral
-        end
+        lines = @lines.feed(data).map { |line| line.to_s.force_encoding(Encoding::UTF_8) }
+        @orders.concat(lines.reject { |line| line == '' })
       end
 
       def obey(line)

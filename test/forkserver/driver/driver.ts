@@ -4,11 +4,9 @@ import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { vi } from 'vitest'
 
-const PATIENCE = 10_000
-// Longer than any wait in it, so that the wait is what says what was missing.
-vi.setConfig({ testTimeout: 2 * PATIENCE, hookTimeout: PATIENCE })
+/** Less than a test may take, so that the wait is what says what was missing. */
+const PATIENCE = 30_000
 
 export interface Exit {
   readonly pid: number
