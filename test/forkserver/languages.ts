@@ -50,9 +50,9 @@ export const languages: readonly Language[] = [
   },
 ]
 
-/** Runs the suite for each language. One that is not installed here is named as skipped. */
-export function forEachLanguage(topic: string, suite: (language: Language) => void): void {
-  for (const language of languages) {
+/** Runs the suite for each language, or for one. One that is not installed here is named as skipped. */
+export function forEachLanguage(topic: string, suite: (language: Language) => void, only?: Language['name']): void {
+  for (const language of languages.filter(({ name }) => name === (only ?? name))) {
     const [runtime = ''] = language.runner
     const missing = spawnSync(runtime, ['-v'], { stdio: 'ignore' }).status !== 0
     describe.skipIf(missing)(`${language.name}: ${topic}${missing ? ` (SKIPPED: no ${runtime} here)` : ''}`, () =>
@@ -90,6 +90,10 @@ export class ForkScene {
   write(name: string, text: string): string {
     writeFileSync(this.path(name), text)
     return this.path(name)
+  }
+
+  remove(path: string): void {
+    rmSync(path)
   }
 
   read(name: string): string {

@@ -1031,8 +1031,10 @@ class ForkServer(Forker):
         try:
             self.application.load()
             self.settle()
-            self.listen_for_children()
-            cold = too_old() or self.self_test()
+            cold = too_old()
+            if not cold:
+                self.listen_for_children()
+                cold = self.self_test()
         except Refusal as refusal:
             self._end({"error": str(refusal)}, 1)
         except Exception as error:
