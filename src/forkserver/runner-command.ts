@@ -21,6 +21,7 @@ export function forkserverCommand(spec: ForkserverSpec): readonly string[] {
     ...(spec.allow.length === 0 ? [] : ['--allow', spec.allow.join()]),
     '--fork-timeout',
     String(spec.forkTimeout),
+    ...(spec.refork.length === 0 ? [] : ['--refork']),
   ]
 }
 

@@ -21,7 +21,9 @@ const START_POINTERS = 3
 const POINTER = 8
 
 export class NodeThreads {
-  readonly #threads: readonly NodeThread[]
+  #threads: readonly NodeThread[]
+  /** What they have opened since is not known yet. */
+  #isRevived = false
   /** A mutex, a condition and a counter which nobody else uses, for the start of the workers. */
   readonly #atStart = newPage()
 
@@ -60,11 +62,23 @@ export class NodeThreads {
 
   /** In the child: starts them anew. @throws OsError */
   revive(): void {
-    for (const thread of this.#threads) {
+    this.#isRevived = true
+    this.#threads = this.#threads.map((thread) => {
       if (thread.is === 'scheduler') for (const fd of thread.fds) closeSync(fd)
       if (thread.is === 'worker') writeMemory(thread.argument + POINTER, this.#startPointers())
+      const before = new Set(threadIds())
       startThread(thread.start, thread.argument)
-    }
+      return { ...thread, tid: threadIds().find((tid) => !before.has(tid)) ?? thread.tid }
+    })
+  }
+
+  /** Before a fork, while they are idle: in a process where they were revived itself. */
+  lookAgain(): void {
+    if (!this.#isRevived) return
+    this.#isRevived = false
+    this.#threads = this.#threads.map((thread) =>
+      thread.is === 'scheduler' ? { ...thread, fds: descriptorsOfLoop(Number(systemCallOf(thread.tid)?.[1])) } : thread,
+    )
   }
 
   #startPointers(): Buffer {

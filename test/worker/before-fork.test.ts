@@ -303,6 +303,7 @@ test('loaded after the fork it is as in any worker, and the hooks are never call
       worker.beforeFork(() => console.log('never'))
       worker.afterFork(() => console.log('never'))
       console.log('is', worker.service, worker.slot)
+      setInterval(() => {}, 1e9)
       worker.ready()
     `),
   })

@@ -8,7 +8,7 @@ import { useUpRandomCaches } from './random-caches.ts'
 import { refill } from './random-fills.ts'
 import { seedMathRandom } from './random-source.ts'
 import type { StartOrder } from './start-order.ts'
-import { takeFiles } from './worker-files.ts'
+import { takeFiles, type WorkerFiles } from './worker-files.ts'
 import { takeEnvironment, takeProcessFacts } from './worker-process.ts'
 import { takeRights } from './worker-rights.ts'
 
@@ -23,26 +23,41 @@ export interface Inheritance {
 }
 
 /** Says how it went. Where the order can not be carried out, or nobody waits for the worker any more, the process ends here. */
-export function becomeWorker(order: StartOrder, pipes: BirthPipes, inheritance: Inheritance): void {
-  try {
+export function becomeWorker(order: StartOrder, pipes: BirthPipes, inheritance: Inheritance): WorkerFiles {
+  return beBorn(pipes, () => {
     renewEventLoop()
     inheritance.abandon()
-    const descriptors = takeFiles(order, inheritance.sockets)
+    const files = takeFiles(order, inheritance.sockets)
     takeRights(order)
     if (order.cwd !== null) process.chdir(order.cwd)
     inheritance.reviveThreads()
     inheritance.hearInspectorSignal()
     allowSignals()
     takeProcessFacts(order)
-    takeEnvironment(order, descriptors)
-    seedMathRandom()
-    useUpRandomCaches()
-    refill()
+    takeEnvironment(order, files.variables)
+    takeRandomness()
     endWithTheLoop()
     inheritance.collectGarbage()
+    return files
+  })
+}
+
+/** The same for what else is made of a copy. */
+export function beBorn<T>(pipes: BirthPipes, become: () => T): T {
+  let made: T
+  try {
+    made = become()
   } catch (error) {
-    sayErrorAndEnd(pipes, error instanceof Error ? error.message : String(error))
+    return sayErrorAndEnd(pipes, error instanceof Error ? error.message : String(error))
   }
   saySoundAndWait(pipes)
   for (const fd of [pipes.report, pipes.leave]) closeFd(fd)
+  return made
+}
+
+/** From now on no random number is one that a sibling has, too. */
+export function takeRandomness(): void {
+  seedMathRandom()
+  useUpRandomCaches()
+  refill()
 }

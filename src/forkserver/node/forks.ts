@@ -46,7 +46,8 @@ export class Forks {
   #whenIdle(plan: ForkPlan, deadline: number): void {
     const work = this.#underWay()
     if (work !== null && Date.now() < deadline) {
-      setTimeout(() => this.#whenIdle(plan, deadline), LOOK_AGAIN_AFTER).unref()
+      // A worker that becomes a forkserver has nothing else that would keep it there.
+      setTimeout(() => this.#whenIdle(plan, deadline), LOOK_AGAIN_AFTER)
       return
     }
     const refusal = work ?? plan.refusal()
@@ -65,6 +66,7 @@ export class Forks {
     const [report, leave] = [openPipe(), openPipe()]
     let between: number
     try {
+      this.#threads.lookAgain()
       prepareInheritance()
       between = forkGrandchild(report.write, inheritMemory, () => this.#threads.forget())
     } catch (error) {

@@ -6,9 +6,11 @@ import type { BirthPipes } from './birth-report.ts'
 import type { Forks } from './forks.ts'
 import { runAfterFork, runBeforeFork } from './hooks.ts'
 import type { Exports } from './load-module.ts'
+import { forgetRandomFills } from './random-fills.ts'
 import { runEntry } from './run-entry.ts'
 import type { StartOrder } from './start-order.ts'
 import type { Answer } from './supervisor-link.ts'
+import type { WorkerFiles } from './worker-files.ts'
 
 export interface ForkserverParts extends Omit<Inheritance, 'reviveThreads'> {
   readonly threads: NodeThreads
@@ -19,6 +21,10 @@ export interface ForkserverParts extends Omit<Inheritance, 'reviveThreads'> {
   readonly answer: (answer: Answer) => void
   /** Null, or why nothing must be forked now. */
   readonly refusal: () => string | null
+  /** In a worker, before its entry runs. Null: none of them is to become a forkserver. */
+  readonly offerRefork: ((files: WorkerFiles) => void) | null
+  /** How many forkservers were made of workers before this one. */
+  readonly round: number
 }
 
 export class Forkserver {
@@ -60,10 +66,12 @@ export class Forkserver {
   }
 
   #beWorker(order: StartOrder, pipes: BirthPipes): void {
-    const { threads, lastPreload } = this.#parts
-    becomeWorker(order, pipes, { ...this.#parts, reviveThreads: () => threads.revive() })
+    const { threads, lastPreload, offerRefork, round } = this.#parts
+    const files = becomeWorker(order, pipes, { ...this.#parts, reviveThreads: () => threads.revive() })
+    if (offerRefork === null) forgetRandomFills()
+    else offerRefork(files)
     // What is thrown in it is an error that nobody catches, as in a program of its own.
-    void runAfterFork().then(() => runEntry(order.entry, lastPreload))
+    void runAfterFork().then(() => runEntry(order.entry, lastPreload, round))
   }
 }
 

@@ -1,5 +1,7 @@
 // Where the SDK and the forkserver meet, whichever of them is loaded first.
 
+import type { ReforkOrder } from '../../wire/command-messages.ts'
+
 type Hook = () => unknown
 
 /** What a hook before the fork is told of the worker. */
@@ -15,6 +17,8 @@ interface ForkHooks {
   readonly adopt: Hook[]
   /** In the child, before its entry runs. */
   readonly after: Hook[]
+  /** In a forked worker: makes the next forkserver of it. */
+  refork?: (order: ReforkOrder) => { fork(): Promise<void>; giveUp(why: string): void }
 }
 
 const KEY = Symbol.for('holdfast.fork')

@@ -12,6 +12,11 @@ export async function loadModule(name: string): Promise<Exports> {
   return importFrom(process.cwd(), path === null ? name : pathToFileURL(path).href)
 }
 
+/** An ES module that was loaded before, once more. */
+export function loadAnew(file: string, round: number): Promise<Exports> {
+  return importFrom(process.cwd(), `${pathToFileURL(file).href}?refork=${round}`)
+}
+
 /** The file of a module that is given as a path, null for the name of a package. */
 export function pathOf(name: string): string | null {
   const path = resolve(name)

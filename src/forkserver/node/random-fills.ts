@@ -45,16 +45,22 @@ export function watchRandomFills(): void {
   syncBuiltinESMExports()
 }
 
+/** In a worker that forks nothing: from now on nothing is remembered. */
+export function forgetRandomFills(): void {
+  watching = false
+  fills.clear()
+}
+
 /** In the child: fills anew what was filled before the fork. */
 export function refill(): void {
-  watching = false
   for (const { buffer: weak, offset, content } of fills.values()) {
     const buffer = weak.deref()
     if (buffer === undefined || buffer.byteLength < offset + content.length) continue
     const part = Buffer.from(buffer as ArrayBuffer, offset, content.length)
-    if (part.equals(content)) randomFillSync(part)
+    if (!part.equals(content)) continue
+    randomFillSync(part)
+    part.copy(content)
   }
-  fills.clear()
 }
 
 function watchGetRandomValues(prototype: { getRandomValues: <T extends View>(view: T) => T }): void {

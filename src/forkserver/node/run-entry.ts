@@ -1,6 +1,6 @@
 // Runs the worker's program in this process, as if Node had been started with it.
 import Module from 'node:module'
-import { type Exports, fileOf, loadModule } from './load-module.ts'
+import { type Exports, fileOf, loadAnew, loadModule } from './load-module.ts'
 
 type Program = () => unknown
 
@@ -14,8 +14,10 @@ export function entryWaits(): boolean {
 /**
  * `FILE` is a program; `FILE#name` a function that it exports; null the function that the last preload exports as its default.
  * What goes wrong in it is an error that nobody catches, as in a program of its own.
+ * @param round above 0: the forkserver was a worker itself, and has run the entry. A program is evaluated anew, what it loads is there.
  */
-export async function runEntry(entry: string | null, lastPreload: Exports | null): Promise<void> {
+export async function runEntry(entry: string | null, lastPreload: Exports | null, round = 0): Promise<void> {
+  waits = false
   if (entry === null) {
     call(functionOf(lastPreload, 'default', 'the last preload'))
     return
@@ -25,7 +27,7 @@ export async function runEntry(entry: string | null, lastPreload: Exports | null
   process.argv = [process.execPath, file ?? name]
   if (exported !== undefined) call(functionOf(await loadModule(name), exported || 'default', entry))
   else if (file === null) await untilEvaluated(loadModule(name))
-  else call(() => runProgram(file))
+  else call(() => runProgram(file, round))
 }
 
 /** What it throws must not become a rejection. */
@@ -33,7 +35,11 @@ function call(program: Program): void {
   process.nextTick(program)
 }
 
-function runProgram(file: string): void {
+function runProgram(file: string, round: number): void {
+  if (round > 0) {
+    if (require.cache[file] === undefined) return void untilEvaluated(loadAnew(file, round))
+    delete require.cache[file]
+  }
   runMain(file)
   if (process.mainModule?.filename !== file) void untilEvaluated(loadModule(file).catch(() => {}))
 }

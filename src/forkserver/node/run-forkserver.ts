@@ -14,9 +14,11 @@ import { Forks } from './forks.ts'
 import { Forkserver } from './forkserver.ts'
 import { hooks } from './hooks.ts'
 import { type Exports, loadModule } from './load-module.ts'
+import { loadedFacts } from './loaded-facts.ts'
 import { prepareForks } from './prepare-forks.ts'
 import { watchRandomFills } from './random-fills.ts'
 import { replaceMathRandom } from './random-source.ts'
+import { offerRefork } from './refork.ts'
 import { beginSelfTest, type SelfTest, type SelfTestParts } from './self-test.ts'
 import { SupervisorOrders } from './supervisor-orders.ts'
 import { noteOrigins } from './what-is-open.ts'
@@ -74,13 +76,7 @@ export async function runForkserver(settings: RunnerArguments): Promise<void> {
   forgetSignals = endOnSignals()
   await packMemory()
   link.answer({
-    loaded: {
-      modules: Object.keys(require.cache).length,
-      ms: Math.round(performance.now() - startedAt),
-      rss: process.memoryUsage.rss(),
-      pid: process.pid,
-      ...(able.cold === null ? {} : { cold: able.cold }),
-    },
+    loaded: { ...loadedFacts(performance.now() - startedAt), ...(able.cold === null ? {} : { cold: able.cold }) },
   })
   if (able.cold !== null) {
     const error = `nothing is forked here: ${able.cold}`
@@ -88,9 +84,12 @@ export async function runForkserver(settings: RunnerArguments): Promise<void> {
     return
   }
   const { threads, forks } = able
+  const { allow, forkTimeout } = settings
+  const parts = { threads, lastPreload, forkTimeout, allow, collect, round: 0 }
   const forkserver = new Forkserver({
-    ...{ sockets, threads, forks, lastPreload, hearInspectorSignal, refusal, abandon },
-    forkTimeout: settings.forkTimeout,
+    ...parts,
+    ...{ sockets, forks, hearInspectorSignal, refusal, abandon },
+    offerRefork: settings.refork ? (files) => offerRefork(parts, files) : null,
     collectGarbage: () => collect({ type: 'minor' }),
     answer: (answer) => link.answer(answer),
   })

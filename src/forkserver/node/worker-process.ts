@@ -5,7 +5,7 @@ import { isTold } from './told-variables.ts'
 
 const INSPECT_PORT = /--(?:inspect|debug)-port/
 
-export function takeProcessFacts(order: StartOrder): void {
+export function takeProcessFacts(order: Pick<StartOrder, 'id' | 'entry'>): void {
   Object.defineProperty(process, 'pid', {
     value: pidOfThisProcess(),
     configurable: true,
@@ -26,10 +26,15 @@ export function takeProcessFacts(order: StartOrder): void {
 
 /** What the forkserver was told is not for its workers, what the application has set since is. */
 export function takeEnvironment(order: StartOrder, descriptors: Readonly<Record<string, string>>): void {
+  takeVariables({ ...order.env, ...descriptors })
+  if (order.env.LISTEN_FDS !== undefined) process.env.LISTEN_PID = String(process.pid)
+}
+
+/** In place of what the process before was told. */
+export function takeVariables(variables: Readonly<Record<string, string | null>>): void {
   for (const name of Object.keys(process.env)) if (isTold(name)) delete process.env[name]
-  for (const [name, value] of Object.entries({ ...order.env, ...descriptors })) {
+  for (const [name, value] of Object.entries(variables)) {
     if (value === null) delete process.env[name]
     else process.env[name] = value
   }
-  if (order.env.LISTEN_FDS !== undefined) process.env.LISTEN_PID = String(process.pid)
 }

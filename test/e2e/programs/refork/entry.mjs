@@ -1,0 +1,4 @@
+import { serve } from './serve.cjs'
+import { warm } from './warm.mjs'
+
+await serve({ since: warm.since })
