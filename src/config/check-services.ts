@@ -134,7 +134,11 @@ function checkHeartbeat(service: DeclaredService, { heartbeat }: ServiceSpec, fi
 // keepAliveTimeout of the SDK (6 s) and a second for what is under way.
 const SHORTEST_DRAIN = 7000
 
-function checkStop(service: DeclaredService, { stop, session, sockets, forkserver }: ServiceSpec, findings: Findings): void {
+function checkStop(
+  service: DeclaredService,
+  { stop, session, sockets, forkserver }: ServiceSpec,
+  findings: Findings,
+): void {
   if (service.settings.stop?.group === true && !session) {
     findings.error(service.at('stop', 'group'), 'value', 'HF_CONFIG_CONFLICT', {
       problem: 'stop.group needs a session: without one the group is that of the supervisor',

@@ -67,15 +67,16 @@ class Refork {
     const { allow, collect, forkTimeout: timeout } = this.#parts
     try {
       await runBeforeFork({ id: nameOf(this.#order) })
-      await settled()
+      const own = { sockets: new Set([...this.#files.sockets, ...this.#kept]), threads: this.#ownThreads }
+      const refusal = (): string | null => refusalOf(own, allow)
+      await settled(refusal)
       this.#putSocketsBack()
       for (const fd of this.#files.pipes) closeSync(fd)
-      const own = { sockets: new Set(this.#files.sockets), threads: this.#ownThreads }
       for (let pass = 0; pass < 2; pass++) collect()
       const outcome = await new Promise<Outcome>((resolve) =>
         this.#forks.fork({
           timeout,
-          refusal: () => refusalOf(own, allow),
+          refusal,
           inChild: (pipes) => this.#beForkserver(pipes),
           onward: () => {},
           onOutcome: resolve,
