@@ -37,6 +37,7 @@ export interface Listener {
   readonly inode: number | null
 }
 
+const SHUT_RD = 0
 const SOCK_STREAM = 1
 const SOCK_DGRAM = 2
 const SOCK_NONBLOCK = 0x800
@@ -45,6 +46,7 @@ const SOCK_CLOEXEC = 0x80000
 const socket = libcFunction<[number, number, number], number>('int socket(int family, int type, int protocol)')
 const bind = libcFunction<[number, Buffer, number], number>('int bind(int fd, void *address, uint32_t length)')
 const connect = libcFunction<[number, Buffer, number], number>('int connect(int fd, void *address, uint32_t length)')
+const shutdown = libcFunction<[number, number], number>('int shutdown(int fd, int how)')
 const listen = libcFunction<[number, number], number>('int listen(int fd, int backlog)')
 
 /**
@@ -60,6 +62,12 @@ export function openListener(spec: ListenSpec): Listener {
 /** Sets the backlog again: a Node worker that listens on the shared fd has set it to 511 for everybody. */
 export function relisten(fd: number, backlog: number): void {
   checked(listen(fd, backlog), 'listen', `fd ${fd}`)
+}
+
+/** For all who have the socket: nobody can connect to it any more, and its address is free. */
+export function endListening(fd: number): void {
+  // A datagram socket has nobody connected to it, and says so.
+  shutdown(fd, SHUT_RD)
 }
 
 /** Closes our fd and, with `path`, removes the unix socket's file if it still is this listener's. */

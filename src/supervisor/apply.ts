@@ -117,9 +117,26 @@ function socketsToClose({ parts }: ApplyContext, { sockets }: SpecDifference): L
 }
 
 /** Only when nobody serves on them any more. A later apply may have declared the same name anew. */
-function closeSockets({ parts }: ApplyContext, removed: readonly Listener[], replaced: readonly Listener[]): void {
-  for (const listener of removed) if (parts.listeners.has(listener)) parts.listeners.close(listener.name)
+function closeSockets(
+  { parts, interpreter }: ApplyContext,
+  removed: readonly Listener[],
+  replaced: readonly Listener[],
+): void {
+  for (const listener of removed) {
+    if (!parts.listeners.has(listener)) continue
+    // A forkserver of other services as well has it as long as it lives, and never accepts.
+    const isHeld = interpreter.forkservers.all.some(({ sockets }) => sockets.has(listener.name))
+    if (isHeld && !isServed(interpreter, listener.name)) parts.listeners.silence(listener)
+    parts.listeners.close(listener.name)
+  }
   parts.listeners.closeReplaced(replaced)
+}
+
+function isServed({ services }: Interpreter, socket: string): boolean {
+  const processes = [...services.values()].flatMap(({ slots }) =>
+    [...slots.values()].flatMap((slot) => [...slot.processes.values()]),
+  )
+  return processes.some(({ spec }) => spec.sockets.includes(socket))
 }
 
 async function converge(

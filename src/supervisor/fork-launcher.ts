@@ -103,7 +103,12 @@ export class ForkLauncher {
     const instance = this.context.forkservers.named(process.service)
     const lane = process.lane as Lane
     if (instance === undefined) return
-    instance.begin(process, new ForkChannel(lane.path('command'), lane.options, { empty: true }))
+    try {
+      instance.begin(process, new ForkChannel(lane.path('command'), lane.options, { empty: true }))
+    } catch (error) {
+      // No descriptor is left, or somebody removes the runtime directory: the next one may have more luck.
+      return this.context.kill(process, `it can not be told anything: ${String(error)}`)
+    }
     if (instance.takesOrders) for (const request of instance.waiting.splice(0)) this.launch(instance, request)
   }
 
@@ -163,6 +168,10 @@ export class ForkLauncher {
 
   private launch(instance: ForkserverInstance, request: LaunchRequest): void {
     if (instance.loaded?.cold != null) return this.startCold(instance, request, null)
+    // The order before it has taken a lane, and there are two.
+    const { service, slot } = request
+    const isOfSlot = ({ request: one }: PreparedFork): boolean => one.service === service && one.slot === slot
+    if ([...instance.calledBack.values()].some(isOfSlot)) return void instance.waiting.push(request)
     let fork: PreparedFork
     try {
       fork = this.context.preparation.prepare(request, instance.fds)
@@ -307,8 +316,10 @@ export class ForkLauncher {
   private wasCalledBack(instance: ForkserverInstance, token: string): boolean {
     const fork = instance.calledBack.get(token)
     instance.calledBack.delete(token)
-    fork?.settle(false)
-    return fork !== undefined
+    if (fork === undefined) return false
+    fork.settle(false)
+    for (const request of instance.waiting.splice(0)) this.launch(instance, request)
+    return true
   }
 
   private answered(instance: ForkserverInstance, token: string): PreparedFork | null {

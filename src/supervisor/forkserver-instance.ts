@@ -105,11 +105,12 @@ export class ForkserverInstance {
     for (const fork of this.calledBack.values()) fork.settle(false)
     this.calledBack.clear()
     this.orders.clear()
-    this.proxy?.ended()
     this.channel?.close()
     this.channel = null
     this.process = null
     this.loaded = null
+    // Last: who has died with it is wanted anew at once.
+    this.proxy?.ended()
     return open
   }
 

@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { ForkserverSpec, ServiceSpec } from '../config/effective.ts'
 import { isDown } from '../rollout/service-state.ts'
 import { ForkserverInstance } from './forkserver-instance.ts'
-import { instanceName } from './forkserver-name.ts'
+import { instanceName, targetName } from './forkserver-name.ts'
 import { serviceOfForkserver } from './forkserver-spec.ts'
 import type { Happening } from './happening.ts'
 import type { Listeners } from './listeners.ts'
@@ -106,6 +106,8 @@ export class Forkservers {
     const newest = this.newest(spec.name)
     const instance = newest !== null && isDeepStrictEqual(newest.spec, spec) ? newest : this.make(spec)
     instance.held = true
+    const phase = this.context.runtimeOf(instance.name)?.state.slots[0]?.phase
+    if (phase?.is === 'fatal') this.context.dispatch(instance.name, { is: 'start', slots: null })
     this.ensureStarted(instance)
     return instance
   }
@@ -230,7 +232,9 @@ export class Forkservers {
   private ensureStarted(instance: ForkserverInstance): void {
     const state = this.context.runtimeOf(instance.name)?.state
     const phase = state?.slots[0]?.phase
-    if (phase?.is === 'fatal') throw new Error(`forkserver ${instance.spec.name} is fatal: ${phase.why}`)
+    const { name } = instance.spec
+    if (phase?.is === 'fatal')
+      throw new Error(`forkserver ${name} is fatal: ${phase.why}; start it again: holdfast start ${targetName(name)}`)
     if (state?.wanted === 'down' || phase?.is === 'exited' || phase?.is === 'stopped')
       this.context.dispatch(instance.name, { is: 'start', slots: null })
   }
@@ -256,10 +260,14 @@ export class Forkservers {
 
   private isNeeded(instance: ForkserverInstance): boolean {
     if (instance.waiting.length > 0 || instance.orders.size > 0) return true
-    return this.usersOf(instance).some(([service, generation]) => {
+    // After any change, of a thousand services perhaps: the first that needs it is enough.
+    for (const [service, ofService] of this.chosen) {
       const runtime = this.context.services.get(service)
-      return runtime !== undefined && needsForkserver(runtime, generation)
-    })
+      if (runtime === undefined) continue
+      for (const [generation, one] of ofService)
+        if (one === instance && needsForkserver(runtime, generation)) return true
+    }
+    return false
   }
 }
 

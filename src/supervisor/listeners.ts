@@ -7,6 +7,7 @@ import {
   backlogLength,
   closeListener,
   closeSharedListener,
+  endListening,
   type Listener as OpenListener,
   openListener,
   relisten,
@@ -15,6 +16,8 @@ import { OsError } from '../os/os-error.ts'
 import type { SocketReport } from './status-report.ts'
 
 export interface Listener extends OpenListener {
+  /** Somebody else has opened it, and may serve on it. */
+  readonly inherited?: true
   readonly name: string
   readonly spec: SocketSpec
 }
@@ -128,6 +131,11 @@ export class Listeners {
     }
   }
 
+  /** To be closed by us: nobody else serves on it, even who still has it. */
+  silence({ fd, inherited }: Listener): void {
+    if (!inherited) endListening(fd)
+  }
+
   close(name: string): void {
     const listener = this.byName.get(name)
     if (listener === undefined) return
@@ -169,7 +177,7 @@ function sameAddress(a: ListenAddress, b: ListenAddress): boolean {
 }
 
 function takeOver(spec: SocketSpec, { fd, address }: InheritedListener): Listener {
-  return { name: spec.name, spec, fd, address, device: null, inode: null }
+  return { name: spec.name, spec, fd, address, device: null, inode: null, inherited: true }
 }
 
 /** An inherited unix socket's file belongs to whoever made it, and stays. */

@@ -1,5 +1,7 @@
 // Workers of a forkserver of somebody's own, which may be a proxy of ControlFreak: those are its children, so that it tells of their
 // ends, and what they write comes through it. They may have no way to say that they are ready.
+import { writeSync } from 'node:fs'
+import { startTimeOf } from '../os/process-identity.ts'
 import { decodeWaitStatus, type WaitStatus } from '../os/reap.ts'
 import { LineFrames } from '../wire/line-frames.ts'
 import { parseProxyLogLine } from '../wire/proxy-messages.ts'
@@ -10,6 +12,8 @@ import type { RunningProcess } from './service-runtime.ts'
 
 /** Milliseconds, ControlFreak's `startwait_secs`: who lives so long is up. */
 const START_WAIT = 1_000
+/** Nobody knows how it ended. */
+const UNKNOWN_END = { code: 255, signal: null }
 const LONGEST_LINE = 1_048_576
 
 export interface ProxyWorkersContext {
@@ -71,8 +75,13 @@ export class ProxyWorkers {
 
   /** Of the process of the program. Its workers live on, as children of ours. */
   ended(): void {
-    for (const worker of this.byName.values()) this.forget(worker)
+    const workers = [...this.byName.values()]
     this.byName.clear()
+    for (const worker of workers) {
+      this.forget(worker)
+      // The program has waited for it, and died before it could say so.
+      if (startTimeOf(worker.process.identity.pid) === null) this.context.onExit(worker.process, UNKNOWN_END)
+    }
   }
 
   close(): void {
@@ -86,10 +95,18 @@ export class ProxyWorkers {
     if (worker === undefined)
       return this.context.onTrouble(`output of a worker that there is not: ${name.slice(0, 80)}`)
     const { outlets, process } = worker
-    const lane = process.lane as Lane
-    const outlet = outlets.get(stream) ?? new ForkChannel(lane.path(stream), lane.options, { empty: false })
-    outlets.set(stream, outlet)
-    outlet.send(`${line}\n`)
+    const output = stream === 'out' ? process.spec.stdout : process.spec.stderr
+    // Not every proxy heeds that it is not wanted.
+    if (output === 'ignore') return
+    try {
+      if (output === 'inherit') return void writeSync(stream === 'out' ? 1 : 2, `${line}\n`)
+      const lane = process.lane as Lane
+      const outlet = outlets.get(stream) ?? new ForkChannel(lane.path(stream), lane.options, { empty: false })
+      outlets.set(stream, outlet)
+      outlet.send(`${line}\n`)
+    } catch (error) {
+      this.context.onTrouble(`a line of ${name.slice(0, 80)} is lost: ${String(error)}`)
+    }
   }
 
   private forget({ outlets, process }: ProxyWorker): void {

@@ -1,8 +1,11 @@
 // A forkserver of somebody's own that says what is not so, works slowly, or stays while what it was given goes.
+import type { ChildProcess } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { childrenOf } from '../../src/os/descendants.ts'
 import type { ForkserverReport } from '../../src/supervisor/status-report.ts'
+import { freePort } from './harness/free-port.ts'
 import { newScene, PROGRAMS, type Scene } from './harness/scene.ts'
 import { waitFor } from './harness/wait-for.ts'
 
@@ -88,15 +91,30 @@ test('services of one operation get one fresh forkserver', async () => {
   expect((await scene.holdfast('logs', 'api')).out).toContain('api/0 runs serve of 3')
 })
 
-test('one that outlives a socket of its services comes back after its death', async () => {
-  const scene = forkScene({
-    sockets: { http: 'tcp://127.0.0.1:0', other: 'tcp://127.0.0.1:0' },
+test('one that outlives a socket of its services does not keep its port, and comes back after its death', async () => {
+  const http = 'tcp://127.0.0.1:0'
+  const both = {
+    sockets: { http, other: `tcp://127.0.0.1:${await freePort()}` },
     services: { api: { sockets: ['other'] }, web: { sockets: ['http'] } },
-  })
+  }
+  const one = { sockets: { http }, services: { web: { sockets: ['http'] } } }
+  const scene = forkScene(both)
   await scene.up()
-  configure(scene, { sockets: { http: 'tcp://127.0.0.1:0' }, services: { web: { sockets: ['http'] } } })
+  configure(scene, one)
   expect((await scene.holdfast('apply')).code).toBe(0)
-  const first = (await forkserverOf(scene)).pid ?? 0
+  configure(scene, both)
+  const apply = await scene.holdfast('apply')
+  expect(apply.code, apply.all).toBe(0)
+  configure(scene, one)
+  expect((await scene.holdfast('apply')).code).toBe(0)
+  await waitFor(async () => (await forkserverOf(scene)).others.length === 0)
+  await forkedAnew(scene)
+  expect((await scene.holdfast('events', '--json')).out).not.toContain('(bug')
+})
+
+/** The forkserver, and then a worker. */
+async function forkedAnew(scene: Scene): Promise<void> {
+  const first = (await scene.status()).forkservers.flatMap(({ pid }) => pid ?? [])[0] ?? 0
   process.kill(first, 'SIGKILL')
   await waitFor(async () => {
     const { pid, ready } = await forkserverOf(scene)
@@ -105,8 +123,7 @@ test('one that outlives a socket of its services comes back after its death', as
   const worker = (await scene.worker('web/0')).pid ?? 0
   process.kill(worker, 'SIGKILL')
   await waitFor(async () => (await scene.worker('web/0')).pid !== worker && (await scene.worker('web/0')).ready)
-  expect((await scene.holdfast('events', '--json')).out).not.toContain('(bug')
-})
+}
 
 test('nonsense without end does not fill the journal', async () => {
   const scene = forkScene({ services: { web: {} } })
@@ -145,4 +162,72 @@ test('one that dies of a fork again and again is a failed start, not a wait with
   expect(start.all).toContain('its forkserver was killed by SIGKILL, as the one before')
   rmSync(scene.path('dies-of-forks'))
   await scene.sees({ web: 'running' })
+})
+
+test('a worker that is called back again and again while its forkserver loads is started once', async () => {
+  const scene = forkScene({ services: { web: { autostart: false } } })
+  scene.write('slow', '')
+  await scene.up()
+  const starts: ChildProcess[] = []
+  for (let time = 0; time < 4; time++) {
+    starts.push(scene.start(['-c', scene.config, 'start', 'web']))
+    await waitFor(async () => (await scene.service('web')).workers[0]?.message === 'waits for forkserver app')
+    if (time < 3) expect((await scene.holdfast('stop', 'web')).code).toBe(0)
+    // Something else keeps it from ending with its last worker.
+    if (time === 0) starts.push(scene.start(['-c', scene.config, 'start', 'forkserver:app']))
+  }
+  rmSync(scene.path('slow'))
+  await scene.sees({ web: 'running' })
+  expect((await scene.holdfast('events', 'web')).out).not.toContain('(bug')
+  await waitFor(() => starts.every(({ exitCode }) => exitCode !== null))
+  const workers = [(await scene.worker('web/0')).pid, (await forkserverOf(scene)).pid]
+  await waitFor(() => childrenOf(scene.supervisorPid()).every((pid) => workers.includes(pid)))
+})
+
+test('one that is fatal is brought back by a start; who needs it meanwhile is told so', async () => {
+  const restart = { maxRetries: 0, immediate: 0, initial: '20ms' }
+  const scene = forkScene({ forkserver: { auto: false, restart }, services: { web: { autostart: false } } })
+  scene.write('version', 'broken')
+  await scene.up()
+  expect((await scene.holdfast('start', 'forkserver:app')).code).toBe(1)
+  await waitFor(async () => (await forkserverOf(scene)).state === 'fatal')
+  expect((await scene.holdfast('start', 'web')).all).toContain('start it again: holdfast start forkserver:app')
+  rmSync(scene.path('version'))
+  const start = await scene.holdfast('start', 'forkserver:app')
+  expect(start.code, start.all).toBe(0)
+})
+
+test('a worker whose proxy has died with it without a word comes back', async () => {
+  const command = ['python3', join(PROGRAMS, 'forgetful-proxy.py')]
+  const scene = forkScene({ forkserver: { command }, services: { web: { ready: { delay: 0 }, stdout: 'ignore' } } })
+  await scene.up()
+  const supervisor = scene.supervisorPid()
+  const worker = (await scene.worker('web/0')).pid ?? 0
+  process.kill(worker, 'SIGKILL')
+  await waitFor(async () => {
+    const { pid, ready } = await scene.worker('web/0')
+    return ready && pid !== worker
+  })
+  expect(scene.supervisorPid()).toBe(supervisor)
+  expect((await scene.holdfast('events')).out).not.toContain('is lost')
+})
+
+test('a supervisor that is a guest in a program has its workers start cold: what is forked would not be its child', async () => {
+  const scene = newScene()
+  scene.write('app.py', 'import time\ndef main():\n    print("cold", flush=True)\n    time.sleep(600)\n')
+  scene.write(
+    'guest.mjs',
+    `import { createSupervisor } from ${JSON.stringify(join(PROGRAMS, '../../../dist/index.js'))}
+    const supervisor = await createSupervisor({
+      runtimeDir: 'run',
+      forkservers: { app: { runtime: 'python', preload: './app.py' } },
+      services: { web: { forkserver: 'app', entry: 'app:main', ready: { delay: 0 } } },
+    })
+    const { ok } = await supervisor.settled()
+    const { services, forkservers } = supervisor.status()
+    console.log(JSON.stringify({ ok, ready: services[0].ready, forkserver: forkservers[0].state }))
+    await supervisor.down()`,
+  )
+  const { out, all } = await scene.runFile(process.execPath, ['guest.mjs'])
+  expect(out.trim(), all).toBe(JSON.stringify({ ok: true, ready: 1, forkserver: 'stopped' }))
 })
