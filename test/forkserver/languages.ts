@@ -106,9 +106,14 @@ export class ForkScene {
   }
 
   /** A forkserver that loads `preloads`, the application if left out. */
-  forkserver({ preloads = ['app'], args = [], ...options }: ForkserverOptions = {}): Driver {
+  forkserver({ preloads = ['app'], args = [], prefix = [], ...options }: ForkserverOptions = {}): Driver {
     const driver = new Driver({
-      command: [...this.language.runner, ...preloads.flatMap((name) => ['--preload', this.file(name)]), ...args],
+      command: [
+        ...prefix,
+        ...this.language.runner,
+        ...preloads.flatMap((name) => ['--preload', this.file(name)]),
+        ...args,
+      ],
       cwd: this.directory,
       ...options,
     })
@@ -139,6 +144,8 @@ export class ForkScene {
 
 export interface ForkserverOptions extends Partial<DriverOptions> {
   readonly preloads?: readonly string[]
+  /** A command that executes the rest. */
+  readonly prefix?: readonly string[]
   /** For the runner. */
   readonly args?: readonly string[]
 }

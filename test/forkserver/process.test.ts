@@ -138,6 +138,30 @@ forEachLanguage('the process of a worker', (language) => {
     expect(statusOf(pid, 'Groups').split(' ').map(Number).sort()).toEqual(groups.sort())
   })
 
+  it.runIf(isRoot)('of a forkserver without privileges is what it may be, and fails for what it may not', async () => {
+    const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
+    // Where a user finds an interpreter.
+    const env = { PATH: '/usr/bin:/bin' }
+    const own = new ForkScene(language)
+    try {
+      chmodSync(own.directory, 0o777)
+      const forkserver = own.forkserver({ prefix: nobody, env })
+      await forkserver.loaded()
+      const { pid } = await own.report(forkserver, { user: { uid: 65534, gid: 65534, groups: [] }, nice: 1 })
+      expect(statusOf(pid, 'Uid')).toBe([65534, 65534, 65534, 65534].join('\t'))
+      const order = { entry: language.call('returns') }
+      for (const part of [{ user: { uid: 1, gid: 1, groups: [] } }, { user: 'root' }, { nice: -5 }]) {
+        const { failed } = await forkserver.ask({ ...order, ...part })
+        expect(failed?.error).toMatch(/not permitted|denied/)
+      }
+      const limits = { nofile: { soft: 1_000_000_000, hard: 1_000_000_000 } }
+      expect((await forkserver.ask({ ...order, limits })).failed?.error).toBeTruthy()
+      expect((await forkserver.exit(await forkserver.start(order))).code).toBe(0)
+    } finally {
+      await own.end()
+    }
+  })
+
   it('has default signals, as its language has them, and blocks none', async () => {
     // The application has handlers for two.
     const { pid } = await scene.report(driver)

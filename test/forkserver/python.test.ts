@@ -109,6 +109,22 @@ def main():
       expect((await call(program, 'program.py:main')).code).toBe(7)
     })
 
+    it('what is loaded is not disturbed: proxies for what is not there stay alone', async () => {
+      const program = `
+import weakref
+class Local:
+    @property
+    def __class__(self):
+        raise RuntimeError("outside of a request")
+class Short:
+    pass
+local, dead = Local(), weakref.proxy(Short())
+def main():
+    pass
+`
+      expect(await call(program, 'program.py:main')).toEqual({ code: 0, out: '', err: '' })
+    })
+
     it('threads that Python does not know are seen, too', async () => {
       const program = 'import faulthandler\nfaulthandler.dump_traceback_later(1000)\ndef main(): pass\n'
       await expect(call(program, 'program.py:main')).rejects.toThrow(/holds open thread "python3?[^"]*"; close/)

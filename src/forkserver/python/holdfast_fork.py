@@ -299,7 +299,8 @@ def flush_all():
     import io
 
     for thing in gc.get_objects():
-        if isinstance(thing, (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)):
+        # Not isinstance: a proxy for something that is not there yet would be asked for it.
+        if issubclass(type(thing), (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)):
             try:
                 thing.flush()
             except Exception:  # closed, read only, or its disk is full: not our business
