@@ -38,7 +38,7 @@ function messageOf({ message, lastExit, state, nextRetryAt, coldStarts, failedFo
     if (reason !== '' && !message.includes(reason)) parts.push(reason)
   }
   if (nextRetryAt !== null) parts.push(`retry in ${humanDuration(Date.parse(nextRetryAt) - now)}`)
-  if (failedForks > 0) parts.push(`${failedForks} forks failed`)
+  if (failedForks > 0) parts.push(`${failedForks} ${failedForks === 1 ? 'fork' : 'forks'} failed`)
   if (coldStarts > 0) parts.push(`${coldStarts} started without it`)
   return parts.join('; ')
 }

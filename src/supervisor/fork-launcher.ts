@@ -2,6 +2,7 @@
 // itself: slower, and sharing nothing, but there.
 import { constants } from 'node:os'
 import type { ServiceSpec } from '../config/effective.ts'
+import { formatDuration } from '../config/values/duration.ts'
 import { monotonicMillis } from '../os/monotonic-clock.ts'
 import type { WaitStatus } from '../os/reap.ts'
 import { signalProcess } from '../os/send-signal.ts'
@@ -127,7 +128,10 @@ export class ForkLauncher {
     const instance = this.context.forkservers.named(process.service)
     if (instance === undefined || instance.process !== process) return
     const { loaded, lastError, hung } = instance
-    const why = lastError === null ? reason : `${reason}: ${lastError}`
+    const { startTimeout } = instance.spec
+    const late = loaded === null && monotonicMillis() - process.startedAt >= startTimeout
+    const end = late ? `it had not loaded after ${formatDuration(startTimeout)} (startTimeout): ${reason}` : reason
+    const why = lastError === null ? end : `${end}: ${lastError}`
     const came = instance.ending ? 'was stopped while it loaded' : `could not load: ${why}`
     const failure = `forkserver ${instance.spec.name} ${came}`
     const lastOutput = process.lane.lastOutput(20)

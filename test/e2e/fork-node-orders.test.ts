@@ -44,6 +44,17 @@ async function report(scene: ForkScene, order: Record<string, unknown> = {}): Pr
 }
 
 describe('a worker forked by Node', () => {
+  it('runs a file with blanks and # in its name, and says in one line which function is missing', async () => {
+    const scene = await openScene()
+    scene.write('a b#c.cjs', 'console.log("ran", process.argv[1]); process.exit(4)')
+    expect(await scene.run({ entry: './a b#c.cjs', stdout: scene.path('out') })).toMatchObject({ code: 4 })
+    expect(scene.text('out')).toBe(`ran ${scene.path('a b#c.cjs')}\n`)
+    expect(await scene.run({ entry: './app.cjs#main', stderr: scene.path('err') })).toMatchObject({ code: 1 })
+    expect(scene.text('err')).toBe('entry ./app.cjs#main: the file exports no function main\n')
+    expect(await scene.run({ entry: null, stderr: scene.path('err2') })).toMatchObject({ code: 1 })
+    expect(scene.text('err2')).toBe('no `entry` is set, and the last `preload` exports no function default\n')
+  })
+
   it('has the environment of the order, and nothing that the forkserver was told for itself', async () => {
     const scene = await openScene({
       KEPT: '1',

@@ -54,6 +54,19 @@ describe('a forkserver for Node refuses an application that holds', () => {
     expect(refusal).not.toMatch(/interval/)
   })
 
+  it('not what a hook closes before the fork; what it leaves open is named then', async () => {
+    const open = `const net = require('node:net'), hooks = globalThis[Symbol.for('holdfast.fork')]
+      const server = net.createServer().listen(0, '127.0.0.1')
+      `
+    const closing = loadApp(`${open}hooks.before.push(() => void server.close())`)
+    expect((await closing.loaded).cold).toBeUndefined()
+    expect(await closing.scene.start({ entry: './idle.cjs' })).toBeGreaterThan(1)
+    expect(await closing.scene.start({ entry: './idle.cjs' })).toBeGreaterThan(1)
+    const idle = loadApp(`${open}hooks.before.push(() => {})`)
+    await idle.loaded
+    await expect(idle.scene.start({ entry: './idle.cjs' })).rejects.toThrow(/socket \d+ \(tcp4/)
+  })
+
   it('none: what is allowed, closed in time, or keeps nothing alive', async () => {
     const { scene, loaded } = loadApp(
       `const net = require('node:net'), fs = require('node:fs')

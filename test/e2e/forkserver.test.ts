@@ -148,6 +148,15 @@ test('E1.44: a worker that dies at once, and a forkserver that can not load: bac
   expect((await scene.holdfast('why', 'web/0')).out).toContain('forkserver app could not load')
 })
 
+test('one that loads for ever is ended, and the reason says by which deadline', async () => {
+  const scene = forkScene({
+    forkserver: { command: ['sleep', '1000'], startTimeout: '200ms' },
+    web: { instances: 1, restart: { maxRetries: 0 } },
+  })
+  const up = await scene.holdfast('up', '--detach')
+  expect(up.all).toContain('could not load: it had not loaded after 200ms (startTimeout): killed by SIGTERM')
+})
+
 test('E1.42: one that is not auto is started and stopped by hand; without it a start says how to start it', async () => {
   const scene = forkScene({ forkserver: { auto: false }, web: { autostart: false } })
   await scene.up()

@@ -50,6 +50,6 @@ function importFrom(directory: string, specifier: string): Promise<Exports> {
   return (module.exports as (specifier: string) => Promise<Exports>)(specifier)
 }
 
-function isFile(path: string): boolean {
+export function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
 }

@@ -65,10 +65,12 @@ export async function runForkserver(settings: RunnerArguments): Promise<void> {
     }
   }
   const refusal = (): string | null => refusalOf(own, settings.allow)
-  await settled(refusal)
+  // Hooks close before a fork what is open now: whether they do is seen then.
+  const refusedNow = (): string | null => (hooks().before.length === 0 ? refusal() : null)
+  await settled(refusedNow)
   noteOrigins(false)
   const able = await test()
-  const refused = able.cold === null ? refusal() : null
+  const refused = able.cold === null ? refusedNow() : null
   if (refused !== null) {
     orders.giveUp(refused)
     return
