@@ -20,6 +20,7 @@ const everySignal = Buffer.alloc(SIGSET_SIZE, 0xff)
 const noSignal = Buffer.alloc(SIGSET_SIZE)
 const maskBefore = Buffer.alloc(SIGSET_SIZE)
 const birth = Buffer.alloc(BIRTH.length)
+const rawStatus = Buffer.alloc(4)
 
 /** koffi looks up a function at its first call, and allocates: have that behind us before the first fork. */
 export function prepareFork(): void {
@@ -57,6 +58,21 @@ export function forkGrandchild(birthFd: number, before: () => void, inChild: () 
   return -1
 }
 
+/** Forks once: the pid of our child, to be reaped by rawStatusOf; in that child 0. Otherwise as forkGrandchild. @throws OsError */
+export function forkChild(before: () => void, inChild: () => void): number {
+  sigmask(SIG_SETMASK, everySignal, maskBefore)
+  before()
+  const pid = fork()
+  if (pid === 0) {
+    inChild()
+    return 0
+  }
+  const error = errno()
+  sigmask(SIG_SETMASK, maskBefore, null)
+  if (pid === -1) throw new OsError('fork', error)
+  return pid
+}
+
 /** For the child, as soon as it can handle them: none is blocked then, whatever the parent blocked. */
 export function allowSignals(): void {
   sigmask(SIG_SETMASK, noSignal, null)
@@ -65,4 +81,9 @@ export function allowSignals(): void {
 /** Whether this child of ours is dead; it is reaped then. */
 export function hasEnded(pid: number): boolean {
   return waitpid(pid, null, WNOHANG) !== 0
+}
+
+/** How this child of ours has ended, as wait(2) says it: it is reaped. Null while it lives. */
+export function rawStatusOf(pid: number): number | null {
+  return waitpid(pid, rawStatus, WNOHANG) === pid ? rawStatus.readInt32LE(0) : null
 }

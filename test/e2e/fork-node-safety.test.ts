@@ -120,6 +120,15 @@ it('a forkserver ends when it is told to, and its workers as the application say
   expect(await scene.exitOf(pid)).toMatchObject({ code: 17 })
 })
 
+it('a signal that the forkserver has caught and not handled yet does not keep a worker from its end', async () => {
+  const { scene, loaded } = loadApp(`process.on('SIGWINCH', () => {})
+    const hooks = globalThis[Symbol.for('holdfast.fork')]
+    hooks.before.push(() => void setImmediate(() => process.kill(process.pid, 'SIGWINCH')))`)
+  await loaded
+  scene.write('entry.cjs', 'process.removeAllListeners("SIGWINCH")')
+  expect(await scene.run({ entry: './entry.cjs' })).toMatchObject({ code: 0 })
+})
+
 describe('a fork that fails', () => {
   it('is unsound where the worker dies before it is one', async () => {
     const { scene, loaded } = loadApp('process.chdir = () => process.abort()')

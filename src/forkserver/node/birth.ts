@@ -18,8 +18,8 @@ export interface BirthParts {
   readonly reportFd: number
   /** The writing end of what the worker waits for. */
   readonly leaveFd: number
-  /** The process between: our own child. */
-  readonly between: number
+  /** Our own child: the process between, or the worker itself, whom somebody else reaps then. */
+  readonly child: { readonly is: 'between' | 'worker'; readonly pid: number }
   /** Milliseconds until the worker must have said that it is sound. */
   readonly timeout: number
   readonly onOutcome: (outcome: Outcome) => void
@@ -35,7 +35,7 @@ export class Birth {
   readonly #socket: Socket
   readonly #deadline: NodeJS.Timeout
   #reaping: NodeJS.Timeout | null = null
-  #betweenIsGone = false
+  #childIsOurs: boolean
   #heard: Buffer = Buffer.alloc(0)
   #pid: number | null = null
   #forkError = 0
@@ -44,12 +44,14 @@ export class Birth {
 
   constructor(parts: BirthParts) {
     this.#parts = parts
+    this.#childIsOurs = parts.child.is === 'between'
+    if (parts.child.is === 'worker') this.#pid = parts.child.pid
     this.#socket = new Socket({ fd: parts.reportFd, readable: true, writable: false })
     this.#socket.on('data', (chunk) => this.#hear(chunk as Buffer))
     this.#socket.on('end', () => this.#finish())
     this.#socket.on('error', () => this.#finish())
     this.#deadline = setTimeout(() => this.#tooLate(), parts.timeout).unref()
-    this.#reap(Date.now() + KILL_BETWEEN_AFTER)
+    if (parts.child.is === 'between') this.#reap(Date.now() + KILL_BETWEEN_AFTER)
   }
 
   /** In a forked child: it is no business of the child's, and its worker is to hear of the forkserver's end. */
@@ -112,7 +114,7 @@ export class Birth {
     if (this.#pid !== null) this.#killWorker(this.#pid)
     const who = this.#pid === null ? 'the process between' : `process ${this.#pid}`
     // Our own child, and not reaped: the pid is still its own.
-    if (!this.#betweenIsGone) process.kill(this.#parts.between, SIGKILL)
+    if (this.#childIsOurs) process.kill(this.#parts.child.pid, SIGKILL)
     const error = `${who} was not ready ${this.#parts.timeout} ms after the fork`
     this.#end({ is: 'failed', error, unsound: true })
   }
@@ -153,10 +155,10 @@ export class Birth {
   }
 
   #reap(killAt: number): void {
-    const { between } = this.#parts
-    this.#betweenIsGone = hasEnded(between)
-    if (this.#betweenIsGone) return
-    if (Date.now() > killAt) process.kill(between, SIGKILL)
+    const { pid } = this.#parts.child
+    this.#childIsOurs = !hasEnded(pid)
+    if (!this.#childIsOurs) return
+    if (Date.now() > killAt) process.kill(pid, SIGKILL)
     this.#reaping = setTimeout(() => this.#reap(killAt), REAP_AGAIN_AFTER).unref()
   }
 }

@@ -2,9 +2,8 @@
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
-/** Ends this process at these signals, whatever the application does. @returns what takes that back, for the children */
-export function endOnSignals(): () => void {
-  const end = (): void => process.exit(0)
+/** Calls `end` at these signals, whatever the application does. @returns what takes that back, for the children */
+export function endOnSignals(end: () => void): () => void {
   // Where nobody listens the kernel ends it.
   const heard = SIGNALS.filter((signal) => process.listenerCount(signal) > 0)
   for (const signal of heard) process.prependListener(signal, end)

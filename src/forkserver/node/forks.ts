@@ -1,7 +1,7 @@
 // The act of forking: when it may be done, and who waits for whom afterwards. The child returns from it in the middle of this file.
 import { closeFd } from '../../os/close-fd.ts'
 import { requestsUnderWay } from '../../os/event-loop.ts'
-import { forkGrandchild } from '../../os/fork.ts'
+import { forkChild, forkGrandchild } from '../../os/fork.ts'
 import { inheritMemory, prepareInheritance } from '../../os/inherit-memory.ts'
 import type { NodeThreads } from '../../os/node-threads.ts'
 import { openPipe } from '../../os/pipe.ts'
@@ -15,8 +15,10 @@ export interface ForkPlan {
   readonly refusal: () => string | null
   /** In the child, which is an unfinished copy: it is to say what becomes of it, and to wait for leave. */
   readonly inChild: (pipes: BirthPipes) => void
-  /** In the parent, right after the fork, or instead of it. */
-  readonly onward: () => void
+  /** Of whom the worker is to be the child: of the supervisor, as an orphan, or of this process, which has to reap it then. */
+  readonly childOf: 'supervisor' | 'forkserver'
+  /** In the parent, right after the fork, or instead of it. `child`: the worker, if that is a child of this process. */
+  readonly onward: (child: number | null) => void
   readonly onOutcome: (outcome: Outcome) => void
 }
 
@@ -64,17 +66,19 @@ export class Forks {
 
   #forkNow(plan: ForkPlan): void {
     const [report, leave] = [openPipe(), openPipe()]
-    let between: number
+    const is = plan.childOf === 'supervisor' ? 'between' : 'worker'
+    const inChild = (): void => this.#threads.forget()
+    let pid: number
     try {
       this.#threads.lookAgain()
       prepareInheritance()
-      between = forkGrandchild(report.write, inheritMemory, () => this.#threads.forget())
+      pid = is === 'worker' ? forkChild(inheritMemory, inChild) : forkGrandchild(report.write, inheritMemory, inChild)
     } catch (error) {
       for (const fd of [report.read, report.write, leave.read, leave.write]) closeFd(fd)
       notForked(plan, error instanceof Error ? error.message : String(error))
       return
     }
-    if (between === 0) {
+    if (pid === 0) {
       for (const fd of [report.read, leave.write]) closeFd(fd)
       plan.inChild({ report: report.write, leave: leave.read })
       return
@@ -85,13 +89,13 @@ export class Forks {
       plan.onOutcome(outcome)
     }
     const { timeout } = plan
-    const birth = new Birth({ reportFd: report.read, leaveFd: leave.write, between, timeout, onOutcome })
+    const birth = new Birth({ reportFd: report.read, leaveFd: leave.write, child: { is, pid }, timeout, onOutcome })
     this.#births.add(birth)
-    plan.onward()
+    plan.onward(is === 'worker' ? pid : null)
   }
 }
 
 function notForked(plan: ForkPlan, error: string): void {
   plan.onOutcome({ is: 'failed', error, unsound: false })
-  plan.onward()
+  plan.onward(null)
 }

@@ -25,6 +25,8 @@ export interface ForkserverParts extends Omit<Inheritance, 'reviveThreads'> {
   readonly offerRefork: ((files: WorkerFiles) => void) | null
   /** How many forkservers were made of workers before this one. */
   readonly round: number
+  /** Where the workers are children of this process: who waits for them. */
+  readonly onChild: ((order: StartOrder, pid: number) => void) | null
 }
 
 export class Forkserver {
@@ -55,12 +57,16 @@ export class Forkserver {
   }
 
   #fork(order: StartOrder): void {
-    const { forks, forkTimeout: timeout, refusal } = this.#parts
+    const { forks, forkTimeout: timeout, refusal, onChild } = this.#parts
     forks.fork({
       timeout,
       refusal,
       inChild: (pipes) => this.#beWorker(order, pipes),
-      onward: () => this.#next(),
+      childOf: onChild === null ? 'supervisor' : 'forkserver',
+      onward: (child) => {
+        if (child !== null) onChild?.(order, child)
+        this.#next()
+      },
       onOutcome: (outcome) => this.#parts.answer(answerOf(order, outcome)),
     })
   }

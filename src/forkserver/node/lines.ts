@@ -26,4 +26,10 @@ export class Lines {
     if (this.#length > LONGEST_LINE) this.#pieces = []
     else this.#pieces.push(Buffer.from(rest))
   }
+
+  /** What has no newline is a line, too, when nothing follows. */
+  end(): void {
+    if (this.#pieces.length > 0) this.#onLine(Buffer.concat(this.#pieces).toString('utf8'))
+    this.#pieces = []
+  }
 }

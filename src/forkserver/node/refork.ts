@@ -76,6 +76,7 @@ class Refork {
       const outcome = await new Promise<Outcome>((resolve) =>
         this.#forks.fork({
           timeout,
+          childOf: 'supervisor',
           refusal,
           inChild: (pipes) => this.#beForkserver(pipes),
           onward: () => {},
@@ -143,21 +144,21 @@ class Refork {
     const { sockets } = this.#files
     const own = { sockets: new Set(sockets), threads: startedThreads() }
     const orders = new SupervisorOrders(fds)
-    const { link } = orders
     const parts = { ...this.#parts, round: round + 1 }
     const forkserver = new Forkserver({
       ...parts,
       ...{ sockets, hearInspectorSignal, forks: this.#forks },
       refusal: () => refusalOf(own, allow),
       collectGarbage: () => collect({ type: 'minor' }),
-      answer: (answer) => link.answer(answer),
+      answer: (answer) => orders.answer(answer),
+      onChild: orders.onChild,
       abandon: () => {
-        link.abandon()
+        orders.abandon()
         this.#forks.abandon()
       },
       offerRefork: (files) => offerRefork(parts, files),
     })
-    link.answer({ loaded: loadedFacts(Date.now() - this.#askedAt) })
+    orders.answer({ loaded: loadedFacts(Date.now() - this.#askedAt) })
     orders.beginWith((order) => forkserver.start(order))
   }
 }

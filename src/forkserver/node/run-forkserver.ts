@@ -15,16 +15,14 @@ import { Forkserver } from './forkserver.ts'
 import { hooks } from './hooks.ts'
 import { type Exports, loadModule } from './load-module.ts'
 import { loadedFacts } from './loaded-facts.ts'
+import { openOrders } from './open-orders.ts'
 import { prepareForks } from './prepare-forks.ts'
 import { watchRandomFills } from './random-fills.ts'
 import { replaceMathRandom } from './random-source.ts'
 import { offerRefork } from './refork.ts'
 import { beginSelfTest, type SelfTest, type SelfTestParts } from './self-test.ts'
-import { SupervisorOrders } from './supervisor-orders.ts'
 import { noteOrigins } from './what-is-open.ts'
 
-const COMMANDS = 'HOLDFAST_FORK_COMMANDS'
-const STATUS = 'HOLDFAST_FORK_STATUS'
 const STDERR = 2
 const SELF_TESTS = 3
 
@@ -34,8 +32,7 @@ type Ability = { readonly cold: string } | { readonly cold: null; readonly threa
 export async function runForkserver(settings: RunnerArguments): Promise<void> {
   const startedAt = performance.now()
   const sockets = givenSockets()
-  const orders = new SupervisorOrders({ commands: takeFd(COMMANDS), status: takeFd(STATUS) })
-  const { link } = orders
+  const orders = openOrders()
   const prepared = await ability()
   // All of libuv's threads start with the first that is needed. Each further thread is the application's.
   await promisify(stat)('/')
@@ -45,7 +42,7 @@ export async function runForkserver(settings: RunnerArguments): Promise<void> {
   let forgetSignals = (): void => {}
   const abandon = (): void => {
     forgetSignals()
-    link.abandon()
+    orders.abandon()
     if (prepared.cold === null) prepared.forks.abandon()
   }
   replaceMathRandom()
@@ -75,14 +72,15 @@ export async function runForkserver(settings: RunnerArguments): Promise<void> {
     orders.giveUp(refused)
     return
   }
-  forgetSignals = endOnSignals()
+  forgetSignals = endOnSignals(() => orders.end(0))
   await packMemory()
-  link.answer({
+  orders.answer({
     loaded: { ...loadedFacts(performance.now() - startedAt), ...(able.cold === null ? {} : { cold: able.cold }) },
   })
+  const hasProgram = typeof lastPreload?.default === 'function'
   if (able.cold !== null) {
     const error = `nothing is forked here: ${able.cold}`
-    orders.beginWith(({ token }) => link.answer({ failed: { token, error } }))
+    orders.beginWith(({ token }) => orders.answer({ failed: { token, error } }), hasProgram)
     return
   }
   const { threads, forks } = able
@@ -92,10 +90,11 @@ export async function runForkserver(settings: RunnerArguments): Promise<void> {
     ...parts,
     ...{ sockets, forks, hearInspectorSignal, refusal, abandon },
     offerRefork: settings.refork ? (files) => offerRefork(parts, files) : null,
+    onChild: orders.onChild,
     collectGarbage: () => collect({ type: 'minor' }),
-    answer: (answer) => link.answer(answer),
+    answer: (answer) => orders.answer(answer),
   })
-  orders.beginWith((order) => forkserver.start(order))
+  orders.beginWith((order) => forkserver.start(order), hasProgram)
 }
 
 async function ability(): Promise<Ability> {
@@ -123,14 +122,6 @@ async function firstTest(able: Ability, parts: Omit<SelfTestParts, 'reviveThread
     }
     return failure === null ? able : { cold: failure }
   }
-}
-
-function takeFd(variable: string): number {
-  const value = process.env[variable]
-  delete process.env[variable]
-  const fd = Number(value)
-  if (value === undefined || !Number.isInteger(fd) || fd < 0) throw new Error(`${variable} names no file descriptor`)
-  return fd
 }
 
 function messageOf(error: unknown): string {

@@ -38,6 +38,7 @@ export function beginSelfTest(forks: Forks, parts: SelfTestParts): SelfTest {
   const failure = new Promise<string | null>((resolve) => {
     forks.fork({
       timeout: TIMEOUT,
+      childOf: 'supervisor',
       refusal: () => null,
       onward: () => onForked(),
       inChild: (pipes) => proveSoundness(pipes, parts),

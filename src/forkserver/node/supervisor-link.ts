@@ -25,15 +25,17 @@ export class SupervisorLink {
     this.#commands.on('data', (chunk) => lines.take(chunk as Buffer))
     this.#commands.on('end', onEnd)
     this.#commands.on('error', onEnd)
-    this.#status = new Socket({ fd: reopen(fds.status), readable: false, writable: true })
-    // Nobody reads: the workers live on, and so do we as long as orders may come.
-    this.#status.on('error', () => {})
-    this.#status.unref()
+    this.#status = writerOf(fds.status)
     for (const fd of new Set([fds.commands, fds.status])) closeSync(fd)
   }
 
   answer(answer: Answer): void {
-    this.#status.write(`${JSON.stringify(answer)}\n`)
+    this.say(answer)
+  }
+
+  /** In whatever language. */
+  say(message: object): void {
+    this.#status.write(`${JSON.stringify(message)}\n`)
   }
 
   /** Calls back when all that was answered is written. */
@@ -49,6 +51,13 @@ export class SupervisorLink {
       socket.destroy()
     }
   }
+}
+
+/** One that nobody reads any more does no harm: the workers live on, and so do we as long as orders may come. */
+export function writerOf(fd: number): Socket {
+  const socket = new Socket({ fd: reopen(fd), readable: false, writable: true })
+  socket.on('error', () => {})
+  return socket.unref()
 }
 
 /**
