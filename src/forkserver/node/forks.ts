@@ -28,10 +28,13 @@ const LOOK_AGAIN_AFTER = 1
 
 export class Forks {
   readonly #threads: NodeThreads
+  readonly #keepsLoop: boolean
   readonly #births = new Set<Birth>()
 
-  constructor(threads: NodeThreads) {
+  /** @param keepsLoop while a fork is waited for: a worker that becomes a forkserver has nothing else that would keep it there */
+  constructor(threads: NodeThreads, { keepsLoop = false } = {}) {
     this.#threads = threads
+    this.#keepsLoop = keepsLoop
   }
 
   /** Soon, not at once, and not from a callback of I/O: libuv would go on with the parent's epoll instance in the child. */
@@ -48,8 +51,9 @@ export class Forks {
   #whenIdle(plan: ForkPlan, deadline: number): void {
     const work = this.#underWay()
     if (work !== null && Date.now() < deadline) {
-      // A worker that becomes a forkserver has nothing else that would keep it there.
-      setTimeout(() => this.#whenIdle(plan, deadline), LOOK_AGAIN_AFTER)
+      const again = setTimeout(() => this.#whenIdle(plan, deadline), LOOK_AGAIN_AFTER)
+      // Unreferenced: another fork would take it for a timer of the application.
+      if (!this.#keepsLoop) again.unref()
       return
     }
     const refusal = work ?? plan.refusal()

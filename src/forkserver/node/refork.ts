@@ -58,7 +58,7 @@ class Refork {
     this.#parts = parts
     this.#files = files
     this.#ownThreads = ownThreads
-    this.#forks = new Forks(parts.threads)
+    this.#forks = new Forks(parts.threads, { keepsLoop: true })
     this.#kept = files.sockets.map((fd) => duplicateFdAbove(fd, HIGH))
   }
 
