@@ -137,7 +137,6 @@ export function defineServer<Config = unknown>(given: ServerOptions<Config>): Se
       const environment = { ...process.env }
       await refuseWhatCanNotBe(given, program, environment)
       if (given.slots !== undefined || given.supervised) throw notForGuests()
-      if (given.workerType === 'fork') throw noForksForGuests()
       return openGuestServer(withPathsFrom(program, given), { program, environment })
     },
   }
@@ -156,14 +155,6 @@ function notForGuests(): HoldfastError {
   return new HoldfastError('HF_CONFIG_CONFLICT', {
     problem: 'a server that is opened in a program has no supervisor above it: supervised and slots are for start',
     mend: 'Leave them out, or use run() or command().',
-  })
-}
-
-function noForksForGuests(): HoldfastError {
-  return new HoldfastError('HF_CONFIG_CONFLICT', {
-    problem:
-      'a server that is opened in a program can not have workers of type fork: they would be children of nobody, and their end not seen',
-    mend: "Write workerType: 'process', or use run() or command().",
   })
 }
 

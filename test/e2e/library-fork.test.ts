@@ -211,10 +211,14 @@ test('what initialize throws keeps the server from starting, and start says so',
   expect(scene.processes()).toEqual([])
 })
 
-test('a guest in a program has no such workers', async () => {
+test('those of a guest in a program start cold', async () => {
   const scene = newLibraryScene('forked.mjs')
-  const { code, err } = await scene.commandWith({ env: { E2E_GUEST: '1' } })
-  expect(err).toContain('HF_CONFIG_CONFLICT')
-  expect(code).toBe(1)
+  scene.options({ workers: 2 })
+  const { code, out, err } = await scene.commandWith({ env: { E2E_GUEST: '1' } })
+  expect(JSON.parse(out), err).toEqual({ ok: true, code: 0 })
+  expect(code).toBe(0)
+  const started = notesOf(scene, 'run').map(([pid]) => pid)
+  expect(started).toHaveLength(2)
+  expect(notesOf(scene, 'initialize').map(([pid]) => pid)).toEqual(expect.arrayContaining(started))
   expect(scene.processes()).toEqual([])
 })

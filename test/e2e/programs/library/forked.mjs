@@ -58,5 +58,8 @@ export const server = defineServer({
   ...options,
 })
 
-if (process.env.E2E_GUEST) await server.open()
-else if (!process.env.E2E_WORKER_ALONE) await server.run()
+if (process.env.E2E_GUEST) {
+  const running = await server.open()
+  const { ok } = await running.settled()
+  if (process.env.HOLDFAST !== '1') console.log(JSON.stringify({ ok, code: await running.stop() }))
+} else if (!process.env.E2E_WORKER_ALONE) await server.run()
