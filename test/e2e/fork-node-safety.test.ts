@@ -67,6 +67,15 @@ describe('a forkserver for Node refuses an application that holds', () => {
     await expect(idle.scene.start({ entry: './idle.cjs' })).rejects.toThrow(/socket \d+ \(tcp4/)
   })
 
+  it('not a timer of its own: it waits for a file operation that is under way, and forks then', async () => {
+    const { scene, loaded } = loadApp(
+      `const { promises } = require('node:fs')
+      globalThis[Symbol.for('holdfast.fork')].before.push(() => void promises.readFile(__filename))`,
+    )
+    await loaded
+    for (let count = 0; count < 5; count++) expect(await scene.start({ entry: './idle.cjs' })).toBeGreaterThan(1)
+  })
+
   it('none: what is allowed, closed in time, or keeps nothing alive', async () => {
     const { scene, loaded } = loadApp(
       `const net = require('node:net'), fs = require('node:fs')
