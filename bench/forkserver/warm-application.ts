@@ -115,7 +115,9 @@ export class WarmApplication {
     const { run, way, name } = this
     const worker = programOf(run, 'worker.cjs')
     const how = way === 'forked' ? { forkserver: 'app', entry: worker } : { command: [process.execPath, worker] }
-    const forkservers = { app: { runtime: 'node', preload: [programOf(run, 'server.cjs')] } }
+    // All that the entry needs, or each worker would load the rest by itself.
+    const preload = [programOf(run, 'server.cjs'), join(run.root, 'dist/worker.cjs')]
+    const forkservers = { app: { runtime: 'node', preload } }
     const web = { ...how, instances: WORKERS, sockets: ['http'], ready: 'notify', startTimeout: '60s', session: false }
     const config = {
       sockets: { http: 'tcp://127.0.0.1:0' },
