@@ -7,6 +7,7 @@ import type { NodeThreads } from '../../os/node-threads.ts'
 import { openPipe } from '../../os/pipe.ts'
 import { Birth, type Outcome } from './birth.ts'
 import type { BirthPipes } from './birth-report.ts'
+import { garbageCollection } from './collect-garbage.ts'
 
 export interface ForkPlan {
   /** Milliseconds within which the child must have said that it is sound. */
@@ -30,6 +31,7 @@ export class Forks {
   readonly #threads: NodeThreads
   readonly #keepsLoop: boolean
   readonly #births = new Set<Birth>()
+  readonly #collect = garbageCollection()
 
   /** @param keepsLoop while a fork is waited for: a worker that becomes a forkserver has nothing else that would keep it there */
   constructor(threads: NodeThreads, { keepsLoop = false } = {}) {
@@ -48,18 +50,21 @@ export class Forks {
     this.#births.clear()
   }
 
+  /**
+   * What V8 maps between taking the memory in and the fork is missing in the child, and what a collection gives its threads to do would
+   * stay half done: with an empty young generation nothing is mapped or collected between the look at the threads and the fork.
+   */
   #whenIdle(plan: ForkPlan, deadline: number): void {
+    const refusal = plan.refusal()
+    this.#collect({ type: 'minor' })
+    prepareInheritance()
     const work = this.#underWay()
     if (work !== null && Date.now() < deadline) {
-      // In its own callback a timer counts as running still.
-      const again = setTimeout(() => setImmediate(() => this.#whenIdle(plan, deadline)), LOOK_AGAIN_AFTER)
+      const again = setTimeout(() => this.#whenIdle(plan, deadline), LOOK_AGAIN_AFTER)
       // Unreferenced: another fork would take it for a timer of the application.
       if (!this.#keepsLoop) again.unref()
-      return
-    }
-    const refusal = work ?? plan.refusal()
-    if (refusal === null) this.#forkNow(plan)
-    else notForked(plan, refusal)
+    } else if (work === null && refusal === null) this.#forkNow(plan)
+    else notForked(plan, work ?? refusal ?? '')
   }
 
   /** Null, or what a child would wait for in vain. */
@@ -76,7 +81,6 @@ export class Forks {
     let pid: number
     try {
       this.#threads.lookAgain()
-      prepareInheritance()
       pid = is === 'worker' ? forkChild(inheritMemory, inChild) : forkGrandchild(report.write, inheritMemory, inChild)
     } catch (error) {
       for (const fd of [report.read, report.write, leave.read, leave.write]) closeFd(fd)
