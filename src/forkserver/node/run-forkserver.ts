@@ -74,6 +74,8 @@ export async function runForkserver(settings: RunnerArguments): Promise<void> {
   }
   forgetSignals = endOnSignals(() => orders.end(0))
   await packMemory()
+  // It raises what V8 takes for much: the workers do not collect all there is soon after their start.
+  collect()
   orders.answer({
     loaded: { ...loadedFacts(performance.now() - startedAt), ...(able.cold === null ? {} : { cold: able.cold }) },
   })
