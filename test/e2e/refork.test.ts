@@ -36,6 +36,17 @@ async function warmUp(port: number): Promise<Answer[]> {
   return Promise.all(Array.from({ length: 100 }, (_, index) => ask(port, String(index))))
 }
 
+/** Which of the two is the warmest when it is looked at is for the load to decide: each has cached this much. */
+async function warmUpBoth(port: number, cached: number): Promise<Answer[]> {
+  const answers: Answer[] = []
+  await waitFor(async () => {
+    answers.push(...(await warmUp(port)))
+    const warm = answers.filter((answer) => answer.cached >= cached)
+    return new Set(warm.map(({ pid }) => pid)).size === 2
+  })
+  return answers
+}
+
 const reforked = async (scene: Scene, event: string): Promise<string | null> =>
   (await scene.events()).find((entry) => entry.event === event)?.reason ?? null
 
@@ -49,7 +60,7 @@ test.each(['./entry.mjs', './entry.cjs'])(
   async (entry) => {
     const scene = await started(entry)
     const port = await scene.port('http')
-    const before = await warmUp(port)
+    const before = await warmUpBoth(port, 10)
     const load = startLoad({ port, newPerSecond: 50, keepAlive: 4 })
     const old = new Set(before.map(({ pid }) => pid))
     await waitFor(async () => (await generation(scene)) === 2 && !old.has((await ask(port, 'x')).pid), {
@@ -66,7 +77,8 @@ test.each(['./entry.mjs', './entry.cjs'])(
     const [one, other] = [...answers.values()]
     expect(one?.since).toBe(other?.since)
     expect(old).toContain(one?.since)
-    for (const { cached } of answers.values()) expect(cached).toBeGreaterThan(30)
+    // One that began anew would have cached the three that are asked for by now.
+    for (const { cached } of answers.values()) expect(cached).toBeGreaterThanOrEqual(10)
     for (const [index, number] of (one?.random ?? []).entries()) expect(other?.random[index]).not.toBe(number)
     expect((await scene.down()).code).toBe(0)
     const said = (await scene.holdfast('logs', 'web', '-n', '1000')).out
