@@ -15,8 +15,12 @@ const realProcesses = {
   hookTimeout: 60_000,
 } as const
 
-/** Those that are not ours, end to end: no version of Node changes them. */
-const otherForkservers = ['test/e2e/forkserver-nonsense.test.ts', 'test/e2e/controlfreak-proxy.test.ts']
+/** `npm test` has a short test of each kind of forkserver; these are 90 s more. */
+const forks = [
+  'test/e2e/fork-node-*.test.ts',
+  'test/e2e/library-fork*.test.ts',
+  'test/e2e/{refork,forkserver,forkserver-nonsense,controlfreak-proxy,concurrency-limit}.test.ts',
+]
 
 export default defineConfig({
   test: {
@@ -36,9 +40,10 @@ export default defineConfig({
           exclude: ['test/e2e/**', 'test/chaos/**', 'test/forkserver/**'],
         },
       },
-      { test: { ...realProcesses, name: 'e2e', include: ['test/e2e/**/*.test.ts'], exclude: otherForkservers } },
-      // Every clause of the protocol, in three languages: 75 s. `npm test` has one application in each.
-      { test: { ...realProcesses, name: 'runners', include: ['test/forkserver/**/*.test.ts', ...otherForkservers] } },
+      { test: { ...realProcesses, name: 'e2e', include: ['test/e2e/**/*.test.ts'], exclude: forks } },
+      { test: { ...realProcesses, name: 'forks', include: forks } },
+      // Every clause of the protocol, in three languages: no version of Node changes them.
+      { test: { ...realProcesses, name: 'runners', include: ['test/forkserver/**/*.test.ts'] } },
       {
         test: {
           ...realProcesses,

@@ -64,7 +64,6 @@ test('by signals: any program as it is', async () => {
 for (const [what, options, message] of [
   ['nothing to run', {}, /command: it is missing/],
   ['a type that nobody knows', { workerType: 'fibre' }, /workerType: expected one of .*, found text "fibre"/],
-  ['a type that comes later', { workerType: 'fork' }, /workerType: fork is not available yet/],
   ['no worker', { workerType: 'process' }, /worker: it is missing/],
 ] as const) {
   test(`${what}: one clear error`, async () => {
