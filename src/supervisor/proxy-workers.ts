@@ -4,7 +4,7 @@ import { writeSync } from 'node:fs'
 import { startTimeOf } from '../os/process-identity.ts'
 import { decodeWaitStatus, type WaitStatus } from '../os/reap.ts'
 import { LineFrames } from '../wire/line-frames.ts'
-import { parseProxyLogLine } from '../wire/proxy-messages.ts'
+import { type ProxyLogLine, parseProxyLogLine } from '../wire/proxy-messages.ts'
 import { holdsOpen } from './fifo-holders.ts'
 import { ForkChannel } from './fork-channel.ts'
 import type { Lane } from './lane.ts'
@@ -15,6 +15,8 @@ const START_WAIT = 1_000
 /** Nobody knows how it ended. */
 const UNKNOWN_END = { code: 255, signal: null }
 const LONGEST_LINE = 1_048_576
+/** Lines of workers that nobody has heard of yet. */
+const MOST_EARLY = 1_000
 
 export interface ProxyWorkersContext {
   readonly onReady: (process: RunningProcess) => void
@@ -32,6 +34,7 @@ export class ProxyWorkers {
   private readonly context: ProxyWorkersContext
   private readonly byName = new Map<string, ProxyWorker>()
   private readonly frames = new LineFrames(LONGEST_LINE)
+  private early: (ProxyLogLine & { readonly name: string })[] = []
   private readonly timers = new Set<NodeJS.Timeout>()
 
   constructor(context: ProxyWorkersContext) {
@@ -52,6 +55,9 @@ export class ProxyWorkers {
   /** By a proxy, under this name. */
   started(name: string, process: RunningProcess): void {
     this.byName.set(name, { process, outlets: new Map() })
+    const early = this.early.filter((line) => line.name === name)
+    this.early = this.early.filter((line) => line.name !== name)
+    for (const { stream, line } of early) this.writeOf(name, stream, line)
   }
 
   stopped(name: string, status: number): void {
@@ -77,6 +83,7 @@ export class ProxyWorkers {
   ended(): void {
     const workers = [...this.byName.values()]
     this.byName.clear()
+    this.early = []
     for (const worker of workers) {
       this.forget(worker)
       // The program has waited for it, and died before it could say so.
@@ -90,10 +97,15 @@ export class ProxyWorkers {
     this.timers.clear()
   }
 
+  /** Output and the word of the start come two ways: the first lines may be here before it is known whose they are. */
+  private keepEarly(line: ProxyLogLine & { name: string }): void {
+    if (this.early.length < MOST_EARLY) this.early.push(line)
+    else this.context.onTrouble(`output of a worker that there is not: ${line.name.slice(0, 80)}`)
+  }
+
   private writeOf(name: string, stream: 'out' | 'err', line: string): void {
     const worker = this.byName.get(name)
-    if (worker === undefined)
-      return this.context.onTrouble(`output of a worker that there is not: ${name.slice(0, 80)}`)
+    if (worker === undefined) return this.keepEarly({ name, stream, line })
     const { outlets, process } = worker
     const output = stream === 'out' ? process.spec.stdout : process.spec.stderr
     // Not every proxy heeds that it is not wanted.
