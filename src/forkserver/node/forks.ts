@@ -60,7 +60,8 @@ export class Forks {
     prepareInheritance()
     const work = this.#underWay()
     if (work !== null && Date.now() < deadline) {
-      const again = setTimeout(() => this.#whenIdle(plan, deadline), LOOK_AGAIN_AFTER)
+      // In its own callback a timer counts as running still.
+      const again = setTimeout(() => setImmediate(() => this.#whenIdle(plan, deadline)), LOOK_AGAIN_AFTER)
       // Unreferenced: another fork would take it for a timer of the application.
       if (!this.#keepsLoop) again.unref()
     } else if (work === null && refusal === null) this.#forkNow(plan)
