@@ -14,7 +14,7 @@ import type { Listeners } from './listeners.ts'
 import type { LaunchRequest } from './prepare-spawn.ts'
 import { nameEnvironment } from './process-environment.ts'
 import type { LaneIndex } from './runtime-paths.ts'
-import { type RunningProcess, slotRuntime } from './service-runtime.ts'
+import { NOTHING_HEARD, type RunningProcess, slotRuntime } from './service-runtime.ts'
 import type { SupervisedClock } from './supervised-clock.ts'
 import type { WorkerLauncher } from './worker-launcher.ts'
 
@@ -114,13 +114,7 @@ export class InProcessLauncher implements WorkerLauncher {
       inside,
       id,
       startedAt: context.clock.now(),
-      vitals: null,
-      lastSeen: null,
-      message: '',
-      requests: null,
-      busyMillis: null,
-      notify: null,
-      stopProbe: null,
+      ...NOTHING_HEARD,
       closeChannel: null,
     }
     context.onSpawned(process)

@@ -6,7 +6,7 @@ import type { ProcessIdentity } from '../os/process-identity.ts'
 import type { Lane } from './lane.ts'
 import type { LaunchRequest } from './prepare-spawn.ts'
 import type { LaneIndex, RuntimePaths } from './runtime-paths.ts'
-import type { RunningProcess } from './service-runtime.ts'
+import { NOTHING_HEARD, type RunningProcess } from './service-runtime.ts'
 import type { SupervisedClock } from './supervised-clock.ts'
 import { type WorkerRecord, writeRecord } from './worker-record.ts'
 
@@ -51,13 +51,7 @@ export class ProcessRegistration {
       inside: null,
       id,
       startedAt: this.context.clock.now(),
-      vitals: null,
-      lastSeen: null,
-      message: '',
-      requests: null,
-      busyMillis: null,
-      notify: null,
-      stopProbe: null,
+      ...NOTHING_HEARD,
       closeChannel,
     }
     this.context.onSpawned(process)

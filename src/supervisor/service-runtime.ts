@@ -50,6 +50,17 @@ export interface RunningProcess {
   closeChannel: (() => void) | null
 }
 
+/** Of one that has just been started. */
+export const NOTHING_HEARD = {
+  vitals: null,
+  lastSeen: null,
+  message: '',
+  requests: null,
+  busyMillis: null,
+  notify: null,
+  stopProbe: null,
+} as const satisfies Partial<RunningProcess>
+
 export interface SlotRuntime {
   readonly lanes: [Lane | null, Lane | null]
   readonly processes: Map<number, RunningProcess>

@@ -16,7 +16,9 @@ export function saySoundAndWait(pipes: BirthPipes): void {
   say(pipes, { sound: process.pid })
   try {
     if (readSync(pipes.leave, Buffer.alloc(1)) === 1) return
-  } catch {}
+  } catch {
+    // No leave either way.
+  }
   exitNow(1)
 }
 
@@ -30,7 +32,9 @@ export function readReport(line: string): Report {
   try {
     const report = JSON.parse(line) as Report
     if ('sound' in report ? Number.isInteger(report.sound) : typeof report.error === 'string') return report
-  } catch {}
+  } catch {
+    // Said below, with what it was.
+  }
   return { error: `the worker said ${line.slice(0, 200)}` }
 }
 
