@@ -1,16 +1,19 @@
 // A real fork of this very process. What has to hold before and after it is in inherit-memory.ts and node-threads.ts.
-import { errno, libcFunction } from './libc.ts'
+import { BETWEEN_DIED, FORK_CODE, FORK_FAILED, PLAN } from './fork-code.ts'
+import { inheritableStretches } from './inherit-memory.ts'
+import { errno, functionAddress, functionAt, libcFunction } from './libc.ts'
 import { checked, OsError } from './os-error.ts'
+import { newCodePage, newPages, PAGE, readMemory, writeMemory } from './own-memory.ts'
 
 const SIG_SETMASK = 2
 const SIGSET_SIZE = 128
 const WNOHANG = 1
-/** What the one between writes: a zero, by which it can be told from text, then pid and errno, four bytes each. */
-export const BIRTH = { mark: 0, pid: 1, errno: 5, length: 9 } as const
+const ECHILD = 10
+/** The plan, then the stretches, then the stack. */
+const PAGES = { plan: 1, stretches: 4, stack: 32 } as const
+/** What rseq(2) has taken from its beginning on. */
+const RSEQ_LENGTH = 32
 
-const fork = libcFunction<[], number>('int fork()')
-const exit = libcFunction<[number], void>('void _exit(int status)')
-const write = libcFunction<[number, Buffer, number], number>('long write(int fd, void *bytes, size_t length)')
 const waitpid = libcFunction<[number, Buffer | null, number], number>('int waitpid(int pid, void *status, int options)')
 const sigmask = libcFunction<[number, Buffer, Buffer | null], number>(
   'int pthread_sigmask(int how, void *set, void *old)',
@@ -19,68 +22,89 @@ const sigmask = libcFunction<[number, Buffer, Buffer | null], number>(
 const everySignal = Buffer.alloc(SIGSET_SIZE, 0xff)
 const noSignal = Buffer.alloc(SIGSET_SIZE)
 const maskBefore = Buffer.alloc(SIGSET_SIZE)
-const birth = Buffer.alloc(BIRTH.length)
 const rawStatus = Buffer.alloc(4)
 
-/** koffi looks up a function at its first call, and allocates: have that behind us before the first fork. */
+interface Prepared {
+  readonly forkFrom: (plan: number) => number
+  readonly plan: number
+}
+
+let prepared: Prepared | null = null
+
+/** Needs memory, and looks functions up: have that behind us before the first fork. @throws Error where this system is not as we know it */
 export function prepareFork(): void {
+  const plan = newPages(PAGES.plan + PAGES.stretches + PAGES.stack)
+  prepared = { forkFrom: functionAt(newCodePage(FORK_CODE), 'long (size_t plan)'), plan }
+  const { offset, length } = restartableSequences()
+  setPlan(PLAN.stretches, plan + PAGES.plan * PAGE)
+  setPlan(PLAN.fork, functionAddress('fork'))
+  setPlan(PLAN.rseqOffset, offset)
+  setPlan(PLAN.rseqLength, length)
   checked(sigmask(SIG_SETMASK, everySignal, maskBefore), 'pthread_sigmask')
   checked(sigmask(SIG_SETMASK, maskBefore, null), 'pthread_sigmask')
-  write(-1, birth, 0)
   waitpid(-1, null, WNOHANG)
 }
 
 /**
- * Forks twice. Here it returns the pid of the process between, which ends at once, and is to be reaped (hasEnded). It writes to
- * `birthFd` who its child is (BIRTH): the pid, or -1 and errno if it could not fork. The child may have written before.
- * In that child it returns 0, with every signal blocked until allowSignals: libuv's handlers would write into the parent's pipes
- * before uv_loop_fork. `inChild` is called in both new processes first; it must allocate nothing, as `before` must not.
- * @throws OsError where the first fork fails
+ * Forks a child that is nobody's: who adopts orphans is its parent. Returns its pid, and in it 0, with every signal blocked until
+ * allowSignals: libuv's handlers would write into the parent's pipes before uv_loop_fork.
+ * @throws OsError
  */
-export function forkGrandchild(birthFd: number, before: () => void, inChild: () => void): number {
-  sigmask(SIG_SETMASK, everySignal, maskBefore)
-  before()
-  const between = fork()
-  if (between !== 0) {
-    const error = errno()
-    sigmask(SIG_SETMASK, maskBefore, null)
-    if (between === -1) throw new OsError('fork', error)
-    return between
-  }
-  inChild()
-  before()
-  const pid = fork()
-  if (pid === 0) return 0
-  birth.writeInt32LE(pid, BIRTH.pid)
-  birth.writeInt32LE(pid === -1 ? errno() : 0, BIRTH.errno)
-  write(birthFd, birth, BIRTH.length)
-  exit(0)
-  return -1
+export function forkOrphan(): number {
+  return fork('orphan')
 }
 
-/** Forks once: the pid of our child, to be reaped by rawStatusOf; in that child 0. Otherwise as forkGrandchild. @throws OsError */
-export function forkChild(before: () => void, inChild: () => void): number {
+/** As forkOrphan, but the child is our own, to be reaped by rawStatusOf. */
+export function forkChild(): number {
+  return fork('child')
+}
+
+function fork(whose: 'orphan' | 'child'): number {
+  if (prepared === null) throw new Error('prepareFork was not called (bug)')
+  const { forkFrom, plan } = prepared
+  planStretches(plan)
+  setPlan(PLAN.stackBetween, whose === 'child' ? 0 : plan + (PAGES.plan + PAGES.stretches + PAGES.stack) * PAGE)
   sigmask(SIG_SETMASK, everySignal, maskBefore)
-  before()
-  const pid = fork()
-  if (pid === 0) {
-    inChild()
-    return 0
-  }
-  const error = errno()
+  const pid = forkFrom(plan)
+  if (pid === 0) return 0
+  const error = pid === -FORK_FAILED ? errno() : -pid
   sigmask(SIG_SETMASK, maskBefore, null)
-  if (pid === -1) throw new OsError('fork', error)
-  return pid
+  if (pid > 0) return pid
+  if (pid === -BETWEEN_DIED) throw new OsError('fork', ECHILD, { explanation: 'the process between was killed' })
+  throw new OsError('fork', error)
+}
+
+function planStretches(plan: number): void {
+  const words = inheritableStretches().flatMap(({ start, length }) => [BigInt(start), BigInt(length)])
+  const bytes = Buffer.from(BigUint64Array.from(words).buffer)
+  if (bytes.length > PAGES.stretches * PAGE)
+    throw new OsError('fork', 12, { explanation: 'too many shared areas of memory' })
+  writeMemory(plan + PAGES.plan * PAGE, bytes)
+  setPlan(PLAN.count, words.length / 2)
+}
+
+function setPlan(place: number, value: number): void {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigInt64LE(BigInt(value))
+  writeMemory((prepared?.plan ?? 0) + place, bytes)
+}
+
+/** glibc has registered an area of each thread's record since 2.35. */
+function restartableSequences(): { readonly offset: number; readonly length: number } {
+  let places: readonly number[]
+  try {
+    places = [functionAddress('__rseq_offset'), functionAddress('__rseq_size')]
+  } catch {
+    return { offset: 0, length: 0 }
+  }
+  const [offset = 0, size = 0] = places
+  const registered = readMemory(size, 4).readUInt32LE(0) > 0
+  return { offset: Number(readMemory(offset, 8).readBigInt64LE(0)), length: registered ? RSEQ_LENGTH : 0 }
 }
 
 /** For the child, as soon as it can handle them: none is blocked then, whatever the parent blocked. */
 export function allowSignals(): void {
   sigmask(SIG_SETMASK, noSignal, null)
-}
-
-/** Whether this child of ours is dead; it is reaped then. */
-export function hasEnded(pid: number): boolean {
-  return waitpid(pid, null, WNOHANG) !== 0
 }
 
 /** How this child of ours has ended, as wait(2) says it: it is reaped. Null while it lives. */

@@ -2,39 +2,43 @@
 import { readFileSync } from 'node:fs'
 import { errno, libcFunction } from './libc.ts'
 import { OsError } from './os-error.ts'
-import { memoryAreas } from './own-memory.ts'
+
+export interface Stretch {
+  readonly start: number
+  readonly length: number
+}
 
 const MADV_DOFORK = 11
 const ENOMEM = 12
 const LOWEST = 0x1_0000
 const HIGHEST = 0x7fff_ffff_f000
 
+/** Lines of /proc/self/maps, of which there may be thousands. */
+const SHARED_BY_OTHERS = /^([0-9a-f]+)-([0-9a-f]+) .* (?:anon_inode:|\/dev\/(?!zero|shm)|\[v).*$/gm
+
 const madvise = libcFunction<[number, number, number], number>('int madvise(size_t at, size_t length, int advice)')
 
-/** Stretches of address space, start and length in turn, that contain nothing which madvise refuses. */
-let stretches = new Float64Array(0)
-
 /**
- * To be called some time before inheritMemory: memory that the kernel or a device shares with us (io_uring, vvar) is refused, and
- * ends a call that covers it. What lies between is taken in whole, so that pages which V8 maps later are in it, too.
+ * Of the address space, so that they contain nothing which madvise refuses: memory that the kernel or a device shares with us (io_uring,
+ * vvar) ends a call that covers it. What lies between is taken in whole, so that pages which V8 maps later are in it, too.
  */
-export function prepareInheritance(): void {
-  const found: number[] = []
+export function inheritableStretches(): Stretch[] {
+  const found: Stretch[] = []
   let from = LOWEST
-  for (const { start, end, name } of memoryAreas()) {
-    if (!/^(?:anon_inode:|\/dev\/(?!zero|shm)|\[v)/.test(name)) continue
-    if (start > from) found.push(from, start - from)
+  for (const [, first = '', behind = ''] of readFileSync('/proc/self/maps', 'latin1').matchAll(SHARED_BY_OTHERS)) {
+    const [start, end] = [Number.parseInt(first, 16), Number.parseInt(behind, 16)]
+    if (start > from) found.push({ start: from, length: start - from })
     from = Math.max(from, end)
   }
-  if (from < HIGHEST) found.push(from, HIGHEST - from)
-  stretches = Float64Array.from(found)
+  if (from < HIGHEST) found.push({ start: from, length: HIGHEST - from })
+  return found
 }
 
-/** From now on a fork copies all private memory. Allocates nothing: V8 must not map a page between this and the fork. */
-export function inheritMemory(): void {
-  for (let index = 0; index < stretches.length; index += 2) {
+/** What a fork does with them by itself, to see whether the kernel allows it. @throws OsError */
+export function inheritMemory(stretches: readonly Stretch[]): void {
+  for (const { start, length } of stretches) {
     // ENOMEM: there are holes, and the rest is done.
-    if (madvise(stretches[index] ?? 0, stretches[index + 1] ?? 0, MADV_DOFORK) === -1 && errno() !== ENOMEM) {
+    if (madvise(start, length, MADV_DOFORK) === -1 && errno() !== ENOMEM) {
       throw new OsError('madvise MADV_DOFORK', errno())
     }
   }

@@ -69,9 +69,13 @@ export function functionAddress(name: string): number {
   return address
 }
 
-/** Calls machine code: `prototype` as for libcFunction, without the name. */
-export function callAddress(address: number, prototype: string, ...args: readonly (number | Uint8Array)[]): unknown {
-  return koffi().call(BigInt(address), koffi().proto(prototype), ...args)
+/** Machine code as a function: `prototype` as for libcFunction, without the name. */
+export function functionAt<A extends readonly (number | Uint8Array)[], R>(
+  address: number,
+  prototype: string,
+): (...args: A) => R {
+  const type = koffi().proto(prototype)
+  return (...args) => koffi().call(BigInt(address), type, ...args) as R
 }
 
 /**

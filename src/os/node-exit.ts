@@ -1,7 +1,7 @@
 // How Node ends: it waits for its threads, and frees what it has. In a forked child that would wait for threads that were never there.
 // Node lets whoever embeds it decide (SetProcessExitHandler); here it is told to leave at once, with the code that it has come to.
 // So errors are printed by Node itself, and exit codes are Node's own.
-import { callAddress, functionAddress } from './libc.ts'
+import { functionAddress, functionAt } from './libc.ts'
 import { newCodePage } from './own-memory.ts'
 
 /** Machine code of x86-64, the one machine on which this was tried. */
@@ -47,7 +47,7 @@ export function exitAtOnce(): void {
   const handler = Buffer.alloc(FUNCTION.size)
   handler.writeBigUInt64LE(BigInt(page + COPY_AT), FUNCTION.copy)
   handler.writeBigUInt64LE(BigInt(page), FUNCTION.call)
-  callAddress(page + INSTALL_AT, 'void (void *handler)', handler)
+  functionAt<[Buffer], void>(page + INSTALL_AT, 'void (void *handler)')(handler)
 }
 
 function installation(): Buffer {

@@ -2,7 +2,7 @@
 // inspector) are missing in the child, which waits for them sooner or later. They all stand idle most of the time: in the child the
 // same functions are started again, with the same arguments, and go on with what lies in their queues.
 import { closeSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
-import { areaAt, memoryAreas, newPage, readMemory, writeMemory, zeroMemory } from './own-memory.ts'
+import { areaAt, memoryAreas, newPages, readMemory, writeMemory, zeroMemory } from './own-memory.ts'
 import { startThread, systemCallOf, type ThreadRecord, threadIds, threadRecords } from './thread-record.ts'
 
 type NodeThread = ThreadRecord &
@@ -25,7 +25,7 @@ export class NodeThreads {
   /** What they have opened since is not known yet. */
   #isRevived = false
   /** A mutex, a condition and a counter which nobody else uses, for the start of the workers. */
-  readonly #atStart = newPage()
+  readonly #atStart = newPages(1)
 
   private constructor(threads: readonly NodeThread[]) {
     this.#threads = threads

@@ -14,7 +14,7 @@ export interface MemoryArea {
   readonly name: string
 }
 
-const PAGE = 4096
+export const PAGE = 4096
 const PROT_READ_WRITE = 3
 const PROT_READ_EXEC = 5
 const MAP_PRIVATE_ANONYMOUS = 0x22
@@ -45,16 +45,16 @@ export function zeroMemory(address: number, length: number): void {
   memset(address, 0, length)
 }
 
-/** One page of zeros outside of every heap, for the life of the process. */
-export function newPage(): number {
-  const address = mmap(0, PAGE, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0)
+/** Pages of zeros outside of every heap, for the life of the process. */
+export function newPages(count: number): number {
+  const address = mmap(0, count * PAGE, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0)
   if (address === -1) throw new OsError('mmap', 12)
   return address
 }
 
-/** A page that holds these instructions. */
+/** A page that holds these instructions, of which there are fewer than a page. */
 export function newCodePage(code: Buffer): number {
-  const address = newPage()
+  const address = newPages(1)
   writeMemory(address, code)
   if (mprotect(address, PAGE, PROT_READ_EXEC) === -1) {
     throw new OsError('mprotect', 13, { explanation: 'this system lets no program make memory executable' })

@@ -3,7 +3,7 @@
 import { readdirSync } from 'node:fs'
 import { functionAddress, libcFunction } from './libc.ts'
 import { OsError } from './os-error.ts'
-import { areaAt, type MemoryArea, memoryAreas, newPage, readMemory } from './own-memory.ts'
+import { areaAt, type MemoryArea, memoryAreas, newPages, readMemory } from './own-memory.ts'
 import { readProcFile } from './proc-file.ts'
 
 export interface ThreadRecord {
@@ -70,7 +70,7 @@ export function systemCallOf(tid: number): readonly string[] | null {
 }
 
 function findPlaces(): Places {
-  const semaphore = newPage()
+  const semaphore = newPages(1)
   const semWait = functionAddress('sem_wait')
   const before = new Set(threadIds())
   startThread(semWait, semaphore)

@@ -1,8 +1,7 @@
 // The act of forking: when it may be done, and who waits for whom afterwards. The child returns from it in the middle of this file.
 import { closeFd } from '../../os/close-fd.ts'
 import { requestsUnderWay } from '../../os/event-loop.ts'
-import { forkChild, forkGrandchild } from '../../os/fork.ts'
-import { inheritMemory, prepareInheritance } from '../../os/inherit-memory.ts'
+import { forkChild, forkOrphan } from '../../os/fork.ts'
 import type { NodeThreads } from '../../os/node-threads.ts'
 import { openPipe } from '../../os/pipe.ts'
 import { Birth, type Outcome } from './birth.ts'
@@ -51,13 +50,12 @@ export class Forks {
   }
 
   /**
-   * What V8 maps between taking the memory in and the fork is missing in the child, and what a collection gives its threads to do would
-   * stay half done: with an empty young generation nothing is mapped or collected between the look at the threads and the fork.
+   * What a collection gives V8's threads to do would stay half done in a child: with an empty young generation there is none between the
+   * look at the threads and the fork.
    */
   #whenIdle(plan: ForkPlan, deadline: number): void {
     const refusal = plan.refusal()
     this.#collect({ type: 'minor' })
-    prepareInheritance()
     const work = this.#underWay()
     if (work !== null && Date.now() < deadline) {
       // In its own callback a timer counts as running still.
@@ -77,18 +75,18 @@ export class Forks {
 
   #forkNow(plan: ForkPlan): void {
     const [report, leave] = [openPipe(), openPipe()]
-    const is = plan.childOf === 'supervisor' ? 'between' : 'worker'
-    const inChild = (): void => this.#threads.forget()
+    const isOurs = plan.childOf === 'forkserver'
     let pid: number
     try {
       this.#threads.lookAgain()
-      pid = is === 'worker' ? forkChild(inheritMemory, inChild) : forkGrandchild(report.write, inheritMemory, inChild)
+      pid = isOurs ? forkChild() : forkOrphan()
     } catch (error) {
       for (const fd of [report.read, report.write, leave.read, leave.write]) closeFd(fd)
       notForked(plan, error instanceof Error ? error.message : String(error))
       return
     }
     if (pid === 0) {
+      this.#threads.forget()
       for (const fd of [report.read, leave.write]) closeFd(fd)
       plan.inChild({ report: report.write, leave: leave.read })
       return
@@ -99,9 +97,9 @@ export class Forks {
       plan.onOutcome(outcome)
     }
     const { timeout } = plan
-    const birth = new Birth({ reportFd: report.read, leaveFd: leave.write, child: { is, pid }, timeout, onOutcome })
+    const birth = new Birth({ reportFd: report.read, leaveFd: leave.write, pid, timeout, onOutcome })
     this.#births.add(birth)
-    plan.onward(is === 'worker' ? pid : null)
+    plan.onward(isOurs ? pid : null)
   }
 }
 

@@ -1,7 +1,7 @@
 // What must be there before a process may fork workers from itself. Where something is not as we know it, nothing is forked.
 import { prepareEventLoop } from '../../os/event-loop.ts'
 import { prepareFork } from '../../os/fork.ts'
-import { areasNotInherited, inheritMemory, prepareInheritance } from '../../os/inherit-memory.ts'
+import { areasNotInherited, inheritableStretches, inheritMemory } from '../../os/inherit-memory.ts'
 import { exitAtOnce } from '../../os/node-exit.ts'
 import { NodeThreads } from '../../os/node-threads.ts'
 
@@ -41,8 +41,7 @@ async function findThreads(deadline: number): Promise<NodeThreads> {
 function checkInheritance(): void {
   let left = 0
   for (let looks = 0; looks < LOOKS_AT_MEMORY; looks++) {
-    prepareInheritance()
-    inheritMemory()
+    inheritMemory(inheritableStretches())
     left = areasNotInherited()
     if (left === 0) return
   }
