@@ -19,7 +19,7 @@ const realProcesses = {
 const forks = [
   'test/e2e/fork-node-*.test.ts',
   'test/e2e/library-fork*.test.ts',
-  'test/e2e/{refork,forkserver,forkserver-nonsense,controlfreak-proxy,concurrency-limit}.test.ts',
+  'test/e2e/{refork,forkserver,forkserver-large,forkserver-nonsense,controlfreak-proxy,concurrency-limit}.test.ts',
 ]
 
 export default defineConfig({

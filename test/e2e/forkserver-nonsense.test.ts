@@ -88,7 +88,7 @@ test('services of one operation get one fresh forkserver', async () => {
   configure(scene, { forkserver: { env: { COLOUR: 'red' } }, services })
   scene.write('version', '3')
   expect((await scene.holdfast('apply')).code).toBe(0)
-  expect((await scene.holdfast('logs', 'api')).out).toContain('api/0 runs serve of 3')
+  await waitFor(async () => (await scene.holdfast('logs', 'api')).out.includes('api/0 runs serve of 3'))
 })
 
 test('one that outlives a socket of its services does not keep its port, and comes back after its death', async () => {
