@@ -47,7 +47,7 @@ export class NodeForkserver {
     })
     this.messages = createInterface({ input: reader })[Symbol.asyncIterator]()
     const runner = join(root, 'dist/fork-node.cjs')
-    const args = ['--single-threaded', '--max-old-space-size=4096', runner, '--preload', preload]
+    const args = ['--max-old-space-size=4096', runner, '--preload', preload]
     const env = {
       ...environment,
       HOLDFAST: '1',

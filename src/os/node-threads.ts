@@ -3,7 +3,14 @@
 // same functions are started again, with the same arguments, and go on with what lies in their queues.
 import { closeSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { areaAt, memoryAreas, newPages, readMemory, writeMemory, zeroMemory } from './own-memory.ts'
-import { startThread, systemCallOf, type ThreadRecord, threadIds, threadRecords } from './thread-record.ts'
+import {
+  contextSwitchesOf,
+  startThread,
+  systemCallOf,
+  type ThreadRecord,
+  threadIds,
+  threadRecords,
+} from './thread-record.ts'
 
 type NodeThread = ThreadRecord &
   (
@@ -37,7 +44,9 @@ export class NodeThreads {
   static find(): NodeThreads {
     const records = threadRecords(threadIds().filter((tid) => tid !== process.pid))
     const threads = records.map(recognize)
-    if (!threads.some(({ is }) => is === 'worker')) throw new Error('V8 has no worker threads')
+    const count = (what: NodeThread['is']): number => threads.filter(({ is }) => is === what).length
+    if (count('worker') === 0) throw new Error('V8 has no worker threads')
+    if (count('scheduler') > 1 || count('inspector') > 1) throw new Error('there are threads that Node has not started')
     return new NodeThreads(threads)
   }
 
@@ -53,6 +62,11 @@ export class NodeThreads {
       if (call?.[0] !== FUTEX) return false
       return thread.is === 'inspector' || liesIn(Number(call[1]), thread.wakeUp)
     })
+  }
+
+  /** Changes whenever one of them stops running: with areIdle before and after, it tells whether one has run in between. */
+  runs(): string {
+    return this.#threads.map(({ tid }) => contextSwitchesOf(tid)).join()
   }
 
   /** In the child, at once: the conditions still count the threads that waited on them, and a signal would wait for those. */

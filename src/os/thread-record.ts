@@ -69,6 +69,12 @@ export function systemCallOf(tid: number): readonly string[] | null {
   return text === undefined || text.startsWith('running') ? null : text.trimEnd().split(' ')
 }
 
+/** How often the thread has stopped running so far, by itself and against its will. */
+export function contextSwitchesOf(tid: number): string {
+  const text = readProcFile(`/proc/self/task/${tid}/status`)?.toString('latin1') ?? ''
+  return text.slice(text.indexOf('voluntary_ctxt_switches'))
+}
+
 function findPlaces(): Places {
   const semaphore = newPages(1)
   const semWait = functionAddress('sem_wait')

@@ -28,7 +28,7 @@ function openProxy(preload = './app.cjs') {
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-fork-app-'))
   for (const [name, text] of Object.entries(FILES)) writeFileSync(join(directory, name), text)
   const driver = new Driver({
-    command: [process.execPath, '--single-threaded', RUNNER, '--preload', preload],
+    command: [process.execPath, RUNNER, '--preload', preload],
     cwd: directory,
     sockets: 2,
     protocol: 'controlfreak',

@@ -4,6 +4,7 @@ import { ForkScene, type ForkSceneOptions } from './harness/fork-scene.ts'
 import { waitFor } from './harness/wait-for.ts'
 
 const IDLE = 'setInterval(() => {}, 1000)\n'
+const THREAD = 'new (require("node:worker_threads").Worker)("setInterval(() => {}, 1000)", { eval: true })\n'
 
 /** What it says when it must not fork. */
 async function refusalOf(app: string, args: readonly string[] = []): Promise<string> {
@@ -15,7 +16,7 @@ async function refusalOf(app: string, args: readonly string[] = []): Promise<str
 }
 
 const loadApp = (app: string, options: Partial<ForkSceneOptions> & { args?: readonly string[] } = {}) => {
-  const scene = new ForkScene({ 'app.cjs': app, 'idle.cjs': IDLE })
+  const scene = new ForkScene({ 'app.cjs': app, 'idle.cjs': IDLE, 'thread.cjs': THREAD })
   return { scene, loaded: scene.load({ ...options, args: ['--preload', './app.cjs', ...(options.args ?? [])] }) }
 }
 
@@ -111,12 +112,35 @@ describe('a forkserver for Node refuses an application that holds', () => {
 describe('a forkserver for Node says that workers have to start cold', () => {
   it.each<[string, Partial<ForkSceneOptions>, RegExp]>([
     ['its self-test fails', { env: { HOLDFAST_FORK_SELF_TEST: 'fail' } }, /the self-test failed: process \d+ died/],
-    ['Node runs with threads of its own', { cold: true }, /not started with --single-threaded/],
+    [
+      'something had started a thread before',
+      { env: { NODE_OPTIONS: '--require ./thread.cjs' } },
+      /\(a loader with a thread/,
+    ],
   ])('where %s', async (_, options, expected) => {
     const { scene, loaded } = loadApp('', options)
     expect((await loaded).cold).toMatch(expected)
     expect((await scene.order({ entry: './idle.cjs' })).failed?.error).toMatch(expected)
   })
+})
+
+it('a forkserver whose application keeps V8 and its threads at work forks in the pauses, and no child is unsound', async () => {
+  // Full collections, whose marking and sweeping goes on in threads, and functions that are compiled there.
+  const { scene, loaded } = loadApp(
+    `const kept = Array.from({ length: 200_000 }, (_, index) => ({ index, text: 'object ' + index }))
+    let round = 0
+    setInterval(() => {
+      for (let count = 0; count < 20_000; count++) kept[(round++ * 7919) % kept.length] = { round, text: 'new ' + round }
+      new Function('kept', 'let sum = ' + round + '; for (const { text } of kept.slice(0, 9000)) sum += text.length; return sum')(kept)
+    }, 1)`,
+    { args: ['--allow', 'timers'] },
+  )
+  await loaded
+  const workers = []
+  for (let round = 0; round < 10; round++) {
+    workers.push(...(await Promise.all(Array.from({ length: 4 }, () => scene.start({ entry: './idle.cjs' })))))
+    for (const pid of workers.splice(0)) process.kill(pid, 'SIGKILL')
+  }
 })
 
 it('a forkserver ends when it is told to, and its workers as the application says', async () => {

@@ -39,7 +39,7 @@ describe('a forkserver for Node', () => {
 
   it('runs preloads and entry in its own process when it is to start cold', async () => {
     const scene = new ForkScene({ 'app.cjs': APP, 'entry.mjs': 'process.exitCode = loaded + 6\n' })
-    scene.open({ cold: true, args: ['--cold', '--preload', './app.cjs', '--entry', './entry.mjs'] })
+    scene.open({ args: ['--cold', '--preload', './app.cjs', '--entry', './entry.mjs'] })
     await scene.opened()
     expect(await scene.exitOf(scene.pid)).toMatchObject({ code: 7, signal: null })
   })

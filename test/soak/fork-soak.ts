@@ -202,7 +202,7 @@ class Soak {
     const { runner, programs } = this.#paths
     this.#forkserver = spawnProcess({
       file: this.#node,
-      argv: [this.#node, '--single-threaded', runner, '--preload', './application.cjs', '--fork-timeout', '20000'],
+      argv: [this.#node, runner, '--preload', './application.cjs', '--fork-timeout', '20000'],
       env: [
         `PATH=${process.env.PATH}`,
         `HOLDFAST_FORK_COMMANDS=${fds.length - 2}`,

@@ -51,6 +51,12 @@ export class Birth {
     this.#socket.destroy()
   }
 
+  /** What was made is of no use: nobody is to hear of it. */
+  revoke(): void {
+    this.#killWorker()
+    this.abandon()
+  }
+
   #hear(chunk: Buffer): void {
     this.#heard += chunk.toString('utf8')
     const end = this.#heard.indexOf('\n')
@@ -82,19 +88,19 @@ export class Birth {
 
   /** What has come while this process was busy counts. */
   #tooLate(): void {
-    this.#readRest()
+    this.#readRest((chunk) => this.#hear(chunk))
     if (this.#over) return
     const { pid, timeout } = this.#parts
-    this.#killWorker(pid)
+    this.#killWorker()
     this.#end({ is: 'failed', error: `process ${pid} was not ready ${timeout} ms after the fork`, unsound: true })
   }
 
   /** As long as the writing end is open the pid is still the worker's. */
-  #killWorker(pid: number): void {
-    const pidfd = pidfdOpen(pid)
+  #killWorker(): void {
+    const pidfd = pidfdOpen(this.#parts.pid)
     if (pidfd === null) return
     try {
-      if (this.#readRest() === 'open') pidfdSendSignal(pidfd, SIGKILL)
+      if (this.#readRest(() => {}) === 'open') pidfdSendSignal(pidfd, SIGKILL)
     } catch {
       // It has another user's rights by now. Without leave it ends by itself.
     } finally {
@@ -102,13 +108,13 @@ export class Birth {
     }
   }
 
-  #readRest(): 'open' | 'ended' {
+  #readRest(onChunk: (chunk: Buffer) => void): 'open' | 'ended' {
     const chunk = Buffer.alloc(1024)
     try {
       for (;;) {
         const length = this.#over ? 0 : readSync(this.#parts.reportFd, chunk, 0, chunk.length, null)
         if (length === 0) return 'ended'
-        this.#hear(Buffer.from(chunk.subarray(0, length)))
+        onChunk(chunk.subarray(0, length))
       }
     } catch {
       return 'open' // EAGAIN

@@ -1,7 +1,7 @@
 // The act of forking: when it may be done, and who waits for whom afterwards. The child returns from it in the middle of this file.
 import { closeFd } from '../../os/close-fd.ts'
 import { requestsUnderWay } from '../../os/event-loop.ts'
-import { forkChild, forkOrphan } from '../../os/fork.ts'
+import { forkChild, forkOrphan, rawStatusOf } from '../../os/fork.ts'
 import type { NodeThreads } from '../../os/node-threads.ts'
 import { openPipe } from '../../os/pipe.ts'
 import { Birth, type Outcome } from './birth.ts'
@@ -24,7 +24,10 @@ export interface ForkPlan {
 
 /** How long something may be under way before a fork is given up, in milliseconds. */
 const PATIENCE = 2000
+/** V8's threads are done with a collection in a fraction of that. */
+const SPIN = 5
 const LOOK_AGAIN_AFTER = 1
+const THREADS_BUSY = "V8's threads were busy"
 
 export class Forks {
   readonly #threads: NodeThreads
@@ -40,7 +43,7 @@ export class Forks {
 
   /** Soon, not at once, and not from a callback of I/O: libuv would go on with the parent's epoll instance in the child. */
   fork(plan: ForkPlan): void {
-    setImmediate(() => this.#whenIdle(plan, Date.now() + PATIENCE))
+    setImmediate(() => this.#beginToLook(plan))
   }
 
   /** In a child: who waits for which birth is no business of its. */
@@ -50,57 +53,89 @@ export class Forks {
   }
 
   /**
-   * What a collection gives V8's threads to do would stay half done in a child: with an empty young generation there is none between the
-   * look at the threads and the fork.
+   * What V8's threads are in the middle of would stay half done in a child. With an empty young generation there is no collection between
+   * the look at the threads and the fork.
    */
-  #whenIdle(plan: ForkPlan, deadline: number): void {
-    const refusal = plan.refusal()
+  #beginToLook(plan: ForkPlan): void {
     this.#collect({ type: 'minor' })
+    this.#whenIdle(plan, Date.now())
+  }
+
+  #whenIdle(plan: ForkPlan, since: number): void {
+    const refusal = plan.refusal()
     const work = this.#underWay()
-    if (work !== null && Date.now() < deadline) {
+    if (work !== null) this.#lookAgain(plan, since, work)
+    else if (refusal !== null) notForked(plan, refusal)
+    else this.#forkNow(plan, since)
+  }
+
+  #lookAgain(plan: ForkPlan, since: number, work: string): void {
+    const waited = Date.now() - since
+    const next = (): void => this.#whenIdle(plan, since)
+    if (waited > PATIENCE) notForked(plan, `${work} for ${PATIENCE} ms`)
+    else if (waited < SPIN) setImmediate(next)
+    else {
       // In its own callback a timer counts as running still.
-      const again = setTimeout(() => setImmediate(() => this.#whenIdle(plan, deadline)), LOOK_AGAIN_AFTER)
+      const again = setTimeout(() => setImmediate(next), LOOK_AGAIN_AFTER)
       // Unreferenced: another fork would take it for a timer of the application.
       if (!this.#keepsLoop) again.unref()
-    } else if (work === null && refusal === null) this.#forkNow(plan)
-    else notForked(plan, work ?? refusal ?? '')
+    }
   }
 
   /** Null, or what a child would wait for in vain. */
   #underWay(): string | null {
     const requests = requestsUnderWay()
-    if (requests > 0) return `${requests} file operations, lookups or the like were under way for ${PATIENCE} ms`
-    return this.#threads.areIdle() ? null : `V8's threads were busy for ${PATIENCE} ms`
+    if (requests > 0) return `${requests} file operations, lookups or the like were under way`
+    return this.#threads.areIdle() ? null : THREADS_BUSY
   }
 
-  #forkNow(plan: ForkPlan): void {
+  #forkNow(plan: ForkPlan, since: number): void {
     const [report, leave] = [openPipe(), openPipe()]
     const isOurs = plan.childOf === 'forkserver'
+    const close = (...fds: readonly number[]): void => fds.forEach(closeFd)
+    this.#threads.lookAgain()
+    const runs = this.#threads.runs()
+    if (!this.#threads.areIdle()) {
+      close(report.read, report.write, leave.read, leave.write)
+      this.#lookAgain(plan, since, THREADS_BUSY)
+      return
+    }
     let pid: number
     try {
-      this.#threads.lookAgain()
       pid = isOurs ? forkChild() : forkOrphan()
     } catch (error) {
-      for (const fd of [report.read, report.write, leave.read, leave.write]) closeFd(fd)
+      close(report.read, report.write, leave.read, leave.write)
       notForked(plan, error instanceof Error ? error.message : String(error))
       return
     }
     if (pid === 0) {
       this.#threads.forget()
-      for (const fd of [report.read, leave.write]) closeFd(fd)
+      close(report.read, leave.write)
       plan.inChild({ report: report.write, leave: leave.read })
       return
     }
-    for (const fd of [report.write, leave.read]) closeFd(fd)
+    const stoodStill = this.#threads.areIdle() && this.#threads.runs() === runs
+    close(report.write, leave.read)
     const onOutcome = (outcome: Outcome): void => {
       this.#births.delete(birth)
       plan.onOutcome(outcome)
     }
     const { timeout } = plan
     const birth = new Birth({ reportFd: report.read, leaveFd: leave.write, pid, timeout, onOutcome })
+    if (!stoodStill) {
+      birth.revoke()
+      if (isOurs) reap(pid)
+      this.#lookAgain(plan, since, THREADS_BUSY)
+      return
+    }
     this.#births.add(birth)
     plan.onward(isOurs ? pid : null)
   }
+}
+
+/** One that was killed. */
+function reap(pid: number): void {
+  if (rawStatusOf(pid) === null) setTimeout(() => reap(pid), LOOK_AGAIN_AFTER).unref()
 }
 
 function notForked(plan: ForkPlan, error: string): void {

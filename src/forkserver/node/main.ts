@@ -1,4 +1,4 @@
-// What Node is started with: `node --single-threaded fork-node.cjs --preload ./app.js`. See docs/forkservers.md.
+// What Node is started with: `node fork-node.cjs --preload ./app.js`. See docs/forkservers.md.
 import { writeSync } from 'node:fs'
 import { inspect } from 'node:util'
 import { parseArguments } from './arguments.ts'

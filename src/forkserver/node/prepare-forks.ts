@@ -16,7 +16,6 @@ const LOADER = ' (a loader with a thread of its own, as tsx has, runs before thi
 export async function prepareForks(): Promise<NodeThreads> {
   const [major = ''] = process.versions.node.split('.')
   if (!KNOWN_MAJORS.includes(major)) throw new Error(`nobody has tried a fork of Node ${major}`)
-  if (!process.execArgv.includes('--single-threaded')) throw new Error('Node was not started with --single-threaded')
   const threads = await findThreads(performance.now() + FIND_THREADS_WITHIN)
   prepareEventLoop()
   exitAtOnce()

@@ -15,7 +15,6 @@ export function takeProcessFacts(order: Pick<StartOrder, 'id' | 'entry'>): void 
   process.title = `holdfast ${order.id} ${order.entry ?? ''}`.trimEnd()
   // SIGUSR1 opens the inspector. Unless somebody has named a port, each worker takes one that is free.
   if (!INSPECT_PORT.test(`${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS}`)) process.debugPort = 0
-  process.execArgv = process.execArgv.filter((flag) => flag !== '--single-threaded')
   const bornAt = performance.now()
   process.uptime = () => (now() - bornAt) / 1000
   const { timeOrigin } = performance

@@ -17,8 +17,6 @@ export interface ForkSceneOptions {
   /** Default: this Node, as a forkserver has it, and the runner for Node. */
   readonly command?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
-  /** For the runner for Node: without the flags that only a forkserver needs. */
-  readonly cold?: boolean
   /** Listening TCP sockets, at 3, 4, … of the forkserver. */
   readonly sockets?: number
 }
@@ -86,13 +84,13 @@ export class ForkScene {
   }
 
   /** Starts the forkserver, and waits for nothing. */
-  open({ args, command, cold = false, env = {}, sockets = 0 }: ForkSceneOptions): void {
+  open({ args, command, env = {}, sockets = 0 }: ForkSceneOptions): void {
     const driver = spawn(
       process.execPath,
       [
         this.#bundledDriver(),
         JSON.stringify({
-          command: [...(command ?? [process.execPath, ...(cold ? [] : ['--single-threaded']), RUNNER]), ...args],
+          command: [...(command ?? [process.execPath, RUNNER]), ...args],
           env: { PATH: process.env.PATH ?? '', ...env },
           cwd: this.dir,
           stdout: this.path('forkserver.out'),
