@@ -6,7 +6,6 @@ import type { NodeThreads } from '../../os/node-threads.ts'
 import { openPipe } from '../../os/pipe.ts'
 import { Birth, type Outcome } from './birth.ts'
 import type { BirthPipes } from './birth-report.ts'
-import { garbageCollection } from './collect-garbage.ts'
 
 export interface ForkPlan {
   /** Milliseconds within which the child must have said that it is sound. */
@@ -33,7 +32,6 @@ export class Forks {
   readonly #threads: NodeThreads
   readonly #keepsLoop: boolean
   readonly #births = new Set<Birth>()
-  readonly #collect = garbageCollection()
 
   /** @param keepsLoop while a fork is waited for: a worker that becomes a forkserver has nothing else that would keep it there */
   constructor(threads: NodeThreads, { keepsLoop = false } = {}) {
@@ -43,7 +41,7 @@ export class Forks {
 
   /** Soon, not at once, and not from a callback of I/O: libuv would go on with the parent's epoll instance in the child. */
   fork(plan: ForkPlan): void {
-    setImmediate(() => this.#beginToLook(plan))
+    setImmediate(() => this.#whenIdle(plan, Date.now()))
   }
 
   /** In a child: who waits for which birth is no business of its. */
@@ -52,15 +50,7 @@ export class Forks {
     this.#births.clear()
   }
 
-  /**
-   * What V8's threads are in the middle of would stay half done in a child. With an empty young generation there is no collection between
-   * the look at the threads and the fork.
-   */
-  #beginToLook(plan: ForkPlan): void {
-    this.#collect({ type: 'minor' })
-    this.#whenIdle(plan, Date.now())
-  }
-
+  /** What V8's threads are in the middle of would stay half done in a child. */
   #whenIdle(plan: ForkPlan, since: number): void {
     const refusal = plan.refusal()
     const work = this.#underWay()

@@ -49,6 +49,8 @@ export async function runForkserver(settings: RunnerArguments): Promise<void> {
   watchRandomFills()
   const test = await firstTest(prepared, { abandon, collectGarbage: collect })
 
+  // `node:net` loads it at the first listen, which takes 5 ms: here it is loaded once.
+  require('node:cluster')
   hooks()
   noteOrigins(true)
   let lastPreload: Exports | null = null
