@@ -2,10 +2,11 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { ForkserverReport } from '../../src/supervisor/status-report.ts'
 import { Beacons } from '../beacons.ts'
 import type { BenchRun } from '../bench-run.ts'
 import { Holdfast } from '../holdfast.ts'
-import { portOf } from '../http-contest.ts'
+import { type Load, portOf } from '../http-contest.ts'
 import { withChildren } from '../proc-figures.ts'
 import { generateCatalogue, generateModules } from './generate-application.ts'
 
@@ -49,16 +50,22 @@ export class WarmApplication {
   readyMillis: readonly number[] = []
   port = 0
   private root = 0
+  private holdfast: Holdfast | null = null
   private readonly run: BenchRun
   private readonly name: string
+  private readonly reforkAfter: number | null
   private readonly beacons: Beacons
   /** Of worker 0; the others follow. */
   private readonly tag: number
   private readonly ports: string
   private readonly environment: Readonly<Record<string, string>>
 
-  /** @param name no other one of this run may have it */
-  constructor(run: BenchRun, name: string, way: Way) {
+  /**
+   * @param name no other one of this run may have it
+   * @param reforkAfter so many requests to one of the workers, if they are forked
+   */
+  constructor(run: BenchRun, name: string, way: Way, reforkAfter: number | null = null) {
+    this.reforkAfter = reforkAfter
     this.run = run
     this.way = way
     this.name = `${name}-${way}`
@@ -111,21 +118,44 @@ export class WarmApplication {
     return [...found.values()]
   }
 
+  /** Asks until the workers come from one that was asked. */
+  async refork(load: Load): Promise<void> {
+    const before = await this.forkserver()
+    const deadline = Date.now() + PATIENCE
+    const isDone = async (): Promise<boolean> => {
+      const { pid, workers, others } = await this.forkserver()
+      return pid !== before.pid && workers === WORKERS && others.length === 0
+    }
+    while (!(await isDone())) {
+      if (Date.now() > deadline) throw new Error(`no refork: ${JSON.stringify(await this.forkserver())}`)
+      await load(this.port, 1)
+    }
+  }
+
+  private async forkserver(): Promise<ForkserverReport> {
+    const report = (await this.holdfast?.status())?.forkservers[0]
+    if (report === undefined) throw new Error('no forkserver in status')
+    return report
+  }
+
   private async startHoldfast(): Promise<number> {
     const { run, way, name } = this
     const worker = programOf(run, 'worker.cjs')
-    const how = way === 'forked' ? { forkserver: 'app', entry: worker } : { command: [process.execPath, worker] }
+    const isForked = way === 'forked'
+    const how = isForked ? { forkserver: 'app', entry: worker } : { command: [process.execPath, worker] }
     // All that the entry needs, or each worker would load the rest by itself.
     const preload = [programOf(run, 'server.cjs'), join(run.root, 'dist/worker.cjs')]
-    const forkservers = { app: { runtime: 'node', preload } }
+    const refork = this.reforkAfter === null ? [] : [this.reforkAfter]
+    const forkservers = { app: { runtime: 'node', preload, refork } }
     const web = { ...how, instances: WORKERS, sockets: ['http'], ready: 'notify', startTimeout: '60s', session: false }
     const config = {
       sockets: { http: 'tcp://127.0.0.1:0' },
-      ...(way === 'forked' ? { forkservers } : {}),
+      ...(isForked ? { forkservers } : {}),
       services: { web },
     }
     const holdfast = await new Holdfast(run, name, config, { environment: this.environment }).up()
     this.root = holdfast.pid
+    this.holdfast = holdfast
     return portOf((await holdfast.status()).sockets[0]?.listen ?? '')
   }
 

@@ -10,6 +10,7 @@ import {
   type ThreadRecord,
   threadIds,
   threadRecords,
+  yieldProcessor,
 } from './thread-record.ts'
 
 type NodeThread = ThreadRecord &
@@ -26,6 +27,8 @@ const MUTEX_SIZE = 40
 /** Behind the queue, its first member, a worker is given mutex, condition and counter of the function that started it. */
 const START_POINTERS = 3
 const POINTER = 8
+/** Milliseconds. */
+const REVIVED_WITHIN = 1000
 
 export class NodeThreads {
   #threads: readonly NodeThread[]
@@ -74,7 +77,7 @@ export class NodeThreads {
     for (const thread of this.#threads) if (thread.is === 'worker') zeroMemory(thread.wakeUp, CONDITION_SIZE)
   }
 
-  /** In the child: starts them anew. @throws OsError */
+  /** In the child: starts them anew. They are not there yet when it returns. @throws OsError */
   revive(): void {
     this.#isRevived = true
     this.#threads = this.#threads.map((thread) => {
@@ -84,6 +87,20 @@ export class NodeThreads {
       startThread(thread.start, thread.argument)
       return { ...thread, tid: threadIds().find((tid) => !before.has(tid)) ?? thread.tid }
     })
+  }
+
+  /**
+   * In the child, before anything is given to them: libuv aborts where a task is given to the scheduler before it has made its loop.
+   * @throws Error where it does not come to that within a second
+   */
+  awaitRevival(): void {
+    const deadline = performance.now() + REVIVED_WITHIN
+    for (const { is, tid } of this.#threads) {
+      while (is === 'scheduler' && !EPOLL.includes(systemCallOf(tid)?.[0] ?? '')) {
+        if (performance.now() > deadline) throw new Error(`thread ${tid} has not come up`)
+        yieldProcessor()
+      }
+    }
   }
 
   /** Before a fork, while they are idle: in a process where they were revived itself. */

@@ -31,12 +31,19 @@ const pthreadCreate = libcFunction<[Buffer, number, number, number], number>(
 const pthreadJoin = libcFunction<[number, number], number>('int pthread_join(size_t thread, size_t result)')
 const semPost = libcFunction<[number], number>('int sem_post(size_t semaphore)')
 
+const schedYield = libcFunction<[], number>('int sched_yield()')
+
 const newThread = Buffer.alloc(8)
 
 /** Starts a thread that nobody will join. It inherits the signal mask of the caller. */
 export function startThread(start: number, argument: number): void {
   const error = pthreadCreate(newThread, 0, start, argument)
   if (error !== 0) throw new OsError('pthread_create', error)
+}
+
+/** Lets other threads of this process go on first. */
+export function yieldProcessor(): void {
+  schedYield()
 }
 
 export function threadIds(): number[] {

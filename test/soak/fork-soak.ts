@@ -44,7 +44,8 @@ class Soak {
   readonly #directory: string
   readonly #paths: Paths
   readonly #listeners: readonly Listener[]
-  readonly #exits = new Map<number, WaitStatus>()
+  /** Nobody has asked for yet. Thousands of forks use a pid more than once: what came before an order is not of its worker. */
+  readonly #exits = new Map<number, { readonly status: WaitStatus; readonly at: number }>()
   readonly #onExit = new Map<number, (status: WaitStatus) => void>()
   readonly #onAnswer = new Map<string, (answer: Answer) => void>()
   readonly #seen = new Set<string | number>()
@@ -64,8 +65,9 @@ class Soak {
   }
 
   exited(pid: number, status: WaitStatus): void {
-    this.#exits.set(pid, status)
-    this.#onExit.get(pid)?.(status)
+    const onExit = this.#onExit.get(pid)
+    if (onExit === undefined) this.#exits.set(pid, { status, at: performance.now() })
+    else onExit(status)
   }
 
   async run(): Promise<void> {
@@ -103,6 +105,7 @@ class Soak {
     const err = join(this.#directory, `${place}.err`)
     for (const file of [out, err]) closeSync(openSync(file, 'w'))
     const listener = this.#listeners[place]?.address
+    const orderedAt = performance.now()
     const answer = await this.#order(round, {
       entry: './whole-list.cjs',
       stdout: out,
@@ -118,7 +121,7 @@ class Soak {
     })
     if (answer.started === undefined) return await this.#failed(round, place, answer)
     const { pid } = answer.started
-    const status = await this.#exitOf(pid)
+    const status = await this.#exitOf(pid, orderedAt)
     const expected = EXIT_CODES[round % EXIT_CODES.length]
     if (status.code !== expected)
       this.#problem(round, `ended with ${JSON.stringify(status)} instead of ${expected}: ${readFileSync(err, 'utf8')}`)
@@ -172,9 +175,10 @@ class Soak {
   }
 
   /** One that does not end is killed, after its stacks are shown. */
-  #exitOf(pid: number): Promise<WaitStatus> {
+  #exitOf(pid: number, since = 0): Promise<WaitStatus> {
     const known = this.#exits.get(pid)
-    if (known !== undefined) return Promise.resolve(known)
+    this.#exits.delete(pid)
+    if (known !== undefined && known.at > since) return Promise.resolve(known.status)
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
         console.error(

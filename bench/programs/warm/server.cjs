@@ -29,7 +29,7 @@ const server = () =>
     response.end(body)
   })
 
-/** Tells the benchmark that this worker answers. `slot`: which of them it is. */
+/** Tells the benchmark that this worker answers. `slot`: which of them it is. @returns the server of its own */
 async function ready(slot) {
   // Its own port is no part of the application.
   reportLife(BENCH_FIFO, Number(BENCH_TAG) + slot)
@@ -37,6 +37,7 @@ async function ready(slot) {
   ownPort.unref()
   await new Promise((resolve) => ownPort.once('listening', resolve))
   appendFileSync(BENCH_PORTS, `${slot} ${process.pid} ${ownPort.address().port}\n`)
+  return ownPort
 }
 
 module.exports = { server, ready }

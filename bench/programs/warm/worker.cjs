@@ -5,7 +5,9 @@ const { server, ready } = require('./server.cjs')
 async function main() {
   await worker.listen('http', server())
   worker.ready()
-  await ready(worker.slot)
+  const own = await ready(worker.slot)
+  // It may become the next forkserver, which must not share it.
+  worker.onStop(() => own.close())
 }
 
 void main()

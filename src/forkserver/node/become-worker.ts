@@ -2,6 +2,7 @@
 import { closeFd } from '../../os/close-fd.ts'
 import { renewEventLoop } from '../../os/event-loop.ts'
 import { allowSignals } from '../../os/fork.ts'
+import type { NodeThreads } from '../../os/node-threads.ts'
 import { type BirthPipes, sayErrorAndEnd, saySoundAndWait } from './birth-report.ts'
 import { endWithTheLoop } from './end-of-worker.ts'
 import { useUpRandomCaches } from './random-caches.ts'
@@ -17,7 +18,7 @@ export interface Inheritance {
   readonly sockets: readonly number[]
   /** Closes what belongs to the forkserver alone. */
   readonly abandon: () => void
-  readonly reviveThreads: () => void
+  readonly threads: NodeThreads
   readonly collectGarbage: () => void
   readonly hearInspectorSignal: () => void
 }
@@ -30,13 +31,14 @@ export function becomeWorker(order: StartOrder, pipes: BirthPipes, inheritance: 
     const files = takeFiles(order, inheritance.sockets)
     takeRights(order)
     if (order.cwd !== null) process.chdir(order.cwd)
-    inheritance.reviveThreads()
+    inheritance.threads.revive()
     inheritance.hearInspectorSignal()
     allowSignals()
     takeProcessFacts(order)
     takeEnvironment(order, files.variables)
     takeRandomness()
     endWithTheLoop()
+    inheritance.threads.awaitRevival()
     inheritance.collectGarbage()
     return files
   })

@@ -1,5 +1,4 @@
 // Takes orders one after the other, and forks a worker for each.
-import type { NodeThreads } from '../../os/node-threads.ts'
 import { becomeWorker, type Inheritance } from './become-worker.ts'
 import type { Outcome } from './birth.ts'
 import type { BirthPipes } from './birth-report.ts'
@@ -12,8 +11,7 @@ import type { StartOrder } from './start-order.ts'
 import type { Answer } from './supervisor-link.ts'
 import type { WorkerFiles } from './worker-files.ts'
 
-export interface ForkserverParts extends Omit<Inheritance, 'reviveThreads'> {
-  readonly threads: NodeThreads
+export interface ForkserverParts extends Inheritance {
   readonly forks: Forks
   readonly lastPreload: Exports | null
   /** Milliseconds. */
@@ -72,8 +70,8 @@ export class Forkserver {
   }
 
   #beWorker(order: StartOrder, pipes: BirthPipes): void {
-    const { threads, lastPreload, offerRefork, round } = this.#parts
-    const files = becomeWorker(order, pipes, { ...this.#parts, reviveThreads: () => threads.revive() })
+    const { lastPreload, offerRefork, round } = this.#parts
+    const files = becomeWorker(order, pipes, this.#parts)
     if (offerRefork === null) forgetRandomFills()
     else offerRefork(files)
     // What is thrown in it is an error that nobody catches, as in a program of its own.

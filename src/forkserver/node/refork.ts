@@ -13,7 +13,7 @@ import type { ReforkOrder } from '../../wire/command-messages.ts'
 import { beBorn, takeRandomness } from './become-worker.ts'
 import type { Outcome } from './birth.ts'
 import type { BirthPipes } from './birth-report.ts'
-import type { garbageCollection } from './collect-garbage.ts'
+import { type garbageCollection, packMemory } from './collect-garbage.ts'
 import { refusalOf, settled } from './fork-safety.ts'
 import { Forks } from './forks.ts'
 import { Forkserver } from './forkserver.ts'
@@ -72,7 +72,8 @@ class Refork {
       await settled(refusal)
       this.#putSocketsBack()
       for (const fd of this.#files.pipes) closeSync(fd)
-      for (let pass = 0; pass < 2; pass++) collect()
+      await packMemory()
+      collect()
       const outcome = await new Promise<Outcome>((resolve) =>
         this.#forks.fork({
           timeout,
@@ -134,6 +135,7 @@ class Refork {
         HOLDFAST_ID: order.id,
       })
       takeRandomness()
+      threads.awaitRevival()
       return { fds: { commands, status }, hearInspectorSignal }
     })
     this.#serve(born.fds, born.hearInspectorSignal)

@@ -111,10 +111,10 @@ async function ability(): Promise<Ability> {
 }
 
 /** The first goes on while the application loads; where it fails (the machine may have stood still) more follow, after the load. */
-async function firstTest(able: Ability, parts: Omit<SelfTestParts, 'reviveThreads'>): Promise<() => Promise<Ability>> {
+async function firstTest(able: Ability, parts: Omit<SelfTestParts, 'threads'>): Promise<() => Promise<Ability>> {
   if (able.cold !== null) return async () => able
   const { threads, forks } = able
-  const begin = (): SelfTest => beginSelfTest(forks, { ...parts, reviveThreads: () => threads.revive() })
+  const begin = (): SelfTest => beginSelfTest(forks, { ...parts, threads })
   let test = begin()
   await test.forked
   return async () => {

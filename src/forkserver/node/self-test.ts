@@ -5,6 +5,7 @@ import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { renewEventLoop } from '../../os/event-loop.ts'
 import { allowSignals } from '../../os/fork.ts'
+import type { NodeThreads } from '../../os/node-threads.ts'
 import { type BirthPipes, saySoundAndWait } from './birth-report.ts'
 import { endWithTheLoop } from './end-of-worker.ts'
 import type { Forks } from './forks.ts'
@@ -25,7 +26,7 @@ export interface SelfTest {
 
 export interface SelfTestParts {
   readonly abandon: () => void
-  readonly reviveThreads: () => void
+  readonly threads: NodeThreads
   readonly collectGarbage: () => void
 }
 
@@ -49,13 +50,14 @@ export function beginSelfTest(forks: Forks, parts: SelfTestParts): SelfTest {
 }
 
 /** In the child. It says that it is sound at the very end. */
-function proveSoundness(pipes: BirthPipes, { abandon, reviveThreads, collectGarbage }: SelfTestParts): void {
+function proveSoundness(pipes: BirthPipes, { abandon, threads, collectGarbage }: SelfTestParts): void {
   if (process.env[VARIABLE] === 'fail') process.abort()
   renewEventLoop()
   abandon()
-  reviveThreads()
+  threads.revive()
   allowSignals()
   endWithTheLoop()
+  threads.awaitRevival()
   collectGarbage()
   void Promise.all([promises.readFile('/proc/self/stat'), promisify(gzip)(Buffer.alloc(MEGABYTE))]).then(() => {
     collectGarbage()
