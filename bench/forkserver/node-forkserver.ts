@@ -4,6 +4,7 @@ import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { NODE_FLAGS } from '../../src/forkserver/node-flags.ts'
 import type { BenchRun } from '../bench-run.ts'
 
 interface Loaded {
@@ -47,7 +48,7 @@ export class NodeForkserver {
     })
     this.messages = createInterface({ input: reader })[Symbol.asyncIterator]()
     const runner = join(root, 'dist/fork-node.cjs')
-    const args = ['--max-old-space-size=4096', runner, '--preload', preload]
+    const args = [...NODE_FLAGS, '--max-old-space-size=4096', runner, '--preload', preload]
     const env = {
       ...environment,
       HOLDFAST: '1',

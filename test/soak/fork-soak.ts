@@ -6,6 +6,7 @@ import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { NODE_FLAGS } from '../../src/forkserver/node-flags.ts'
 import { closeFd } from '../../src/os/close-fd.ts'
 import { type Listener, openListener } from '../../src/os/listen.ts'
 import { openPipe } from '../../src/os/pipe.ts'
@@ -206,7 +207,7 @@ class Soak {
     const { runner, programs } = this.#paths
     this.#forkserver = spawnProcess({
       file: this.#node,
-      argv: [this.#node, runner, '--preload', './application.cjs', '--fork-timeout', '20000'],
+      argv: [this.#node, ...NODE_FLAGS, runner, '--preload', './application.cjs', '--fork-timeout', '20000'],
       env: [
         `PATH=${process.env.PATH}`,
         `HOLDFAST_FORK_COMMANDS=${fds.length - 2}`,

@@ -4,8 +4,10 @@ import { requestsUnderWay } from '../../os/event-loop.ts'
 import { forkChild, forkOrphan, rawStatusOf } from '../../os/fork.ts'
 import type { NodeThreads } from '../../os/node-threads.ts'
 import { openPipe } from '../../os/pipe.ts'
-import { Birth, type Outcome } from './birth.ts'
+import { yieldProcessor } from '../../os/thread-record.ts'
+import { Birth, type BirthParts, type Outcome } from './birth.ts'
 import type { BirthPipes } from './birth-report.ts'
+import { garbageCollection } from './collect-garbage.ts'
 
 export interface ForkPlan {
   /** Milliseconds within which the child must have said that it is sound. */
@@ -23,8 +25,10 @@ export interface ForkPlan {
 
 /** How long something may be under way before a fork is given up, in milliseconds. */
 const PATIENCE = 2000
-/** V8's threads are done with a collection in a fraction of that. */
-const SPIN = 5
+/** V8's threads are done with a small collection in a hundredth of that, unless the machine is busy. In milliseconds. */
+const REST_WITHIN = 200
+/** When a large one is brought to its end, in milliseconds. */
+const COLLECT_AFTER = 200
 const LOOK_AGAIN_AFTER = 1
 const THREADS_BUSY = "V8's threads were busy"
 
@@ -32,6 +36,7 @@ export class Forks {
   readonly #threads: NodeThreads
   readonly #keepsLoop: boolean
   readonly #births = new Set<Birth>()
+  readonly #collect = garbageCollection()
 
   /** @param keepsLoop while a fork is waited for: a worker that becomes a forkserver has nothing else that would keep it there */
   constructor(threads: NodeThreads, { keepsLoop = false } = {}) {
@@ -50,76 +55,82 @@ export class Forks {
     this.#births.clear()
   }
 
-  /** What V8's threads are in the middle of would stay half done in a child. */
+  /** What is under way in other threads would stay half done in a child. */
   #whenIdle(plan: ForkPlan, since: number): void {
+    const requests = requestsUnderWay()
     const refusal = plan.refusal()
-    const work = this.#underWay()
-    if (work !== null) this.#lookAgain(plan, since, work)
+    if (requests > 0) this.#lookAgain(plan, since, `${requests} file operations, lookups or the like were under way`)
     else if (refusal !== null) notForked(plan, refusal)
-    else this.#forkNow(plan, since)
+    else if (this.#comesToRest(since)) this.#forkNow(plan, since)
+    else this.#lookAgain(plan, since, THREADS_BUSY)
   }
 
   #lookAgain(plan: ForkPlan, since: number, work: string): void {
-    const waited = Date.now() - since
-    const next = (): void => this.#whenIdle(plan, since)
-    if (waited > PATIENCE) notForked(plan, `${work} for ${PATIENCE} ms`)
-    else if (waited < SPIN) setImmediate(next)
-    else {
-      // In its own callback a timer counts as running still.
-      const again = setTimeout(() => setImmediate(next), LOOK_AGAIN_AFTER)
-      // Unreferenced: another fork would take it for a timer of the application.
-      if (!this.#keepsLoop) again.unref()
+    if (Date.now() - since > PATIENCE) {
+      notForked(plan, `${work} for ${PATIENCE} ms`)
+      return
     }
+    // In its own callback a timer counts as running still.
+    const again = setTimeout(() => setImmediate(() => this.#whenIdle(plan, since)), LOOK_AGAIN_AFTER)
+    // Unreferenced: another fork would take it for a timer of the application.
+    if (!this.#keepsLoop) again.unref()
   }
 
-  /** Null, or what a child would wait for in vain. */
-  #underWay(): string | null {
-    const requests = requestsUnderWay()
-    if (requests > 0) return `${requests} file operations, lookups or the like were under way`
-    return this.#threads.areIdle() ? null : THREADS_BUSY
+  /** Waits in place for V8's threads: while nothing runs here nobody gives them more to do. */
+  #comesToRest(since: number): boolean {
+    // They have a collection to go on with that is not to end by itself.
+    if (Date.now() - since > COLLECT_AFTER) this.#collect()
+    const until = performance.now() + REST_WITHIN
+    while (!this.#threads.areIdle()) {
+      if (performance.now() > until) return false
+      yieldProcessor()
+    }
+    return true
   }
 
   #forkNow(plan: ForkPlan, since: number): void {
     const [report, leave] = [openPipe(), openPipe()]
     const isOurs = plan.childOf === 'forkserver'
-    const close = (...fds: readonly number[]): void => fds.forEach(closeFd)
     this.#threads.lookAgain()
     const runs = this.#threads.runs()
-    if (!this.#threads.areIdle()) {
-      close(report.read, report.write, leave.read, leave.write)
-      this.#lookAgain(plan, since, THREADS_BUSY)
-      return
-    }
+    const wereIdle = this.#threads.areIdle()
     let pid: number
     try {
       pid = isOurs ? forkChild() : forkOrphan()
     } catch (error) {
-      close(report.read, report.write, leave.read, leave.write)
+      for (const fd of [report.read, report.write, leave.read, leave.write]) closeFd(fd)
       notForked(plan, error instanceof Error ? error.message : String(error))
       return
     }
     if (pid === 0) {
       this.#threads.forget()
-      close(report.read, leave.write)
+      for (const fd of [report.read, leave.write]) closeFd(fd)
       plan.inChild({ report: report.write, leave: leave.read })
       return
     }
-    const stoodStill = this.#threads.areIdle() && this.#threads.runs() === runs
-    close(report.write, leave.read)
-    const onOutcome = (outcome: Outcome): void => {
+    const stoodStill = wereIdle && this.#threads.areIdle() && this.#threads.runs() === runs
+    for (const fd of [report.write, leave.read]) closeFd(fd)
+    const birth = this.#birthOf(plan, { pid, reportFd: report.read, leaveFd: leave.write })
+    if (stoodStill) plan.onward(isOurs ? pid : null)
+    else {
       this.#births.delete(birth)
-      plan.onOutcome(outcome)
-    }
-    const { timeout } = plan
-    const birth = new Birth({ reportFd: report.read, leaveFd: leave.write, pid, timeout, onOutcome })
-    if (!stoodStill) {
       birth.revoke()
       if (isOurs) reap(pid)
       this.#lookAgain(plan, since, THREADS_BUSY)
-      return
     }
+  }
+
+  #birthOf({ timeout, onOutcome }: ForkPlan, parts: Pick<BirthParts, 'pid' | 'reportFd' | 'leaveFd'>): Birth {
+    const birth = new Birth({
+      ...parts,
+      timeout,
+      onOutcome: (outcome) => {
+        this.#births.delete(birth)
+        onOutcome(outcome)
+      },
+    })
     this.#births.add(birth)
-    plan.onward(isOurs ? pid : null)
+    return birth
   }
 }
 

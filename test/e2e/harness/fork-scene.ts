@@ -6,6 +6,7 @@ import { dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { buildSync } from 'esbuild'
 import { onTestFinished } from 'vitest'
+import { NODE_FLAGS } from '../../../src/forkserver/node-flags.ts'
 import { waitFor } from './wait-for.ts'
 
 const ROOT = resolve(import.meta.dirname, '../../..')
@@ -90,7 +91,7 @@ export class ForkScene {
       [
         this.#bundledDriver(),
         JSON.stringify({
-          command: [...(command ?? [process.execPath, RUNNER]), ...args],
+          command: [...(command ?? [process.execPath, ...NODE_FLAGS, RUNNER]), ...args],
           env: { PATH: process.env.PATH ?? '', ...env },
           cwd: this.dir,
           stdout: this.path('forkserver.out'),
