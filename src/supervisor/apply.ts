@@ -176,6 +176,10 @@ async function converge(
     const service = known(spec.services[diff.service])
     const desired = diff.keys.includes('instances') ? service.instances : scaled(interpreter, diff.service)
     const happening = { is: 'deploy', spec: service, renew: diff.restart, desired } as const
+    if (interpreter.services.get(diff.service)?.state.wanted === 'down') {
+      interpreter.dispatch(diff.service, happening)
+      return Promise.resolve({ service: diff.service, ok: true, message: 'changed, not started (it is stopped)' })
+    }
     if (diff.restart) return operations.roll(diff.service, happening)
     interpreter.dispatch(diff.service, happening)
     return operations.wait(diff.service, scaleOutcome)

@@ -40,6 +40,22 @@ test('only what changed is touched; added starts, removed stops, policy changes 
   expect((await scene.holdfast('apply')).out).toContain('nothing has changed')
 })
 
+test('a service that is stopped stays so, and that is no failure; what changed counts at its next start', async () => {
+  const { scene } = await runningScene()
+  await scene.holdfast('stop', 'a')
+  const services = {
+    a: { command: ['sh', '-c', 'echo changed; exec sleep 1000'] },
+    b: { command: SLEEP, instances: 2 },
+  }
+  scene.configure({ services: { ...services, c: { command: SLEEP } } })
+  const apply = await scene.holdfast('apply')
+  expect(apply.code, apply.all).toBe(0)
+  expect(apply.out).toContain('~ a: changed (command): no restart: it is stopped')
+  expect((await scene.worker('a/0')).state).toBe('stopped')
+  expect((await scene.holdfast('start', 'a')).code).toBe(0)
+  await waitFor(async () => (await scene.holdfast('logs', 'a')).out.includes('changed'))
+})
+
 test('HUP applies too; a broken config changes nothing; stopped and scaled survive it', async () => {
   const { scene, before } = await runningScene()
   await scene.holdfast('stop', 'c')
