@@ -1,7 +1,7 @@
 // Machine code of x86-64, because nothing may run in JavaScript between the call that makes V8's memory inheritable and the fork: whenever
 // JavaScript runs, V8 may compile a function that has become hot, and map a page for it, which the child would not get.
 //
-// long fork_from(struct plan *plan): the child's pid, in the child 0. Otherwise -errno, -FORK_FAILED or -BETWEEN_DIED.
+// int fork_from(struct plan *plan): the child's pid, in the child 0. Otherwise -errno, -FORK_FAILED or -BETWEEN_DIED.
 
 /** The C library's fork returned -1: errno says why. Behind all values of errno, so that those of system calls can be told from it. */
 export const FORK_FAILED = 4096
@@ -23,7 +23,6 @@ export const PLAN = {
   /** Of the thread's area for restartable sequences: where it lies from the thread's record on; its length, 0 where glibc has none. */
   rseqOffset: 0x30,
   rseqLength: 0x38,
-  size: 0x40,
 } as const
 
 /**

@@ -1,16 +1,19 @@
 // A real fork of this very process. What has to hold before and after it is in inherit-memory.ts and node-threads.ts.
+import { writeSync } from 'node:fs'
+import { exitNow } from './exit-now.ts'
 import { BETWEEN_DIED, FORK_CODE, FORK_FAILED, PLAN } from './fork-code.ts'
 import { inheritableStretches } from './inherit-memory.ts'
 import { errno, functionAddress, functionAt, libcFunction } from './libc.ts'
 import { checked, OsError } from './os-error.ts'
-import { newCodePage, newPages, PAGE, readMemory, writeMemory } from './own-memory.ts'
+import { forbidPage, newCodePage, newPages, PAGE, readMemory, writeMemory } from './own-memory.ts'
 
 const SIG_SETMASK = 2
 const SIGSET_SIZE = 128
 const WNOHANG = 1
-const ECHILD = 10
-/** The plan, then the stretches, then the stack. */
-const PAGES = { plan: 1, stretches: 4, stack: 32 } as const
+const STDERR = 2
+/** They lie in this order. Nothing may lie in `guard`: what runs out of the stack is to crash. */
+const PAGES = { plan: 1, stretches: 4, guard: 1, stack: 32 } as const
+const ALL_PAGES = PAGES.plan + PAGES.stretches + PAGES.guard + PAGES.stack
 /** What rseq(2) has taken from its beginning on. */
 const RSEQ_LENGTH = 32
 
@@ -33,8 +36,9 @@ let prepared: Prepared | null = null
 
 /** Needs memory, and looks functions up: have that behind us before the first fork. @throws Error where this system is not as we know it */
 export function prepareFork(): void {
-  const plan = newPages(PAGES.plan + PAGES.stretches + PAGES.stack)
-  prepared = { forkFrom: functionAt(newCodePage(FORK_CODE), 'long (size_t plan)'), plan }
+  const plan = newPages(ALL_PAGES)
+  forbidPage(plan + (PAGES.plan + PAGES.stretches) * PAGE)
+  prepared = { forkFrom: functionAt(newCodePage(FORK_CODE), 'int (size_t plan)'), plan }
   const { offset, length } = restartableSequences()
   setPlan(PLAN.stretches, plan + PAGES.plan * PAGE)
   setPlan(PLAN.fork, functionAddress('fork'))
@@ -63,15 +67,21 @@ function fork(whose: 'orphan' | 'child'): number {
   if (prepared === null) throw new Error('prepareFork was not called (bug)')
   const { forkFrom, plan } = prepared
   planStretches(plan)
-  setPlan(PLAN.stackBetween, whose === 'child' ? 0 : plan + (PAGES.plan + PAGES.stretches + PAGES.stack) * PAGE)
+  setPlan(PLAN.stackBetween, whose === 'child' ? 0 : plan + ALL_PAGES * PAGE)
   sigmask(SIG_SETMASK, everySignal, maskBefore)
   const pid = forkFrom(plan)
   if (pid === 0) return 0
   const error = pid === -FORK_FAILED ? errno() : -pid
   sigmask(SIG_SETMASK, maskBefore, null)
   if (pid > 0) return pid
-  if (pid === -BETWEEN_DIED) throw new OsError('fork', ECHILD, { explanation: 'the process between was killed' })
+  if (pid === -BETWEEN_DIED) endWithoutLocks()
   throw new OsError('fork', error)
+}
+
+/** What the C library had locked in our memory when the one between was killed stays locked. */
+function endWithoutLocks(): never {
+  writeSync(STDERR, 'somebody has killed the process that was to fork a worker: the forkserver can not go on\n')
+  return exitNow(1)
 }
 
 function planStretches(plan: number): void {
@@ -105,6 +115,11 @@ function restartableSequences(): { readonly offset: number; readonly length: num
 /** For the child, as soon as it can handle them: none is blocked then, whatever the parent blocked. */
 export function allowSignals(): void {
   sigmask(SIG_SETMASK, noSignal, null)
+}
+
+/** Waits for the end of this child of ours, which has been killed. */
+export function reap(pid: number): void {
+  waitpid(pid, null, 0)
 }
 
 /** How this child of ours has ended, as wait(2) says it: it is reaped. Null while it lives. */

@@ -10,8 +10,8 @@ import {
   type ThreadRecord,
   threadIds,
   threadRecords,
-  yieldProcessor,
 } from './thread-record.ts'
+import { prepareThreadStart } from './thread-start.ts'
 
 type NodeThread = ThreadRecord &
   (
@@ -27,8 +27,6 @@ const MUTEX_SIZE = 40
 /** Behind the queue, its first member, a worker is given mutex, condition and counter of the function that started it. */
 const START_POINTERS = 3
 const POINTER = 8
-/** Milliseconds. */
-const REVIVED_WITHIN = 1000
 
 export class NodeThreads {
   #threads: readonly NodeThread[]
@@ -36,6 +34,8 @@ export class NodeThreads {
   #isRevived = false
   /** A mutex, a condition and a counter which nobody else uses, for the start of the workers. */
   readonly #atStart = newPages(1)
+  /** Its object begins with the semaphore by which it tells Node that its loop is there. */
+  readonly #startScheduler = prepareThreadStart()
 
   private constructor(threads: readonly NodeThread[]) {
     this.#threads = threads
@@ -77,39 +77,32 @@ export class NodeThreads {
     for (const thread of this.#threads) if (thread.is === 'worker') zeroMemory(thread.wakeUp, CONDITION_SIZE)
   }
 
-  /** In the child: starts them anew. They are not there yet when it returns. @throws OsError */
+  /**
+   * In the child: starts them anew. The descriptors of the old scheduler stay open until the new one has its own: until then a write to
+   * them wakes the forkserver's, which finds nothing to do. @throws OsError
+   */
   revive(): void {
     this.#isRevived = true
     this.#threads = this.#threads.map((thread) => {
-      if (thread.is === 'scheduler') for (const fd of thread.fds) closeSync(fd)
-      if (thread.is === 'worker') writeMemory(thread.argument + POINTER, this.#startPointers())
       const before = new Set(threadIds())
-      startThread(thread.start, thread.argument)
+      if (thread.is === 'scheduler') {
+        this.#startScheduler(thread.start, thread.argument)
+        for (const fd of thread.fds) closeSync(fd)
+      } else {
+        if (thread.is === 'worker') writeMemory(thread.argument + POINTER, this.#startPointers())
+        startThread(thread.start, thread.argument)
+      }
       return { ...thread, tid: threadIds().find((tid) => !before.has(tid)) ?? thread.tid }
     })
-  }
-
-  /**
-   * In the child, before anything is given to them: libuv aborts where a task is given to the scheduler before it has made its loop.
-   * @throws Error where it does not come to that within a second
-   */
-  awaitRevival(): void {
-    const deadline = performance.now() + REVIVED_WITHIN
-    for (const { is, tid } of this.#threads) {
-      while (is === 'scheduler' && !EPOLL.includes(systemCallOf(tid)?.[0] ?? '')) {
-        if (performance.now() > deadline) throw new Error(`thread ${tid} has not come up`)
-        yieldProcessor()
-      }
-    }
   }
 
   /** Before a fork, while they are idle: in a process where they were revived itself. */
   lookAgain(): void {
     if (!this.#isRevived) return
-    this.#isRevived = false
     this.#threads = this.#threads.map((thread) =>
       thread.is === 'scheduler' ? { ...thread, fds: descriptorsOfLoop(Number(systemCallOf(thread.tid)?.[1])) } : thread,
     )
+    this.#isRevived = false
   }
 
   #startPointers(): Buffer {

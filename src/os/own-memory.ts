@@ -15,6 +15,7 @@ export interface MemoryArea {
 }
 
 export const PAGE = 4096
+const PROT_NONE = 0
 const PROT_READ_WRITE = 3
 const PROT_READ_EXEC = 5
 const MAP_PRIVATE_ANONYMOUS = 0x22
@@ -50,6 +51,11 @@ export function newPages(count: number): number {
   const address = mmap(0, count * PAGE, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0)
   if (address === -1) throw new OsError('mmap', 12)
   return address
+}
+
+/** Whoever touches this page of ours from now on crashes. */
+export function forbidPage(address: number): void {
+  if (mprotect(address, PAGE, PROT_NONE) === -1) throw new OsError('mprotect', 12)
 }
 
 /** A page that holds these instructions, of which there are fewer than a page. */

@@ -1,6 +1,9 @@
 // What a forkserver for Node refuses to share, when it does not fork at all, and what becomes of a fork that fails.
+import { execFileSync } from 'node:child_process'
+import { readdirSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { ForkScene, type ForkSceneOptions } from './harness/fork-scene.ts'
+import { ForkScene, type ForkSceneOptions, USUAL_COMMAND } from './harness/fork-scene.ts'
+import { isRoot, testWhere } from './harness/requirement.ts'
 import { waitFor } from './harness/wait-for.ts'
 
 const IDLE = 'setInterval(() => {}, 1000)\n'
@@ -115,13 +118,34 @@ describe('a forkserver for Node says that workers have to start cold', () => {
     [
       'something had started a thread before',
       { env: { NODE_OPTIONS: '--require ./thread.cjs' } },
-      /\(a loader with a thread/,
+      /(there are threads that Node has not started|the stack of thread|thread \d+ does not wait).*\(a loader with a thread/,
     ],
   ])('where %s', async (_, options, expected) => {
     const { scene, loaded } = loadApp('', options)
     expect((await loaded).cold).toMatch(expected)
     expect((await scene.order({ entry: './idle.cjs' })).failed?.error).toMatch(expected)
   })
+})
+
+const asRoot = testWhere(isRoot, 'to run the forkserver as a user of its own one has to be root')
+asRoot.each([
+  ['for no process at all', 0],
+  ['for the process between alone', 1],
+])('where the system has room %s the fork fails, and says so; later it works', async (_, room) => {
+  const user = 64_321 + room
+  const as = ['/usr/bin/setpriv', `--reuid=${user}`, '--inh-caps=+dac_override', '--ambient-caps=+dac_override', '--']
+  const { scene, loaded } = loadApp('', { command: [...as, ...USUAL_COMMAND] })
+  await loaded
+  const threads = readdirSync(`/proc/${scene.pid}/task`).length
+  const limitTo = (processes: string): void => {
+    execFileSync('prlimit', ['--pid', String(scene.pid), `--nproc=${processes}:`])
+  }
+  limitTo(String(threads + room))
+  const { failed } = await scene.order({ entry: './idle.cjs' })
+  expect(failed?.error).toMatch(/^fork: .*\(EAGAIN\)$/)
+  expect(failed?.unsound).toBeUndefined()
+  limitTo('unlimited')
+  expect(await scene.start({ entry: './idle.cjs' })).toBeGreaterThan(1)
 })
 
 it('a forkserver whose application keeps V8 and its threads at work forks in the pauses, and no child is unsound', async () => {

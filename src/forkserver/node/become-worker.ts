@@ -38,7 +38,6 @@ export function becomeWorker(order: StartOrder, pipes: BirthPipes, inheritance: 
     takeEnvironment(order, files.variables)
     takeRandomness()
     endWithTheLoop()
-    inheritance.threads.awaitRevival()
     inheritance.collectGarbage()
     return files
   })

@@ -1,7 +1,7 @@
 // The act of forking: when it may be done, and who waits for whom afterwards. The child returns from it in the middle of this file.
 import { closeFd } from '../../os/close-fd.ts'
 import { requestsUnderWay } from '../../os/event-loop.ts'
-import { forkChild, forkOrphan, rawStatusOf } from '../../os/fork.ts'
+import { forkChild, forkOrphan, reap } from '../../os/fork.ts'
 import type { NodeThreads } from '../../os/node-threads.ts'
 import { openPipe } from '../../os/pipe.ts'
 import { yieldProcessor } from '../../os/thread-record.ts'
@@ -21,6 +21,18 @@ export interface ForkPlan {
   /** In the parent, right after the fork, or instead of it. `child`: the worker, if that is a child of this process. */
   readonly onward: (child: number | null) => void
   readonly onOutcome: (outcome: Outcome) => void
+}
+
+interface Wait {
+  readonly plan: ForkPlan
+  /** By Date.now(). */
+  readonly since: number
+  hasCollected: boolean
+}
+
+interface Pipes {
+  readonly report: ReturnType<typeof openPipe>
+  readonly leave: ReturnType<typeof openPipe>
 }
 
 /** How long something may be under way before a fork is given up, in milliseconds. */
@@ -46,7 +58,7 @@ export class Forks {
 
   /** Soon, not at once, and not from a callback of I/O: libuv would go on with the parent's epoll instance in the child. */
   fork(plan: ForkPlan): void {
-    setImmediate(() => this.#whenIdle(plan, Date.now()))
+    setImmediate(() => this.#whenIdle({ plan, since: Date.now(), hasCollected: false }))
   }
 
   /** In a child: who waits for which birth is no business of its. */
@@ -56,59 +68,72 @@ export class Forks {
   }
 
   /** What is under way in other threads would stay half done in a child. */
-  #whenIdle(plan: ForkPlan, since: number): void {
+  #whenIdle(wait: Wait): void {
     const requests = requestsUnderWay()
-    const refusal = plan.refusal()
-    if (requests > 0) this.#lookAgain(plan, since, `${requests} file operations, lookups or the like were under way`)
-    else if (refusal !== null) notForked(plan, refusal)
-    else if (this.#comesToRest(since)) this.#forkNow(plan, since)
-    else this.#lookAgain(plan, since, THREADS_BUSY)
+    const refusal = wait.plan.refusal()
+    if (requests > 0) this.#lookAgain(wait, `${requests} file operations, lookups or the like were under way`)
+    else if (refusal !== null) notForked(wait.plan, refusal)
+    else if (this.#comesToRest(wait)) this.#forkNow(wait)
+    else this.#lookAgain(wait, THREADS_BUSY)
   }
 
-  #lookAgain(plan: ForkPlan, since: number, work: string): void {
-    if (Date.now() - since > PATIENCE) {
-      notForked(plan, `${work} for ${PATIENCE} ms`)
+  #lookAgain(wait: Wait, work: string): void {
+    if (Date.now() - wait.since > PATIENCE) {
+      notForked(wait.plan, `${work} for ${PATIENCE} ms`)
       return
     }
     // In its own callback a timer counts as running still.
-    const again = setTimeout(() => setImmediate(() => this.#whenIdle(plan, since)), LOOK_AGAIN_AFTER)
+    const again = setTimeout(() => setImmediate(() => this.#whenIdle(wait)), LOOK_AGAIN_AFTER)
     // Unreferenced: another fork would take it for a timer of the application.
     if (!this.#keepsLoop) again.unref()
   }
 
   /** Waits in place for V8's threads: while nothing runs here nobody gives them more to do. */
-  #comesToRest(since: number): boolean {
-    // They have a collection to go on with that is not to end by itself.
-    if (Date.now() - since > COLLECT_AFTER) this.#collect()
+  #comesToRest(wait: Wait): boolean {
+    const areIdle = (): boolean => this.#threads.areIdle()
+    if (areIdle()) return true
+    // They have a collection to go on with that does not end by itself.
+    if (!wait.hasCollected && Date.now() - wait.since > COLLECT_AFTER) {
+      wait.hasCollected = true
+      this.#collect()
+    }
     const until = performance.now() + REST_WITHIN
-    while (!this.#threads.areIdle()) {
+    while (!areIdle()) {
       if (performance.now() > until) return false
       yieldProcessor()
     }
     return true
   }
 
-  #forkNow(plan: ForkPlan, since: number): void {
-    const [report, leave] = [openPipe(), openPipe()]
+  #forkNow(wait: Wait): void {
+    const { plan } = wait
     const isOurs = plan.childOf === 'forkserver'
-    this.#threads.lookAgain()
-    const runs = this.#threads.runs()
-    const wereIdle = this.#threads.areIdle()
+    let runs: string
+    let pipes: Pipes | null = null
     let pid: number
     try {
+      this.#threads.lookAgain()
+      pipes = { report: openPipe(), leave: openPipe() }
+      runs = this.#threads.runs()
+      if (!this.#threads.areIdle()) {
+        closeAll(pipes)
+        this.#lookAgain(wait, THREADS_BUSY)
+        return
+      }
       pid = isOurs ? forkChild() : forkOrphan()
     } catch (error) {
-      for (const fd of [report.read, report.write, leave.read, leave.write]) closeFd(fd)
+      if (pipes !== null) closeAll(pipes)
       notForked(plan, error instanceof Error ? error.message : String(error))
       return
     }
+    const { report, leave } = pipes
     if (pid === 0) {
       this.#threads.forget()
       for (const fd of [report.read, leave.write]) closeFd(fd)
       plan.inChild({ report: report.write, leave: leave.read })
       return
     }
-    const stoodStill = wereIdle && this.#threads.areIdle() && this.#threads.runs() === runs
+    const stoodStill = this.#threads.areIdle() && this.#threads.runs() === runs
     for (const fd of [report.write, leave.read]) closeFd(fd)
     const birth = this.#birthOf(plan, { pid, reportFd: report.read, leaveFd: leave.write })
     if (stoodStill) plan.onward(isOurs ? pid : null)
@@ -116,7 +141,7 @@ export class Forks {
       this.#births.delete(birth)
       birth.revoke()
       if (isOurs) reap(pid)
-      this.#lookAgain(plan, since, THREADS_BUSY)
+      this.#lookAgain(wait, THREADS_BUSY)
     }
   }
 
@@ -134,9 +159,8 @@ export class Forks {
   }
 }
 
-/** One that was killed. */
-function reap(pid: number): void {
-  if (rawStatusOf(pid) === null) setTimeout(() => reap(pid), LOOK_AGAIN_AFTER).unref()
+function closeAll({ report, leave }: Pipes): void {
+  for (const fd of [report.read, report.write, leave.read, leave.write]) closeFd(fd)
 }
 
 function notForked(plan: ForkPlan, error: string): void {

@@ -135,7 +135,6 @@ class Refork {
         HOLDFAST_ID: order.id,
       })
       takeRandomness()
-      threads.awaitRevival()
       return { fds: { commands, status }, hearInspectorSignal }
     })
     this.#serve(born.fds, born.hearInspectorSignal)

@@ -57,7 +57,6 @@ function proveSoundness(pipes: BirthPipes, { abandon, threads, collectGarbage }:
   threads.revive()
   allowSignals()
   endWithTheLoop()
-  threads.awaitRevival()
   collectGarbage()
   void Promise.all([promises.readFile('/proc/self/stat'), promisify(gzip)(Buffer.alloc(MEGABYTE))]).then(() => {
     collectGarbage()

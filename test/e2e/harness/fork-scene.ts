@@ -10,12 +10,13 @@ import { NODE_FLAGS } from '../../../src/forkserver/node-flags.ts'
 import { waitFor } from './wait-for.ts'
 
 const ROOT = resolve(import.meta.dirname, '../../..')
-const RUNNER = join(ROOT, 'dist/fork-node.cjs')
+/** This Node, as a forkserver has it, and the runner for Node. */
+export const USUAL_COMMAND: readonly string[] = [process.execPath, ...NODE_FLAGS, join(ROOT, 'dist/fork-node.cjs')]
 
 export interface ForkSceneOptions {
   /** Arguments of the runner, `--preload` for instance. */
   readonly args: readonly string[]
-  /** Default: this Node, as a forkserver has it, and the runner for Node. */
+  /** Default: USUAL_COMMAND. */
   readonly command?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   /** Listening TCP sockets, at 3, 4, … of the forkserver. */
@@ -91,7 +92,7 @@ export class ForkScene {
       [
         this.#bundledDriver(),
         JSON.stringify({
-          command: [...(command ?? [process.execPath, ...NODE_FLAGS, RUNNER]), ...args],
+          command: [...(command ?? USUAL_COMMAND), ...args],
           env: { PATH: process.env.PATH ?? '', ...env },
           cwd: this.dir,
           stdout: this.path('forkserver.out'),
