@@ -1,6 +1,7 @@
 // docs/reference/config.md, made from the settings tables.
 import { ComputedDefault, type Setting, type SettingTable } from './setting.ts'
 import { earlyDeathSettings } from './settings/early-death.ts'
+import { forkserverSettings } from './settings/forkserver.ts'
 import { heartbeatSettings } from './settings/heartbeat.ts'
 import { limitSettings } from './settings/limits.ts'
 import { paceSettings } from './settings/pace.ts'
@@ -34,6 +35,12 @@ const SECTIONS: readonly Section[] = [
     table: socketSettings,
   },
   { title: 'locks.NAME', introduction: 'What decides who is main.', table: lockSettings },
+  {
+    title: 'forkservers',
+    introduction:
+      '`forkservers.NAME`: loads an application once, and forks workers of services from itself ([forkservers.md](../forkservers.md)). Durations and `restart` as for a service.',
+    table: forkserverSettings,
+  },
   {
     title: 'services.NAME and defaults',
     introduction: 'What to run. The same keys under `defaults` hold for every service.',

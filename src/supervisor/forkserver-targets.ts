@@ -16,8 +16,9 @@ export function splitTargets(targets: readonly string[], forkservers: readonly s
   const named = targets.filter((target) => target.startsWith(PREFIX))
   const found = new Set<string>()
   for (const target of named) {
-    const matches = picomatch(target.slice(PREFIX.length) || '*')
-    const matching = forkservers.filter((name) => matches(name))
+    const name = target.slice(PREFIX.length)
+    // An unset variable in a script is not `all`.
+    const matching = name === '' ? [] : forkservers.filter((one) => picomatch.isMatch(one, name))
     if (matching.length === 0) {
       const known = forkservers.map(targetName).join(', ') || 'no forkservers'
       throw new HoldfastError('HF_TARGET_UNKNOWN', { target, known })

@@ -1,6 +1,6 @@
 import { readJournal } from '../logs/journal-file.ts'
 import type { JournalEntry, WhyReport } from './engine-api.ts'
-import { targetName } from './forkserver-name.ts'
+import { instanceOf, targetName } from './forkserver-name.ts'
 import type { Interpreter } from './interpreter.ts'
 import type { Journal } from './journal.ts'
 import type { ResolvedTarget } from './targets.ts'
@@ -23,14 +23,23 @@ export async function explainWorkers(
         last: 500,
         filter: (entry) => entry.service === service,
       })
-      if (service.startsWith(targetName('')))
-        return [answer(entries.findLast(({ worker }) => worker)?.worker ?? service, entries)]
+      if (service.startsWith(targetName(''))) return [answer(newestOf(entries) ?? service, entries)]
       const known = interpreter.services.get(service)?.state.slots.map(({ slot }) => slot) ?? []
       const asked = slots ?? (known.length > 0 ? known : [0])
       return asked.map((slot) => answer(`${service}/${slot}`, entries))
     }),
   )
   return { target, answers: answers.flat() }
+}
+
+/** Of a forkserver's generations the newest: an older one may have ended after it came. */
+function newestOf(entries: readonly JournalEntry[]): string | null {
+  const names = entries.flatMap(({ worker }) => (worker === undefined ? [] : [worker]))
+  const generation = (name: string): number => instanceOf(name)?.generation ?? 0
+  return names.reduce<string | null>(
+    (newest, name) => (newest === null || generation(name) > generation(newest) ? name : newest),
+    null,
+  )
 }
 
 function answer(worker: string, entries: readonly JournalEntry[]): WhyReport['answers'][number] {

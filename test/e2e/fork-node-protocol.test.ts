@@ -85,6 +85,17 @@ describe('a forkserver for Node', () => {
     expect(scene.stderr).toMatch(/\n +at /)
   })
 
+  it('shows where an ES module that it imports is broken, as Node does', async () => {
+    const scene = new ForkScene({
+      'app.mjs': 'import "./deep.mjs"',
+      'deep.mjs': 'export const a = 1\nexport const b = = 1\n',
+    })
+    scene.open({ args: ['--preload', './app.mjs'] })
+    expect((await waitFor(() => scene.answers[0]))?.error).toContain('Unexpected token')
+    expect(await scene.exitOf(scene.pid)).toMatchObject({ code: 1 })
+    expect(scene.stderr).toMatch(/deep\.mjs:2\nexport const b = = 1\n +\^/)
+  })
+
   it('loads packages of the working directory, for import and for require', async () => {
     const scene = new ForkScene({
       'entry.mjs': 'import one from "one"; import { two } from "two"; process.exitCode = one + two',
@@ -139,6 +150,7 @@ describe('a forkserver for Node', () => {
     expect((await scene.order({ entry: './idle.cjs' })).failed).toMatchObject({
       error: 'a hook before the fork: not now',
     })
+    expect(scene.stderr).toMatch(/Error: not now\n +at .*app\.cjs:3/)
     expect(await scene.run({ entry: './idle.cjs', stderr: scene.path('err') })).toMatchObject({ code: 1 })
     expect(scene.text('err')).toContain('no connection')
   })

@@ -109,6 +109,11 @@ test('restart forkserver:app rolls all its services over to one that they share'
   expect(restart.out).toContain('forkserver:app: restarted, generation 2')
   expect(await forkserverOf(scene)).toMatchObject({ generation: 2, workers: 3 })
   await waitFor(async () => (await forkserverOf(scene)).others.length === 0)
+  // The old one has ended since.
+  expect((await scene.holdfast('why', 'forkserver:app')).out).toMatch(/^forkserver:app@2 runs/)
+  const nobody = await scene.holdfast('restart', 'forkserver:')
+  expect(nobody.code).not.toBe(0)
+  expect(nobody.all).toContain('nothing matches "forkserver:"')
 })
 
 test('one that can not load fails the restart; what runs stays, and the next restart succeeds', async () => {

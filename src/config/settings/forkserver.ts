@@ -14,7 +14,7 @@ const shareable = oneOf(
 )
 
 export const forkserverSettings = {
-  description: setting(text, { default: '', doc: 'One line for `status`.' }),
+  description: setting(text, { default: '', doc: 'One line about it: `status --json` has it.' }),
   runtime: setting(oneOf(['node', 'python', 'perl', 'ruby']), {
     default: 'node',
     doc: 'Language of the application.',

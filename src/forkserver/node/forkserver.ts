@@ -1,4 +1,6 @@
 // Takes orders one after the other, and forks a worker for each.
+import { writeSync } from 'node:fs'
+import { inspect } from 'node:util'
 import { becomeWorker, type Inheritance } from './become-worker.ts'
 import type { Outcome } from './birth.ts'
 import type { BirthPipes } from './birth-report.ts'
@@ -10,6 +12,8 @@ import { runEntry } from './run-entry.ts'
 import type { StartOrder } from './start-order.ts'
 import type { Answer } from './supervisor-link.ts'
 import type { WorkerFiles } from './worker-files.ts'
+
+const STDERR = 2
 
 export interface ForkserverParts extends Inheritance {
   readonly forks: Forks
@@ -48,6 +52,7 @@ export class Forkserver {
     runBeforeFork(order).then(
       () => this.#fork(order),
       (error) => {
+        writeSync(STDERR, `${inspect(error)}\n`)
         this.#parts.answer({ failed: { token: order.token, error: `a hook before the fork: ${messageOf(error)}` } })
         this.#next()
       },

@@ -58,7 +58,7 @@ export async function runForkserver(settings: RunnerArguments): Promise<void> {
     try {
       lastPreload = await loadModule(name)
     } catch (error) {
-      writeSync(STDERR, `${inspect(error)}\n`)
+      printLoadError(error)
       orders.giveUp(`preload ${name}: ${messageOf(error)}`)
       return
     }
@@ -126,6 +126,21 @@ async function firstTest(able: Ability, parts: Omit<SelfTestParts, 'threads'>): 
     }
     return failure === null ? able : { cold: failure }
   }
+}
+
+/**
+ * Of a syntax error in an ES module Node alone knows where it is, and prints it where nobody catches it. By the time that happens here it is
+ * said that nothing was loaded.
+ */
+function printLoadError(error: unknown): void {
+  if (!(error instanceof SyntaxError)) {
+    writeSync(STDERR, `${inspect(error)}\n`)
+    return
+  }
+  process.removeAllListeners('uncaughtException')
+  process.nextTick(() => {
+    throw error
+  })
 }
 
 function messageOf(error: unknown): string {
