@@ -30,8 +30,6 @@ const POINTER = 8
 
 export class NodeThreads {
   #threads: readonly NodeThread[]
-  /** What they have opened since is not known yet. */
-  #isRevived = false
   /** A mutex, a condition and a counter which nobody else uses, for the start of the workers. */
   readonly #atStart = newPages(1)
   /** Its object begins with the semaphore by which it tells Node that its loop is there. */
@@ -82,27 +80,22 @@ export class NodeThreads {
    * them wakes the forkserver's, which finds nothing to do. @throws OsError
    */
   revive(): void {
-    this.#isRevived = true
     this.#threads = this.#threads.map((thread) => {
       const before = new Set(threadIds())
-      if (thread.is === 'scheduler') {
-        this.#startScheduler(thread.start, thread.argument)
-        for (const fd of thread.fds) closeSync(fd)
-      } else {
-        if (thread.is === 'worker') writeMemory(thread.argument + POINTER, this.#startPointers())
-        startThread(thread.start, thread.argument)
-      }
-      return { ...thread, tid: threadIds().find((tid) => !before.has(tid)) ?? thread.tid }
+      const own = thread.is === 'scheduler' ? { fds: this.#reviveScheduler(thread) } : {}
+      if (thread.is === 'worker') writeMemory(thread.argument + POINTER, this.#startPointers())
+      if (thread.is !== 'scheduler') startThread(thread.start, thread.argument)
+      return { ...thread, ...own, tid: threadIds().find((tid) => !before.has(tid)) ?? thread.tid }
     })
   }
 
-  /** Before a fork, while they are idle: in a process where they were revived itself. */
-  lookAgain(): void {
-    if (!this.#isRevived) return
-    this.#threads = this.#threads.map((thread) =>
-      thread.is === 'scheduler' ? { ...thread, fds: descriptorsOfLoop(Number(systemCallOf(thread.tid)?.[1])) } : thread,
-    )
-    this.#isRevived = false
+  /** @returns what its loop has opened */
+  #reviveScheduler({ start, argument, fds }: NodeThread & { readonly is: 'scheduler' }): readonly number[] {
+    const before = new Set(nameless())
+    this.#startScheduler(start, argument)
+    const opened = nameless().filter((fd) => !before.has(fd))
+    for (const fd of fds) closeSync(fd)
+    return opened
   }
 
   #startPointers(): Buffer {
@@ -145,5 +138,20 @@ function descriptorsOfLoop(epoll: number): number[] {
 }
 
 function isRing(fd: number): boolean {
-  return readdirSync('/proc/self/fd').includes(String(fd)) && readlinkSync(`/proc/self/fd/${fd}`).includes('[io_uring]')
+  return linkOf(fd)?.includes('[io_uring]') ?? false
+}
+
+/** Epoll instances, eventfds, rings. */
+function nameless(): number[] {
+  return readdirSync('/proc/self/fd')
+    .map(Number)
+    .filter((fd) => linkOf(fd)?.startsWith('anon_inode:'))
+}
+
+function linkOf(fd: number): string | null {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`)
+  } catch {
+    return null
+  }
 }

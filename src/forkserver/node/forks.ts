@@ -112,7 +112,6 @@ export class Forks {
     let pipes: Pipes | null = null
     let pid: number
     try {
-      this.#threads.lookAgain()
       pipes = { report: openPipe(), leave: openPipe() }
       runs = this.#threads.runs()
       if (!this.#threads.areIdle()) {
