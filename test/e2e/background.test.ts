@@ -25,7 +25,8 @@ withPerl('why, status and events say that a program has put itself into the back
       fine: { command: 'sleep 1000' },
     },
   })
-  await scene.up()
+  // It may have ended before that returns.
+  await scene.holdfast('up', '--detach')
   const hint =
     /has put itself into the background.*left pid \d+ \(daemon of old.*Run it in the foreground, as with nginx/
   await waitFor(async () => (await scene.worker('old/0')).message.includes('in the background'))
