@@ -1,6 +1,6 @@
 // What `process` says about itself in a forked worker, where Node looked it up before the fork.
 import { pidOfThisProcess } from '../../os/own-pid.ts'
-import { NODE_FLAGS } from '../node-flags.ts'
+import { withoutNodeFlags } from '../node-flags.ts'
 import type { StartOrder } from './start-order.ts'
 import { isTold } from './told-variables.ts'
 
@@ -17,7 +17,7 @@ export function takeProcessFacts(order: Pick<StartOrder, 'id' | 'entry'>): void 
   // SIGUSR1 opens the inspector. Unless somebody has named a port, each worker takes one that is free.
   if (!INSPECT_PORT.test(`${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS}`)) process.debugPort = 0
   // What the worker starts by child_process.fork is a Node as any other.
-  process.execArgv = process.execArgv.filter((flag) => !NODE_FLAGS.includes(flag))
+  process.execArgv = withoutNodeFlags(process.execArgv)
   const bornAt = performance.now()
   process.uptime = () => (now() - bornAt) / 1000
   const { timeOrigin } = performance
