@@ -13,7 +13,7 @@ import type { ReforkOrder } from '../../wire/command-messages.ts'
 import { beBorn, takeRandomness } from './become-worker.ts'
 import type { Outcome } from './birth.ts'
 import type { BirthPipes } from './birth-report.ts'
-import { type garbageCollection, packMemory } from './collect-garbage.ts'
+import { type Collect, packMemory } from './collect-garbage.ts'
 import { refusalOf, settled } from './fork-safety.ts'
 import { Forks } from './forks.ts'
 import { Forkserver } from './forkserver.ts'
@@ -31,7 +31,7 @@ export interface ReforkParts {
   /** Milliseconds. */
   readonly forkTimeout: number
   readonly allow: ReadonlySet<string>
-  readonly collect: ReturnType<typeof garbageCollection>
+  readonly collect: Collect
   /** How many forkservers were made of workers before. */
   readonly round: number
 }
@@ -72,8 +72,7 @@ class Refork {
       await settled(refusal)
       this.#putSocketsBack()
       for (const fd of this.#files.pipes) closeSync(fd)
-      await packMemory()
-      collect()
+      packMemory(collect)
       const outcome = await new Promise<Outcome>((resolve) =>
         this.#forks.fork({
           timeout,

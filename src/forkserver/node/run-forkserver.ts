@@ -75,9 +75,7 @@ export async function runForkserver(settings: RunnerArguments): Promise<void> {
     return
   }
   forgetSignals = endOnSignals(() => orders.end(0))
-  await packMemory()
-  // It raises what V8 takes for much: the workers do not collect all there is soon after their start.
-  collect()
+  packMemory(collect)
   orders.answer({
     loaded: { ...loadedFacts(performance.now() - startedAt), ...(able.cold === null ? {} : { cold: able.cold }) },
   })
