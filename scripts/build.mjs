@@ -70,7 +70,7 @@ async function bundleAll(outdir) {
     bundle: true,
     platform: 'node',
     target: 'node20.19',
-    external: ['koffi', './run-worker.js', './fork-worker.js'],
+    external: ['koffi', './run-worker.js', './fork-worker.js', './fork-node-runner.cjs'],
     define: { __HOLDFAST_VERSION__: JSON.stringify(version) },
     legalComments: 'none',
     logLevel: 'warning',
@@ -137,6 +137,7 @@ async function bundleAll(outdir) {
     build({ ...common, format: 'esm', entryPoints: ['src/worker/index.ts'], outfile: join(outdir, 'worker.js') }),
     build({ ...cjs, entryPoints: ['src/worker/index.ts'], outfile: join(outdir, 'worker.cjs') }),
     build({ ...cjs, entryPoints: ['src/forkserver/node/main.ts'], outfile: join(outdir, 'fork-node.cjs') }),
+    build({ ...cjs, entryPoints: ['src/forkserver/node/runner.ts'], outfile: join(outdir, 'fork-node-runner.cjs') }),
   ])
   cpSync(join(root, 'src/config/evaluate-module.mjs'), join(outdir, 'evaluate-module.mjs'))
   cpSync(join(root, 'src/forkserver/python/holdfast_fork.py'), join(outdir, 'fork-python.py'))

@@ -10,6 +10,7 @@ import {
   type ThreadRecord,
   threadIds,
   threadRecords,
+  tidOf,
 } from './thread-record.ts'
 import { prepareThreadStart } from './thread-start.ts'
 
@@ -81,21 +82,18 @@ export class NodeThreads {
    */
   revive(): void {
     this.#threads = this.#threads.map((thread) => {
-      const before = new Set(threadIds())
-      const own = thread.is === 'scheduler' ? { fds: this.#reviveScheduler(thread) } : {}
+      if (thread.is === 'scheduler') return this.#reviveScheduler(thread)
       if (thread.is === 'worker') writeMemory(thread.argument + POINTER, this.#startPointers())
-      if (thread.is !== 'scheduler') startThread(thread.start, thread.argument)
-      return { ...thread, ...own, tid: threadIds().find((tid) => !before.has(tid)) ?? thread.tid }
+      return { ...thread, tid: tidOf(startThread(thread.start, thread.argument)) }
     })
   }
 
-  /** @returns what its loop has opened */
-  #reviveScheduler({ start, argument, fds }: NodeThread & { readonly is: 'scheduler' }): readonly number[] {
+  #reviveScheduler(thread: NodeThread & { readonly is: 'scheduler' }): NodeThread {
     const before = new Set(nameless())
-    this.#startScheduler(start, argument)
+    const tid = tidOf(this.#startScheduler(thread.start, thread.argument))
     const opened = nameless().filter((fd) => !before.has(fd))
-    for (const fd of fds) closeSync(fd)
-    return opened
+    for (const fd of thread.fds) closeSync(fd)
+    return { ...thread, tid, fds: opened }
   }
 
   #startPointers(): Buffer {

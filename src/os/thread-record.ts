@@ -34,11 +34,19 @@ const semPost = libcFunction<[number], number>('int sem_post(size_t semaphore)')
 const schedYield = libcFunction<[], number>('int sched_yield()')
 
 const newThread = Buffer.alloc(8)
+let places: Places | null = null
 
-/** Starts a thread that nobody will join. It inherits the signal mask of the caller. */
-export function startThread(start: number, argument: number): void {
+/** Starts a thread that nobody will join. It inherits the signal mask of the caller. @returns where its record lies */
+export function startThread(start: number, argument: number): number {
   const error = pthreadCreate(newThread, 0, start, argument)
   if (error !== 0) throw new OsError('pthread_create', error)
+  return address(newThread, 0)
+}
+
+/** Of a thread that lives, by its record. Once others were looked up: they show where it is. */
+export function tidOf(record: number): number {
+  if (places === null) throw new Error('no thread was looked up yet (bug)')
+  return readMemory(record + places.tid, 4).readUInt32LE(0)
 }
 
 /** Lets other threads of this process go on first. */
@@ -52,9 +60,10 @@ export function threadIds(): number[] {
 
 /** Records of these threads of ours, which must stand in a system call. @throws Error naming what cannot be made out */
 export function threadRecords(tids: readonly number[]): ThreadRecord[] {
-  const places = findPlaces()
+  const found = findPlaces()
+  places = found
   const areas = memoryAreas()
-  return tids.map((tid) => recordOf(tid, places, areas))
+  return tids.map((tid) => recordOf(tid, found, areas))
 }
 
 function recordOf(tid: number, places: Places, areas: readonly MemoryArea[]): ThreadRecord {
@@ -86,20 +95,18 @@ function findPlaces(): Places {
   const semaphore = newPages(1)
   const semWait = functionAddress('sem_wait')
   const before = new Set(threadIds())
-  startThread(semWait, semaphore)
-  const thread = address(newThread, 0)
+  const thread = startThread(semWait, semaphore)
   const tid = threadIds().find((id) => !before.has(id))
   const record = readMemory(thread, RECORD_SIZE)
   semPost(semaphore)
   pthreadJoin(thread, 0)
-  const places = { tid: -1, start: -1 }
+  const found = { tid: -1, start: -1 }
   for (let at = RECORD_SIZE - 16; at >= 0; at -= 4) {
-    if (record.readUInt32LE(at) === tid) places.tid = at
-    if (at % 8 === 0 && address(record, at) === semWait && address(record, at + 8) === semaphore) places.start = at
+    if (record.readUInt32LE(at) === tid) found.tid = at
+    if (at % 8 === 0 && address(record, at) === semWait && address(record, at + 8) === semaphore) found.start = at
   }
-  if (places.tid === -1 || places.start === -1)
-    throw new Error("the C library's record of a thread has an unknown form")
-  return places
+  if (found.tid === -1 || found.start === -1) throw new Error("the C library's record of a thread has an unknown form")
+  return found
 }
 
 function address(bytes: Buffer, at: number): number {

@@ -2,7 +2,7 @@
 // which gives work to threads, and libuv aborts where it is to wake a loop that is just being made.
 import { functionAddress, functionAt } from './libc.ts'
 import { OsError } from './os-error.ts'
-import { newCodePage, newPages, writeMemory } from './own-memory.ts'
+import { newCodePage, newPages, readMemory, writeMemory } from './own-memory.ts'
 
 /** int start_and_wait(struct plan *plan): as pthread_create. Machine code of x86-64. */
 const CODE = Buffer.from(
@@ -30,9 +30,9 @@ const THREAD_AT = 5 * WORD
 
 /**
  * Prepared in time: in a forked child nothing is to be looked up. What it returns starts a thread whose argument begins with a semaphore
- * that it posts. Without that it waits for ever: somebody must have an eye on it.
+ * that it posts, and says where its record lies. Without that it waits for ever: somebody must have an eye on it.
  */
-export function prepareThreadStart(): (start: number, argument: number) => void {
+export function prepareThreadStart(): (start: number, argument: number) => number {
   const plan = newPages(1)
   const startAndWait = functionAt<[number], number>(newCodePage(CODE), 'int (size_t plan)')
   const [create, wait] = [functionAddress('pthread_create'), functionAddress('sem_wait')]
@@ -41,5 +41,6 @@ export function prepareThreadStart(): (start: number, argument: number) => void 
     writeMemory(plan, Buffer.from(BigUint64Array.from(words).buffer))
     const error = startAndWait(plan)
     if (error !== 0) throw new OsError('pthread_create', error)
+    return Number(readMemory(plan + THREAD_AT, WORD).readBigUInt64LE(0))
   }
 }

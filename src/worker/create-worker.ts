@@ -28,7 +28,7 @@ export function createWorker(env: Environment, link?: WorkerLink): EndableWorker
 /** That of a forked process. */
 export function createForkedWorker(env: Environment, { logger, ...parts }: ForkedWorkerParts): ForkedWorker {
   const setting = readEnvironment(env)
-  const link = new ProcessLink(env, setting, logger)
+  const link = new ProcessLink(env, setting, { logger, forked: true })
   return new NodeWorker(env, setting, link, { ...parts, closeLink: () => link.close() })
 }
 

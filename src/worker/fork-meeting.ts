@@ -1,4 +1,5 @@
-// Where this package and the program that forks meet, whichever is loaded first. That program reads the same three lists.
+// Where this package and the program that forks meet, whichever is loaded first. That program reads the same lists.
+import type { Server } from 'node:net'
 import type { ReforkOrder } from '../wire/command-messages.ts'
 import { VARIABLES } from '../wire/worker-environment.ts'
 import { builtins } from './builtins.ts'
@@ -20,6 +21,8 @@ export interface ForkMeeting {
   readonly after: Hook[]
   /** In each worker, first of all. By then `process.pid`, `process.env`, the clocks and the descriptors are its own. */
   readonly adopt: Hook[]
+  /** In the forkserver, when all is loaded: as in a worker that is to listen with this server, but nothing is opened. */
+  rehearse?: ((server: Server) => Promise<void>)[]
   /** In a forked worker: how its process becomes the next forkserver. At once, before anything is closed. */
   refork?: (order: ReforkOrder) => Refork
 }

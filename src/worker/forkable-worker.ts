@@ -1,3 +1,4 @@
+import type { Server } from 'node:net'
 import type { ReforkOrder } from '../wire/command-messages.ts'
 import type { LogLevel } from '../wire/log-level.ts'
 import { BeforeForkError } from './before-fork-error.ts'
@@ -50,6 +51,18 @@ export class ForkableWorker implements Worker {
     worker.exitOnStop = this.#exitOnStop
     if (!this.#autoHeartbeat) worker.autoHeartbeat = false
     for (const register of this.#registered) register(worker)
+  }
+
+  /** What a worker does first, without one: V8 compiles a function when it is first called, and here that is done for all of them. */
+  async rehearse(server: Server): Promise<void> {
+    const parts = { logger: createLogger(), aborter: new AbortController(), onRefork: () => {} }
+    const worker = createForkedWorker({}, parts)
+    const fd = builtins.fs().openSync('/dev/null', 'r')
+    // Nothing can listen there.
+    await worker.listen('rehearsal', server, { fd }).catch(() => {})
+    builtins.fs().closeSync(fd)
+    worker.ready()
+    worker.letGo()
   }
 
   #refork(worker: ForkedWorker, order: ReforkOrder): void {

@@ -44,6 +44,9 @@ function workerOfThisProcess(): Worker {
   const forked = new ForkableWorker(forkserver ?? '')
   // Loaded after the fork: it is a worker already, and may become a forkserver.
   if (forkserver === null) forked.adopt(process.env)
-  forkMeeting().adopt.push(() => forked.adopt(process.env))
+  const meeting = forkMeeting()
+  meeting.adopt.push(() => forked.adopt(process.env))
+  meeting.rehearse ??= []
+  meeting.rehearse.push((server) => forked.rehearse(server))
   return forked
 }

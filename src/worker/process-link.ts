@@ -32,7 +32,8 @@ export class ProcessLink implements WorkerLink {
   readonly #asked = (signal: string): void => this.#ears?.asked(signal)
   readonly #hangup = (): void => this.#ears?.hangup()
 
-  constructor(env: Environment, setting: WorkerSetting, logger = createLogger()) {
+  /** @param forked its parent is no other program that Holdfast has started: it is the supervisor */
+  constructor(env: Environment, setting: WorkerSetting, { logger = createLogger(), forked = false } = {}) {
     const { supervised } = setting
     this.logger = logger
     // Threads share the process's descriptors and its slot, which belong to the main thread; signals never reach them.
@@ -40,7 +41,7 @@ export class ProcessLink implements WorkerLink {
     const notifyFd = isOpen ? this.#given(VARIABLES.notifyFd, setting.notifyFd) : null
     this.#commandFd = isOpen ? this.#given(VARIABLES.commandFd, setting.commandFd) : null
     this.#notify = new NotifyChannel(notifyFd)
-    const wrapped = isOpen && notifyFd !== null && isWrapped(setting.id)
+    const wrapped = isOpen && notifyFd !== null && !forked && isWrapped(setting.id)
     if (wrapped) this.problems.push(wrappedNote)
     this.heartbeat = isOpen && !wrapped && setting.heartbeat !== null ? openHeartbeatFile(setting.heartbeat) : null
     this.isOpen = isOpen

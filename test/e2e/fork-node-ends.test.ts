@@ -60,7 +60,7 @@ function plainNode(file: string, cwd: string): Promise<End> {
 /** Without what differs for other reasons: pids, addresses, the frames below the program's own. */
 function comparable(err: string): string {
   return err
-    .replace(/^ +at .*(?:node:internal|node:events|native:|fork-node\.cjs|<anonymous>|process\.).*\n/gm, '')
+    .replace(/^ +at .*(?:node:internal|node:events|native:|fork-node-runner\.cjs|<anonymous>|process\.).*\n/gm, '')
     .replace(/^----- Native stack trace[\s\S]*/m, '')
     .replace(/\(node:\d+\)/g, '(node:PID)')
     .replace(/^node:internal.*\n.*\n *\^+\n/gm, '')

@@ -1,5 +1,5 @@
 // Where the SDK and the forkserver meet, whichever of them is loaded first.
-
+import type { Server } from 'node:net'
 import type { ReforkOrder } from '../../wire/command-messages.ts'
 
 type Hook = () => unknown
@@ -15,6 +15,8 @@ interface ForkHooks {
   readonly before: ((order: ForkOrder) => unknown)[]
   /** In the child, before `after`: the SDK reads its environment again. */
   readonly adopt: Hook[]
+  /** In the forkserver, when all is loaded: the SDK does in vain what it will do in each worker. */
+  rehearse?: ((server: Server) => Promise<void>)[]
   /** In the child, before its entry runs. */
   readonly after: Hook[]
   /** In a forked worker: makes the next forkserver of it. */

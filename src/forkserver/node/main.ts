@@ -1,18 +1,10 @@
-// What Node is started with: `node fork-node.cjs --preload ./app.js`. See docs/forkservers.md.
-import { writeSync } from 'node:fs'
-import { inspect } from 'node:util'
-import { parseArguments } from './arguments.ts'
-import { runCold } from './cold.ts'
-import { runForkserver } from './run-forkserver.ts'
+// What Node is started with: `node fork-node.cjs --preload ./app.js`. See docs/forkservers.md. All that a worker runs of it is compiled
+// here, in 2 ms, and not in each worker when it comes to it.
+import { setFlagsFromString } from 'node:v8'
 
-const STDERR = 2
-const USAGE = 2
-
+setFlagsFromString('--no-lazy')
 try {
-  const parsed = parseArguments(process.argv.slice(2))
-  if (parsed.cold) void runCold(parsed)
-  else void runForkserver(parsed)
-} catch (error) {
-  writeSync(STDERR, `holdfast forkserver: ${inspect(error)}\n`)
-  process.exit(USAGE)
+  require('./fork-node-runner.cjs')
+} finally {
+  setFlagsFromString('--lazy')
 }

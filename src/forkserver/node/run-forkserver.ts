@@ -20,6 +20,7 @@ import { prepareForks } from './prepare-forks.ts'
 import { watchRandomFills } from './random-fills.ts'
 import { replaceMathRandom } from './random-source.ts'
 import { offerRefork } from './refork.ts'
+import { rehearse } from './rehearse.ts'
 import { beginSelfTest, type SelfTest, type SelfTestParts } from './self-test.ts'
 import { noteOrigins } from './what-is-open.ts'
 
@@ -75,6 +76,7 @@ export async function runForkserver(settings: RunnerArguments): Promise<void> {
     return
   }
   forgetSignals = endOnSignals(() => orders.end(0))
+  await rehearse()
   packMemory(collect)
   orders.answer({
     loaded: { ...loadedFacts(performance.now() - startedAt), ...(able.cold === null ? {} : { cold: able.cold }) },

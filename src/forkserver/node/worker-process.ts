@@ -36,7 +36,8 @@ export function takeEnvironment(order: StartOrder, descriptors: Readonly<Record<
 export function takeVariables(variables: Readonly<Record<string, string | null>>): void {
   for (const name of Object.keys(process.env)) if (isTold(name)) delete process.env[name]
   for (const [name, value] of Object.entries(variables)) {
+    // Most are what they were: to look is faster than to set.
     if (value === null) delete process.env[name]
-    else process.env[name] = value
+    else if (process.env[name] !== value) process.env[name] = value
   }
 }
