@@ -1,5 +1,5 @@
 // What differs between two specs, and what that means for the processes that run.
-import type { ServiceSpec, SupervisorSpec } from './effective.ts'
+import type { ForkserverSpec, ServiceSpec, SupervisorSpec } from './effective.ts'
 import { sha256 } from './sha256.ts'
 
 /** Keys that a running process can not take over: it was started with them. Everything else is policy of the supervisor. */
@@ -25,6 +25,8 @@ const NEEDS_NEW_PROCESS = [
   'slots',
 ] as const satisfies readonly (keyof ServiceSpec)[]
 const needNewProcess: ReadonlySet<string> = new Set(NEEDS_NEW_PROCESS)
+/** Of those keys, what no process is started with. */
+const FORKSERVER_POLICY = 'forkserver.description'
 
 export interface ServiceDifference {
   readonly service: string
@@ -85,8 +87,21 @@ function diffService(service: string, oldSpec: SupervisorSpec, newSpec: Supervis
     return was && is ? differingKeys(was, is, []).map((key) => `sockets.${name}.${key}`) : []
   })
   const keys = [...ownKeys, ...socketKeys]
-  const restart = socketKeys.length > 0 || ownKeys.some((key) => needNewProcess.has(key.split('.', 1)[0] ?? ''))
+  const restart = socketKeys.length > 0 || ownKeys.some(isForNewProcess)
   return { service, change: keys.length > 0 ? 'changed' : 'unchanged', keys, restart }
+}
+
+function isForNewProcess(key: string): boolean {
+  return key !== FORKSERVER_POLICY && needNewProcess.has(key.split('.', 1)[0] ?? '')
+}
+
+/** Whether a process of the one does for the other. */
+export function isSameForkserver(one: ForkserverSpec, other: ForkserverSpec): boolean {
+  return stableJson(withoutPolicy(one)) === stableJson(withoutPolicy(other))
+}
+
+function withoutPolicy(forkserver: ForkserverSpec | null): object | null {
+  return forkserver === null ? null : { ...forkserver, description: undefined }
 }
 
 function socketsUsed({ sockets, stdin }: ServiceSpec): readonly string[] {
@@ -129,7 +144,8 @@ function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefine
 
 /** Of what a process was started with: two services with the same hash can share a process. 32 hexadecimal digits. */
 export function specHash(service: ServiceSpec): string {
-  const text = NEEDS_NEW_PROCESS.map((key) => stableJson(service[key])).join('\n')
+  const started = { ...service, forkserver: withoutPolicy(service.forkserver) }
+  const text = NEEDS_NEW_PROCESS.map((key) => stableJson(started[key])).join('\n')
   return digest(text).slice(0, 32)
 }
 

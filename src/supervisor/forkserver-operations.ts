@@ -62,7 +62,17 @@ export class ForkserverOperations {
     const before = forkservers.newest(name)
     const instance = forkservers.hold(this.specOf(name))
     const outcome = await this.waitLoaded(instance)
+    if (outcome.ok) this.wake(name)
     return before === instance && outcome.ok ? { ...outcome, message: `already running, ${outcome.message}` } : outcome
+  }
+
+  /** Workers that have failed for want of it need not wait any longer. */
+  private wake(name: string): void {
+    const { interpreter } = this.context
+    for (const service of this.usersOf(name)) {
+      const slots = interpreter.services.get(service)?.state.slots.filter(({ phase }) => phase.is === 'backoff') ?? []
+      if (slots.length > 0) interpreter.dispatch(service, { is: 'start', slots: slots.map(({ slot }) => slot) })
+    }
   }
 
   private async stop(name: string, text: string): Promise<ServiceOutcome> {

@@ -15,10 +15,11 @@ export function reportForkservers(
     const instances = interpreter.forkservers.of(name)
     const newest = interpreter.forkservers.newest(name) ?? instances.at(-1) ?? null
     const spec = newest?.spec ?? declared[name]
+    const { description = '' } = declared[name] ?? spec ?? {}
     const others = instances.filter((instance) => instance !== newest)
     return {
       name,
-      description: spec?.description ?? '',
+      description,
       runtime: spec?.command == null ? (spec?.runtime ?? 'node') : 'own',
       auto: spec?.auto ?? true,
       ...(newest === null
@@ -85,8 +86,12 @@ function reportInstance(
 
 function messageOf({ loaded, lastError }: ForkserverInstance, worker: WorkerReport | undefined): string {
   if (loaded?.cold != null) return `workers are started without it: ${loaded.cold}`
-  if (worker?.message) return worker.message
-  return loaded === null ? (lastError ?? '') : ''
+  const trouble = loaded === null ? firstLine(lastError ?? '') : ''
+  return [worker?.message ?? '', trouble].filter((part) => part !== '').join(': ')
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? ''
 }
 
 function reportOther(interpreter: Interpreter, instance: ForkserverInstance): OtherForkserverReport {

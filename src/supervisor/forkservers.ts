@@ -1,7 +1,7 @@
 // Which forkserver forks the workers of which generation. Each generation of a service has one for its life, so that a worker that
 // crashes comes back with the code it had; a new generation gets one that has loaded since, and may share it with other services.
 import { fstatSync } from 'node:fs'
-import { isDeepStrictEqual } from 'node:util'
+import { isSameForkserver } from '../config/diff.ts'
 import type { ForkserverSpec, ServiceSpec } from '../config/effective.ts'
 import { isDown } from '../rollout/service-state.ts'
 import { ForkserverInstance } from './forkserver-instance.ts'
@@ -104,7 +104,7 @@ export class Forkservers {
   /** @returns the newest, or a new one */
   hold(spec: ForkserverSpec): ForkserverInstance {
     const newest = this.newest(spec.name)
-    const instance = newest !== null && isDeepStrictEqual(newest.spec, spec) ? newest : this.make(spec)
+    const instance = newest !== null && isSameForkserver(newest.spec, spec) ? newest : this.make(spec)
     instance.held = true
     const phase = this.context.runtimeOf(instance.name)?.state.slots[0]?.phase
     if (phase?.is === 'fatal') this.context.dispatch(instance.name, { is: 'start', slots: null })
@@ -201,7 +201,7 @@ export class Forkservers {
     const offered = this.offered.get(forkserver.name)
     const madeAt = this.madeAt.get(service) ?? 0
     for (const one of [offered, newest]) {
-      if (one == null || one.ending || !isDeepStrictEqual(one.spec, forkserver)) continue
+      if (one == null || one.ending || !isSameForkserver(one.spec, forkserver)) continue
       if ((one === offered || one.since > madeAt) && this.hasSockets(one, spec)) return one
     }
     if (!forkserver.auto && newest === null)

@@ -37,6 +37,31 @@ logDir: /var/log/shop
   expect({ sockets, refused, supervisor }).toEqual({ sockets: [], refused: [], supervisor: [] })
 })
 
+test('what a forkserver is called by people needs no new process, what it loads does', async () => {
+  const config = (forkserver: string): string => `
+name: shop
+runtimeDir: /run/shop
+forkservers: { app: { runtime: python, preload: json, cwd: /srv${forkserver} } }
+services: { web: { forkserver: app, entry: /srv/web.py, cwd: /srv } }
+`
+  const changed = async (from: string, to: string) => {
+    const { services } = await diff(config(from), config(to))
+    const [before, after] = await Promise.all([from, to].map((one) => loadSpec(config(one), { uid: 0 })))
+    const hashes = [before, after].map((spec) => spec?.services.web && specHash(spec.services.web))
+    return { restart: services[0]?.restart, keys: services[0]?.keys, isSame: hashes[0] === hashes[1] }
+  }
+  expect(await changed('', ', description: The shop')).toEqual({
+    restart: false,
+    keys: ['forkserver.description'],
+    isSame: true,
+  })
+  expect(await changed('', ', env: { A: 1 }')).toEqual({
+    restart: true,
+    keys: ['forkserver.env', 'env.A'],
+    isSame: false,
+  })
+})
+
 describe('one change', () => {
   test.each([
     ['command: db,', 'command: db2,', 'db', ['command'], true],

@@ -197,6 +197,26 @@ test('one that is fatal is brought back by a start; who needs it meanwhile is to
   expect(start.code, start.all).toBe(0)
 })
 
+test('what has failed for want of one that the operator has to start begins as soon as that is started', async () => {
+  const restart = { immediate: 0, initial: '20s' }
+  const scene = forkScene({ forkserver: { auto: false }, services: { web: { restart, autostart: false } } })
+  await scene.up()
+  expect((await scene.holdfast('start', 'web')).code).toBe(1)
+  expect(await scene.worker('web/0')).toMatchObject({ state: 'backoff' })
+  expect((await scene.holdfast('start', 'forkserver:app')).code).toBe(0)
+  await scene.sees({ web: 'running' })
+})
+
+test('status says why one can not be loaded, next to how it ended', async () => {
+  const restart = { immediate: 0, initial: '20s' }
+  const scene = forkScene({ forkserver: { restart }, services: { web: { autostart: false } } })
+  scene.write('version', 'broken')
+  await scene.up()
+  expect((await scene.holdfast('start', '--no-wait', 'web')).code).toBe(0)
+  await waitFor(async () => (await forkserverOf(scene)).state === 'backoff')
+  expect((await forkserverOf(scene)).message).toBe('exited with code 1: preload shop.py: No module named nix')
+})
+
 test('a worker whose proxy has died with it without a word comes back', async () => {
   const command = ['python3', join(PROGRAMS, 'forgetful-proxy.py')]
   const scene = forkScene({ forkserver: { command }, services: { web: { ready: { delay: 0 }, stdout: 'ignore' } } })
