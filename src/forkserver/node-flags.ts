@@ -22,12 +22,13 @@ export const NODE_FLAGS: readonly string[] = [
   `--v8-pool-size=${Math.min(MOST_THREADS, Math.max(1, availableParallelism() - 1))}`,
 ]
 
-const NAMES = new Set(NODE_FLAGS.map(nameOf))
-
-/** @param flags as Node was started. They come first; what follows was chosen by the user, even where it has the same name. */
-export function withoutNodeFlags(flags: readonly string[]): string[] {
-  const first = flags.findIndex((flag, index) => index >= NODE_FLAGS.length || !NAMES.has(nameOf(flag)))
-  return first < 0 ? [] : flags.slice(first)
+/**
+ * @param flags that Node was started with. Ours come first; what follows was chosen by the user, even where it has the same name. The number of
+ * threads may have been counted on other cores.
+ */
+export function withoutNodeFlags(flags: readonly string[]): readonly string[] {
+  const areOurs = NODE_FLAGS.every((flag, index) => nameOf(flags[index] ?? '') === nameOf(flag))
+  return areOurs ? flags.slice(NODE_FLAGS.length) : flags
 }
 
 function nameOf(flag: string): string {

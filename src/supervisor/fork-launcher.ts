@@ -232,7 +232,8 @@ export class ForkLauncher {
         ;(process.lane as Lane).drainLog()
         return instance.proxy?.stopped(status.name, status.status)
       case 'error':
-        instance.lastError = status.error
+        // Of one that has loaded it is no reason for anything that comes later.
+        if (instance.loaded === null) instance.lastError = status.error
         return this.context.noteForkserver(instance, 'trouble', status.error)
     }
   }
@@ -241,6 +242,7 @@ export class ForkLauncher {
     const { modules, ms, cold } = status
     if (instance.loaded !== null) return
     instance.loaded = { at: monotonicMillis(), modules, ms, cold }
+    instance.lastError = null
     const reason = `${modules} modules in ${Math.round(ms)} ms`
     this.context.noteForkserver(instance, 'loaded', reason)
     if (cold !== null)

@@ -60,17 +60,21 @@ export class ForkserverOperations {
   private async start(name: string): Promise<ServiceOutcome> {
     const { forkservers } = this.context.interpreter
     const before = forkservers.newest(name)
+    const hadLoaded = before !== null && before.loaded !== null
     const instance = forkservers.hold(this.specOf(name))
     const outcome = await this.waitLoaded(instance)
-    if (outcome.ok) this.wake(name)
+    if (outcome.ok && !hadLoaded) this.wake(name)
     return before === instance && outcome.ok ? { ...outcome, message: `already running, ${outcome.message}` } : outcome
   }
 
-  /** Workers that have failed for want of it need not wait any longer. */
+  /** Workers that have failed for want of it need not wait any longer. Those that crash by themselves go on waiting. */
   private wake(name: string): void {
     const { interpreter } = this.context
     for (const service of this.usersOf(name)) {
-      const slots = interpreter.services.get(service)?.state.slots.filter(({ phase }) => phase.is === 'backoff') ?? []
+      const slots =
+        interpreter.services
+          .get(service)
+          ?.state.slots.filter(({ phase }) => phase.is === 'backoff' && !phase.crashLoop) ?? []
       if (slots.length > 0) interpreter.dispatch(service, { is: 'start', slots: slots.map(({ slot }) => slot) })
     }
   }

@@ -86,7 +86,7 @@ function reportInstance(
 
 function messageOf({ loaded, lastError }: ForkserverInstance, worker: WorkerReport | undefined): string {
   if (loaded?.cold != null) return `workers are started without it: ${loaded.cold}`
-  const trouble = loaded === null ? firstLine(lastError ?? '') : ''
+  const trouble = loaded === null && worker?.state !== 'stopped' ? firstLine(lastError ?? '') : ''
   return [worker?.message ?? '', trouble].filter((part) => part !== '').join(': ')
 }
 

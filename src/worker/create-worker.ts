@@ -26,9 +26,9 @@ export function createWorker(env: Environment, link?: WorkerLink): EndableWorker
 }
 
 /** That of a forked process. */
-export function createForkedWorker(env: Environment, { logger, ...parts }: ForkedWorkerParts): ForkedWorker {
+export function createForkedWorker(env: Environment, { logger, forked, ...parts }: ForkedWorkerParts): ForkedWorker {
   const setting = readEnvironment(env)
-  const link = new ProcessLink(env, setting, { logger, forked: true })
+  const link = new ProcessLink(env, setting, { logger, forked })
   return new NodeWorker(env, setting, link, { ...parts, closeLink: () => link.close() })
 }
 

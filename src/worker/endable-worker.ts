@@ -25,4 +25,6 @@ export interface ForkedWorkerParts {
   readonly logger: WorkerLogger
   readonly aborter: AbortController
   readonly onRefork: (order: ReforkOrder) => void
+  /** The process came to be by a fork in which this package was loaded already. False: it may have been started cold. */
+  readonly forked: boolean
 }

@@ -21,7 +21,7 @@ export interface ForkMeeting {
   readonly after: Hook[]
   /** In each worker, first of all. By then `process.pid`, `process.env`, the clocks and the descriptors are its own. */
   readonly adopt: Hook[]
-  /** In the forkserver, when all is loaded: as in a worker that is to listen with this server, but nothing is opened. */
+  /** In the forkserver, when all is loaded: as in a worker that is to listen with this server, but in vain. */
   rehearse?: ((server: Server) => Promise<void>)[]
   /** In a forked worker: how its process becomes the next forkserver. At once, before anything is closed. */
   refork?: (order: ReforkOrder) => Refork

@@ -37,10 +37,11 @@ export class ForkableWorker implements Worker {
     for (const load of Object.values(builtins)) load()
   }
 
-  /** In the forked process. */
-  adopt(env: Environment): void {
+  /** In the worker's process. @param forked whether this object was there before the fork */
+  adopt(env: Environment, forked: boolean): void {
     if (this.logger.level !== this.#usualLevel) this.#ownLevel = this.logger.level
     const worker = createForkedWorker(env, {
+      forked,
       logger: this.logger,
       aborter: this.#signalIsKept ? this.#earlySignal : new AbortController(),
       onRefork: (order) => this.#refork(worker, order),
@@ -53,9 +54,9 @@ export class ForkableWorker implements Worker {
     for (const register of this.#registered) register(worker)
   }
 
-  /** What a worker does first, without one: V8 compiles a function when it is first called, and here that is done for all of them. */
+  /** Some of what a worker does first: V8 compiles a function when it is first called, and here that is done for all of them. */
   async rehearse(server: Server): Promise<void> {
-    const parts = { logger: createLogger(), aborter: new AbortController(), onRefork: () => {} }
+    const parts = { forked: true, logger: createLogger(), aborter: new AbortController(), onRefork: () => {} }
     const worker = createForkedWorker({}, parts)
     const fd = builtins.fs().openSync('/dev/null', 'r')
     // Nothing can listen there.

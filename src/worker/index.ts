@@ -43,9 +43,9 @@ function workerOfThisProcess(): Worker {
   if (forkserver === null && !hasForker()) return createWorker(process.env)
   const forked = new ForkableWorker(forkserver ?? '')
   // Loaded after the fork: it is a worker already, and may become a forkserver.
-  if (forkserver === null) forked.adopt(process.env)
+  if (forkserver === null) forked.adopt(process.env, false)
   const meeting = forkMeeting()
-  meeting.adopt.push(() => forked.adopt(process.env))
+  meeting.adopt.push(() => forked.adopt(process.env, true))
   meeting.rehearse ??= []
   meeting.rehearse.push((server) => forked.rehearse(server))
   return forked

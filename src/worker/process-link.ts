@@ -32,7 +32,7 @@ export class ProcessLink implements WorkerLink {
   readonly #asked = (signal: string): void => this.#ears?.asked(signal)
   readonly #hangup = (): void => this.#ears?.hangup()
 
-  /** @param forked its parent is no other program that Holdfast has started: it is the supervisor */
+  /** @param forked by a forkserver, which nothing stands before: no shell between can be the process that the supervisor knows */
   constructor(env: Environment, setting: WorkerSetting, { logger = createLogger(), forked = false } = {}) {
     const { supervised } = setting
     this.logger = logger

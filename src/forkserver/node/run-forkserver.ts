@@ -76,7 +76,7 @@ export async function runForkserver(settings: RunnerArguments): Promise<void> {
     return
   }
   forgetSignals = endOnSignals(() => orders.end(0))
-  await rehearse()
+  if (able.cold === null) await rehearse()
   packMemory(collect)
   orders.answer({
     loaded: { ...loadedFacts(performance.now() - startedAt), ...(able.cold === null ? {} : { cold: able.cold }) },

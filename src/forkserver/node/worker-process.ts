@@ -4,6 +4,8 @@ import { withoutNodeFlags } from '../node-flags.ts'
 import type { StartOrder } from './start-order.ts'
 import { isTold } from './told-variables.ts'
 
+/** Once: a worker may become a forkserver, and what is left then was chosen by the user. */
+const ownFlags = withoutNodeFlags(process.execArgv)
 const INSPECT_PORT = /--(?:inspect|debug)-port/
 
 export function takeProcessFacts(order: Pick<StartOrder, 'id' | 'entry'>): void {
@@ -17,7 +19,7 @@ export function takeProcessFacts(order: Pick<StartOrder, 'id' | 'entry'>): void 
   // SIGUSR1 opens the inspector. Unless somebody has named a port, each worker takes one that is free.
   if (!INSPECT_PORT.test(`${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS}`)) process.debugPort = 0
   // What the worker starts by child_process.fork is a Node as any other.
-  process.execArgv = withoutNodeFlags(process.execArgv)
+  process.execArgv = [...ownFlags]
   const bornAt = performance.now()
   process.uptime = () => (now() - bornAt) / 1000
   const { timeOrigin } = performance
